@@ -1,0 +1,11 @@
+/* The bindings: one file a subject, `lib_<subject>.c`, required from Lua as
+ * `neap.core.<subject>`. Misuse raises; the world's failures return
+ * nil, message, code. */
+#ifndef NEAP_SCRIPT_LIBS_H
+#define NEAP_SCRIPT_LIBS_H
+
+#include <lua.h>
+
+int luaopen_neap_core_sys(lua_State *L);
+
+#endif

@@ -1,0 +1,121 @@
+/* The Lua state of a run: see script.h. */
+#include "script.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libs.h"
+
+struct script {
+	lua_State *L;
+};
+
+static const luaL_Reg libs[] = {
+	{ "neap.core.sys", luaopen_neap_core_sys },
+	{ NULL, NULL },
+};
+
+static int on_error(lua_State *L)
+{
+	const char *msg = lua_tostring(L, 1);
+
+	if (!msg && luaL_callmeta(L, 1, "__tostring"))
+		msg = lua_tostring(L, -1);
+	luaL_traceback(L, L, msg ? msg : "error object is not a string", 1);
+	return 1;
+}
+
+static void preload(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	for (const luaL_Reg *lib = libs; lib->name; lib++) {
+		lua_pushcfunction(L, lib->func);
+		lua_setfield(L, -2, lib->name);
+	}
+	lua_pop(L, 1);
+}
+
+static int open_all(lua_State *L)
+{
+	const char *dir = lua_tostring(L, 1);
+
+	luaL_openlibs(L);
+	preload(L);
+	lua_getglobal(L, "package");
+	lua_pushfstring(L, "%s/?.lua", dir);
+	lua_setfield(L, -2, "path");
+	lua_pushliteral(L, "");
+	lua_setfield(L, -2, "cpath");
+	return 0;
+}
+
+int script_new(struct script **out, const char *lua_dir, struct err *e)
+{
+	struct script *sc = calloc(1, sizeof(*sc));
+	int rc;
+
+	if (!sc || !(sc->L = luaL_newstate())) {
+		free(sc);
+		return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	lua_pushcfunction(sc->L, open_all);
+	lua_pushstring(sc->L, lua_dir);
+	if ((rc = script_call(sc, 1, 0, NULL, e)) < 0) {
+		script_free(sc);
+		return rc;
+	}
+	*out = sc;
+	return 0;
+}
+
+void script_free(struct script *sc)
+{
+	if (!sc)
+		return;
+	lua_close(sc->L);
+	free(sc);
+}
+
+lua_State *script_lua(struct script *sc)
+{
+	return sc->L;
+}
+
+int script_call(struct script *sc, int nargs, int nresults, char **trace,
+    struct err *e)
+{
+	lua_State *L = sc->L;
+	int base = lua_gettop(L) - nargs;
+	const char *msg;
+
+	lua_pushcfunction(L, on_error);
+	lua_insert(L, base);
+	if (lua_pcall(L, nargs, nresults, base) == LUA_OK) {
+		lua_remove(L, base);
+		return 0;
+	}
+	msg = lua_tostring(L, -1);
+	err_set(e, ERR_SCRIPT, "%s", msg ? msg : "out of memory");
+	if (trace)
+		*trace = strdup(e->text);
+	if (trace && msg) {
+		free(*trace);
+		*trace = strdup(msg);
+	}
+	lua_settop(L, base - 1);
+	return ERR_SCRIPT;
+}
+
+const char *script_lua_dir(void)
+{
+	const char *dir = getenv("NEAP_LUA_DIR");
+
+	if (dir && *dir)
+		return dir;
+	if (access(NEAP_SOURCE_LUA_DIR "/neap", R_OK) == 0)
+		return NEAP_SOURCE_LUA_DIR;
+	return NEAP_INSTALL_LUA_DIR;
+}
