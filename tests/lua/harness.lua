@@ -41,11 +41,11 @@ end
 
 function t.truthy(v, what) if not v then error((what or "value") .. " is " .. tostring(v), 2) end end
 
---- `fn` must raise an error whose text contains `text` (plain).
-function t.raises(fn, text)
+--- `fn` must raise an error whose text matches the Lua pattern `pattern`.
+function t.raises(fn, pattern)
   local ok, err = pcall(fn)
-  if ok then error("no error was raised; wanted: " .. text, 2) end
-  if not tostring(err):find(text, 1, true) then error("raised: " .. tostring(err) .. "\nwanted: " .. text, 2) end
+  if ok then error("no error was raised; wanted: " .. pattern, 2) end
+  if not tostring(err):find(pattern) then error("raised: " .. tostring(err) .. "\nwanted: " .. pattern, 2) end
 end
 
 function t.matches(s, pattern)
