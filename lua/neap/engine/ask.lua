@@ -1,0 +1,185 @@
+--- Probing: resources are looked at one by one, their questions travel
+-- together.
+--
+-- A probe is written for one resource, in a straight line. It runs in a
+-- coroutine; a question suspends it. When all probes are suspended, their
+-- questions are sent in one flight, one request a kind, and the answers wake
+-- them. However many resources a host has, a round of questions is one round
+-- trip.
+--
+--     probe a ─ stat? ─┐                       ┌─▶ a goes on
+--     probe b ─ stat? ─┼─▶ stat(a,b) unit(c) ──┼─▶ b goes on
+--     probe c ─ unit? ─┘      one flight       └─▶ c goes on
+
+local Model = require "neap.engine.model"
+local fault = require "neap.engine.fault"
+
+local ask = {}
+
+local kinds = {}
+
+local function kind_of(name)
+  local kind = kinds[name]
+  if not kind then
+    kind = require("neap.questions." .. name)
+    kinds[name] = kind
+  end
+  return kind
+end
+
+-- What a question whose answer is not to be known raises in the probe.
+local Unknown = {}
+Unknown.__index = Unknown
+Unknown.__tostring = function(self) return "known after apply: " .. self.why end
+
+local Round = {}
+Round.__index = Round
+
+--- What is known of one host: answers heard, and the model, if any, that
+-- stands before them.
+-- @param conn a neap.core.remote connection
+function ask.new(conn, facts) return setmetatable({ conn = conn, facts = facts, answers = {}, asked = {} }, Round) end
+
+local function remember(self, kind, args, key)
+  local of_kind = self.asked[kind]
+  if not of_kind then
+    of_kind = { keys = {}, list = {} }
+    self.asked[kind] = of_kind
+  end
+  if not of_kind.keys[key] then
+    of_kind.keys[key] = true
+    of_kind.list[#of_kind.list + 1] = args
+  end
+end
+
+--- All arguments asked so far, by kind: { stat = { {path}, … }, … }.
+function Round:asked_by_kind()
+  local by_kind = {}
+  for kind, of_kind in pairs(self.asked) do by_kind[kind] = of_kind.list end
+  return by_kind
+end
+
+local function lookup(self, job, kind, args)
+  for i = 1, #args do args[i] = tostring(args[i]) end
+  local key = Model.argument_key(args)
+  job.asked[#job.asked + 1] = { kind, key }
+  remember(self, kind, args, key)
+  local edit = job.model and job.model:edit(kind, key)
+  if edit then
+    if edit.unknown then error(setmetatable({ why = edit.unknown }, Unknown), 0) end
+    return edit.answer
+  end
+  local heard = self.answers[kind] and self.answers[kind][key]
+  if heard then return heard.answer end
+  return coroutine.yield(kind, args, key)
+end
+
+-- What a probe knows as `host`: facts, and a method a question.
+local function facade(self, job)
+  return setmetatable({ facts = self.facts }, {
+    __index = function(_, kind)
+      return function(_, ...) return lookup(self, job, kind, { ... }) end
+    end,
+  })
+end
+
+local function resume(job, ...)
+  local ok, a, b, c = coroutine.resume(job.thread, ...)
+  if not ok then
+    job.done = true
+    if getmetatable(a) == Unknown then
+      job.unknown = a.why
+    else
+      job.error = type(a) == "string" and debug.traceback(job.thread, a) or tostring(a)
+    end
+  elseif coroutine.status(job.thread) == "dead" then
+    job.done, job.found = true, a
+  else
+    job.waits = { kind = a, args = b, key = c }
+  end
+end
+
+-- The distinct questions that the jobs wait for, by kind, in a stable order.
+local function collect(jobs)
+  local order, by_kind = {}, {}
+  for _, job in ipairs(jobs) do
+    local waits = not job.done and job.waits
+    if waits then
+      local list = by_kind[waits.kind]
+      if not list then
+        list = { kind = waits.kind, args = {}, keys = {}, seen = {} }
+        by_kind[waits.kind] = list
+        order[#order + 1] = list
+      end
+      if not list.seen[waits.key] then
+        list.seen[waits.key] = true
+        list.args[#list.args + 1] = waits.args
+        list.keys[#list.keys + 1] = waits.key
+      end
+    end
+  end
+  return order
+end
+
+local function requests_of(lists)
+  local requests = {}
+  for i, list in ipairs(lists) do
+    local kind = kind_of(list.kind)
+    local script, stdin = kind.script(list.args)
+    requests[i] = { script = script, stdin = stdin, capture = false, timeout_ms = kind.timeout_ms }
+  end
+  return requests
+end
+
+-- Sends the questions of all lists in one flight and files the answers.
+local function put_questions(self, lists)
+  for i, reply in ipairs(self.conn:requests(requests_of(lists))) do
+    local list = lists[i]
+    if reply.error then fault.raise(reply.code or "unreachable", nil, "%s", reply.error) end
+    local answers = kind_of(list.kind).parse(reply, list.args)
+    local of_kind = self.answers[list.kind] or {}
+    self.answers[list.kind] = of_kind
+    for j, key in ipairs(list.keys) do of_kind[key] = { answer = answers[j] } end
+  end
+end
+
+local function wake(self, jobs)
+  for _, job in ipairs(jobs) do
+    local waits = not job.done and job.waits
+    if waits then
+      job.waits = nil
+      resume(job, self.answers[waits.kind][waits.key].answer)
+    end
+  end
+end
+
+--- Runs functions `fn(host)` that ask questions, all together.
+-- @param jobs { { run = function(host), model = Model|nil }, … }; each gets
+--   found (what it returned), unknown (why it cannot be known), error (text)
+--   and asked ({ kind, key } pairs).
+-- Raises a fault when the connection fails.
+function Round:run(jobs)
+  for _, job in ipairs(jobs) do
+    job.asked = {}
+    job.thread = coroutine.create(job.run)
+    resume(job, facade(self, job))
+  end
+  while true do
+    local lists = collect(jobs)
+    if #lists == 0 then break end
+    put_questions(self, lists)
+    wake(self, jobs)
+  end
+  for _, job in ipairs(jobs) do job.thread = nil end
+end
+
+--- Asks one question from plain engine code.
+function Round:one(kind, ...)
+  local args = { ... }
+  local job = { run = function(host) return host[kind](host, table.unpack(args)) end }
+  self:run { job }
+  if job.error then fault.raise("internal", nil, "%s", job.error) end
+  return job.found
+end
+
+return ask

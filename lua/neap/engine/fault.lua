@@ -1,0 +1,36 @@
+--- Errors that a person can do something about.
+--
+-- A fault is raised with error(), like any Lua error, and carries what the
+-- command line needs to say it well:
+--     code     short name; decides the exit code: "playbook", "inventory",
+--              "usage", "unreachable", "hostkey", "auth", "sudo", "timeout",
+--              "failed", "stale", "locked", "store", "interrupted", "internal"
+--     where    "file:line", a host, or nil
+--     message  one sentence, lower case, no full stop
+-- A Lua error that is not a fault is a mistake in Neap or in a type, and is
+-- shown with its traceback.
+
+local fault = {}
+
+local Fault = {}
+Fault.__index = Fault
+Fault.__name = "fault"
+
+function Fault:__tostring()
+  if self.where then return self.where .. ": " .. self.message end
+  return self.message
+end
+
+--- A fault as a value.
+function fault.new(code, where, fmt, ...)
+  local message = select("#", ...) > 0 and string.format(fmt, ...) or fmt
+  return setmetatable({ code = code, where = where, message = message }, Fault)
+end
+
+--- Raises a fault; `fmt` and what follows make its message.
+function fault.raise(code, where, fmt, ...) error(fault.new(code, where, fmt, ...), 0) end
+
+--- Whether a raised value is a fault.
+function fault.is(v) return getmetatable(v) == Fault end
+
+return fault

@@ -1,0 +1,49 @@
+--- The model of a host: what questions would be answered after the changes
+-- that are planned so far.
+--
+-- A plan walks over the resources in order. Each planned change edits this
+-- model in the terms in which probes ask: "a stat of /etc/x is now this". A
+-- later resource whose probe asked one of those questions is probed again,
+-- against the model, without going to the host. So a service of a package
+-- that is not there yet, or a file in a directory still to be made, is
+-- planned like any other.
+
+local Model = {}
+Model.__index = Model
+
+--- One text for the arguments of a question; equal text, equal question.
+function Model.argument_key(args) return table.concat(args, "\0") end
+
+function Model.new() return setmetatable({ edits = {} }, Model) end
+
+local function put(self, kind, args, edit)
+  local of_kind = self.edits[kind]
+  if not of_kind then
+    of_kind = {}
+    self.edits[kind] = of_kind
+  end
+  of_kind[Model.argument_key(args)] = edit
+end
+
+--- From here on the question (`kind`, `args`) is answered by `answer` (nil:
+-- there is no such thing).
+function Model:set(kind, args, answer) put(self, kind, args, { answer = answer }) end
+
+--- From here on the answer cannot be known before the apply, because `why`.
+function Model:forget(kind, args, why) put(self, kind, args, { unknown = why or "it depends on an earlier change" }) end
+
+--- The edit of a question: nil, { answer = … } or { unknown = why }.
+function Model:edit(kind, key)
+  local of_kind = self.edits[kind]
+  return of_kind and of_kind[key]
+end
+
+--- Whether one of the `asked` questions ({ kind, key } pairs) was edited.
+function Model:touches(asked)
+  for _, question in ipairs(asked) do
+    if self:edit(question[1], question[2]) then return true end
+  end
+  return false
+end
+
+return Model
