@@ -1,0 +1,189 @@
+/* neap VERB [OPTION...] [ARGUMENT...]: finds the verb, reads its options with
+ * argp, and hands both to Lua. */
+#include <argp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "script/script.h"
+#include "verbs.h"
+
+enum {
+	EXIT_USAGE = 1,
+	MAX_SPECS = 64,	  /* options that one verb knows */
+	FIRST_KEY = 1000, /* keys of options without a letter */
+};
+
+/* The options of one verb, as argp wants them and as they were given. */
+struct parse {
+	const struct verb *verb;
+	const struct option_spec *specs[MAX_SPECS];
+	struct argp_option options[MAX_SPECS + 1];
+	unsigned nspecs;
+	struct option_value *values;
+	size_t nvalues;
+	char **args;
+	size_t nargs;
+};
+
+static void add_specs(struct parse *p, const struct option_spec *specs)
+{
+	for (; specs->name; specs++) {
+		struct argp_option *o = &p->options[p->nspecs];
+
+		if (p->nspecs == MAX_SPECS)
+			abort();
+		o->name = specs->name;
+		o->key = specs->key ? specs->key
+				    : FIRST_KEY + (int)p->nspecs;
+		o->arg = specs->arg;
+		o->doc = specs->doc;
+		p->specs[p->nspecs++] = specs;
+	}
+}
+
+static int usage_error(const struct parse *p, const char *what,
+    const char *subject)
+{
+	fprintf(stderr, "neap %s: %s%s; see 'neap %s --help'\n", p->verb->name,
+	    what, subject, p->verb->name);
+	return EXIT_USAGE;
+}
+
+static error_t parse_opt(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+
+	if (key == ARGP_KEY_ARG) {
+		p->args[p->nargs++] = arg;
+		return 0;
+	}
+	for (unsigned i = 0; i < p->nspecs; i++) {
+		if (p->options[i].key != key)
+			continue;
+		p->values[p->nvalues++] = (struct option_value){
+			p->specs[i]->field, p->specs[i]->kind, arg
+		};
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void gather_options(struct parse *p)
+{
+	for (unsigned i = 0; i < OPTION_GROUPS; i++)
+		if (p->verb->groups & 1u << i)
+			add_specs(p, option_group(1u << i));
+	add_specs(p, common_options);
+}
+
+/* What follows a `--' is no option and, for `run', the command: it goes to
+ * Lua as the list "command" and is cut off here. Returns the new argc. */
+static int take_command(struct parse *p, int argc, char **argv)
+{
+	int cut = 1;
+
+	while (cut < argc && strcmp(argv[cut], "--") != 0)
+		cut++;
+	for (int i = cut + 1; i < argc; i++)
+		p->values[p->nvalues++] = (struct option_value){ "command",
+			OPTION_LIST, argv[i] };
+	return cut;
+}
+
+static int parse_line(struct parse *p, int argc, char **argv)
+{
+	char doc[1024];
+	struct argp argp = { p->options, parse_opt, p->verb->args, doc, NULL,
+		NULL, NULL };
+	char name[64];
+
+	snprintf(doc, sizeof(doc), "%s\v%s", p->verb->doc,
+	    p->verb->more ? p->verb->more : "");
+	snprintf(name, sizeof(name), "neap %s", p->verb->name);
+	argv[0] = name;
+	argp_err_exit_status = EXIT_USAGE;
+	argc = take_command(p, argc, argv);
+	if (argp_parse(&argp, argc, argv, 0, NULL, p) != 0)
+		return EXIT_USAGE;
+	if (p->nargs < p->verb->min_args)
+		return usage_error(p, "missing argument: ", p->verb->args);
+	if (p->nargs > p->verb->max_args)
+		return usage_error(p, "too many arguments: ",
+		    p->args[p->verb->max_args]);
+	return 0;
+}
+
+static int run(const struct parse *p)
+{
+	struct script *sc = NULL;
+	struct err e = { 0 };
+	char *trace = NULL;
+	int status = 0;
+
+	if (script_new(&sc, script_lua_dir(), &e) < 0 ||
+	    verb_run(&status, sc, p->verb->name, p->values, p->nvalues,
+		p->args, p->nargs, &trace, &e) < 0) {
+		fprintf(stderr, "neap: %s\n", trace ? trace : e.text);
+		status = EXIT_USAGE;
+	}
+	free(trace);
+	script_free(sc);
+	return status;
+}
+
+static void list_verbs(FILE *to)
+{
+	fprintf(to, "usage: neap VERB [OPTION...] [ARGUMENT...]\n\n");
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(to, "  %-10s %-24s %s\n", v->name, v->args, v->doc);
+	fprintf(to, "\n'neap VERB --help' tells a verb's options, 'neap doc' "
+		    "the resource types.\n");
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
+static bool is_any(const char *text, const char *a, const char *b)
+{
+	return !strcmp(text, a) || !strcmp(text, b);
+}
+
+int main(int argc, char **argv)
+{
+	struct parse p = { 0 };
+	int status = EXIT_FAILURE;
+
+	if (argc < 2 || is_any(argv[1], "--help", "-h")) {
+		list_verbs(argc < 2 ? stderr : stdout);
+		return argc < 2 ? EXIT_USAGE : 0;
+	}
+	if (is_any(argv[1], "--version", "-V")) {
+		printf("neap %s\n", NEAP_VERSION);
+		return 0;
+	}
+	if (!(p.verb = find_verb(argv[1]))) {
+		fprintf(stderr, "neap: unknown verb '%s'; see 'neap --help'\n",
+		    argv[1]);
+		return EXIT_USAGE;
+	}
+	p.values = calloc((size_t)argc, sizeof(*p.values));
+	p.args = calloc((size_t)argc, sizeof(*p.args));
+	if (!p.values || !p.args) {
+		fprintf(stderr, "neap: out of memory\n");
+	} else {
+		gather_options(&p);
+		status = parse_line(&p, argc - 1, argv + 1);
+		if (!status)
+			status = run(&p);
+	}
+	free(p.values);
+	free(p.args);
+	return status;
+}

@@ -1,0 +1,161 @@
+/* The verbs of the command line and their options. */
+#include "verbs.h"
+
+#include <stddef.h>
+
+#define END                                                                    \
+	{                                                                      \
+		NULL, 0, NULL, NULL, OPTION_FLAG, NULL                         \
+	}
+
+const struct option_spec common_options[] = {
+	{ "verbose", 'v', NULL, "verbose", OPTION_COUNT,
+	    "say more; twice: the scripts that run; three times: all" },
+	{ "quiet", 'q', NULL, "quiet", OPTION_FLAG, "no progress" },
+	{ "json", 0, NULL, "json", OPTION_FLAG,
+	    "one JSON object a line on stdout" },
+	{ "no-color", 0, NULL, "no_color", OPTION_FLAG,
+	    "no colours (also: NO_COLOR)" },
+	END,
+};
+
+static const struct option_spec inventory_options[] = {
+	{ "inventory", 'i', "FILE", "inventory", OPTION_LIST,
+	    "inventory: .lua, .yml, .ini or a directory (default: "
+	    "inventory.lua beside the playbook, else here)" },
+	{ "limit", 'l', "PATTERN", "limit", OPTION_LIST,
+	    "only these hosts: names, groups, globs, `a:b', `:&c', `:!d'" },
+	{ "extra", 'e', "KEY=VALUE", "extra", OPTION_PAIR,
+	    "set a variable, over all others" },
+	END,
+};
+
+static const struct option_spec connect_options[] = {
+	{ "user", 'u', "USER", "user", OPTION_TEXT, "log in as USER" },
+	{ "port", 0, "PORT", "port", OPTION_INTEGER, "port of sshd" },
+	{ "private-key", 0, "FILE", "private_key", OPTION_LIST,
+	    "log in with this key" },
+	{ "ask-pass", 'k', NULL, "ask_pass", OPTION_FLAG,
+	    "ask for the login password" },
+	{ "become", 'b', NULL, "become", OPTION_FLAG,
+	    "become root with sudo" },
+	{ "ask-become-pass", 'K', NULL, "ask_become_pass", OPTION_FLAG,
+	    "ask for the sudo password" },
+	{ "become-password-file", 0, "FILE", "become_password_file",
+	    OPTION_TEXT, "read the sudo password from FILE" },
+	{ "known-hosts", 0, "FILE", "known_hosts", OPTION_LIST,
+	    "host keys are looked up here" },
+	{ "accept-new-host-keys", 0, NULL, "accept_new", OPTION_FLAG,
+	    "trust and remember the key of a host never seen before" },
+	{ "forks", 'f', "N", "forks", OPTION_INTEGER,
+	    "at most N hosts at a time (default 500)" },
+	{ "timeout", 0, "SECONDS", "timeout", OPTION_INTEGER,
+	    "give up connecting after SECONDS (default 10)" },
+	END,
+};
+
+static const struct option_spec state_options[] = {
+	{ "state", 0, "DIR", "state", OPTION_TEXT,
+	    "state repository (default: .neap/state.git beside the "
+	    "playbook)" },
+	END,
+};
+
+static const struct option_spec playbook_options[] = {
+	{ "tags", 't', "TAG", "tags", OPTION_LIST,
+	    "only resources with one of these tags" },
+	{ "secrets", 0, "FILE", "secrets", OPTION_TEXT,
+	    "file with the values of secret(\"name\") (also: "
+	    "NEAP_SECRETS_FILE, NEAP_SECRET_<NAME>)" },
+	END,
+};
+
+static const struct option_spec apply_options[] = {
+	{ "yes", 'y', NULL, "yes", OPTION_FLAG, "do not ask" },
+	{ "check", 'C', NULL, "check", OPTION_FLAG,
+	    "only show the plan, as `neap plan' does" },
+	{ "diff", 'D', NULL, "diff", OPTION_FLAG,
+	    "show diffs (they are shown anyway)" },
+	END,
+};
+
+static const struct option_spec log_options[] = {
+	{ "max-count", 'n', "N", "max", OPTION_INTEGER,
+	    "at most N commits (default 50)" },
+	END,
+};
+
+static const struct option_spec doc_options[] = {
+	{ "markdown", 0, NULL, "markdown", OPTION_FLAG,
+	    "the reference as Markdown" },
+	END,
+};
+
+static const struct option_spec run_options[] = {
+	{ "command-timeout", 0, "SECONDS", "command_timeout", OPTION_INTEGER,
+	    "end the command after SECONDS (default 300)" },
+	END,
+};
+
+static const struct option_spec graph_options[] = {
+	{ "graph", 0, NULL, "graph", OPTION_FLAG, "groups as a tree" },
+	{ "list", 0, NULL, "list", OPTION_FLAG, "hosts and their groups" },
+	END,
+};
+
+static const struct option_spec *const groups[OPTION_GROUPS] = {
+	inventory_options,
+	connect_options,
+	state_options,
+	playbook_options,
+	apply_options,
+	log_options,
+	doc_options,
+	run_options,
+	graph_options,
+};
+
+const struct option_spec *option_group(unsigned bit)
+{
+	for (unsigned i = 0; i < OPTION_GROUPS; i++)
+		if (bit == 1u << i)
+			return groups[i];
+	return NULL;
+}
+
+#define PLAN_GROUPS                                                            \
+	(GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_PLAYBOOK)
+
+static const char exit_codes[] =
+    "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
+    "error; 2 there are differences (plan); 3 a host failed; 4 a host was "
+    "unreachable; 5 a host moved since the plan; 6 locked by another run; "
+    "128+n ended by signal n.";
+
+const struct verb verbs[] = {
+	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS,
+	    "show what apply would change, with diffs", exit_codes },
+	{ "apply", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_APPLY,
+	    "plan, show, ask, change, verify, record", exit_codes },
+	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
+	    "recorded states, one line each", NULL },
+	{ "show", "[REV]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
+	    "what a run has changed, with diffs", NULL },
+	{ "diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,
+	    "what differs between two recorded states", NULL },
+	{ "facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
+	    "what hosts say of themselves", NULL },
+	{ "ping", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
+	    "whether hosts can be reached and managed", NULL },
+	{ "run", "[PATTERN] -- COMMAND...", 0, 1,
+	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
+	    "run a command on hosts, side by side", NULL },
+	{ "inventory", "[HOST]", 0, 1,
+	    GROUP_INVENTORY | GROUP_PLAYBOOK | GROUP_GRAPH,
+	    "hosts, groups, and where each variable comes from", NULL },
+	{ "lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_PLAYBOOK,
+	    "find what can be found without a host", NULL },
+	{ "doc", "[TYPE]", 0, 1, GROUP_DOC,
+	    "reference of the resource types", NULL },
+	{ NULL, NULL, 0, 0, 0, NULL, NULL },
+};

@@ -1,0 +1,270 @@
+--- Carrying out the plan of one host: its changes and no others.
+--
+-- Each resource is probed again right before its first write. A host that
+-- has moved since the plan is left alone from there on (code "stale").
+-- Before a watched resource is written, a mark on the host says which
+-- restart is owed; it goes away when the restart has succeeded. So a run
+-- that dies in between leaves the debt where the next run finds it.
+
+local ask = require "neap.engine.ask"
+local difference = require "neap.engine.difference"
+local fault = require "neap.engine.fault"
+local plan = require "neap.engine.plan"
+local sh = require "neap.sh"
+
+local apply = {}
+
+local STEP_TIMEOUT_MS = 30 * 60 * 1000
+-- What a step's script exits with when what it is about to replace is not
+-- what the plan saw (EX_TEMPFAIL of sysexits.h).
+local EXIT_MOVED = 75
+local MARKS = "/var/lib/neap/pending"
+
+local function mark_path(id) return MARKS .. "/" .. id:gsub("%%", "%%25"):gsub("/", "%%2F") end
+
+-- A restart outweighs a reload that is owed already.
+local function mark_script(id, verb)
+  return sh("mkdir -p %s && { test \"$(cat %s 2>/dev/null)\" = restart || printf %%s %s >%s; }\n", MARKS, mark_path(id),
+    verb, mark_path(id))
+end
+
+local function unmark_script(id) return sh("rm -f %s; rmdir %s 2>/dev/null; :\n", mark_path(id), MARKS) end
+
+-- { [id] = { { id = watcher, verb = }, … } }
+local function watchers_of(desired)
+  local watchers = {}
+  for _, resource in ipairs(desired.list) do
+    for _, verb in ipairs(resource.rtype.triggers or {}) do
+      for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do
+        watchers[id] = watchers[id] or {}
+        table.insert(watchers[id], { id = resource.id, verb = verb })
+      end
+    end
+  end
+  return watchers
+end
+
+local function last_lines(text, count)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return table.concat(lines, "\n", math.max(1, #lines - count + 1))
+end
+
+local function complaint(reply)
+  local said = last_lines(reply.err, 12)
+  if said == "" then said = last_lines(reply.out, 12) end
+  if said == "" then return string.format("exit status %d", reply.rc) end
+  return string.format("exit status %d: %s", reply.rc, said)
+end
+
+local function as_step(step)
+  if type(step) == "table" then return step end
+  return { run = step }
+end
+
+-- Sends one script; raises a fault when it fails.
+local function send(self, change, step, prefix)
+  local reply, message, code = self.conn:request {
+    script = (prefix or "") .. step.run, stdin = step.stdin, capture = step.capture ~= false,
+    timeout_ms = step.timeout_ms or STEP_TIMEOUT_MS,
+  }
+  if not reply then fault.raise(code, change.id, "%s", message) end
+  if reply.rc == 0 then return reply end
+  if reply.rc == EXIT_MOVED then fault.raise("stale", change.id, "%s", last_lines(reply.err, 3)) end
+  fault.raise("failed", change.id, "%s", (step.title and step.title .. ": " or "") .. complaint(reply))
+end
+
+local function run_steps(self, change, steps, prefix)
+  for _, step in ipairs(steps) do
+    if self.interrupted() then fault.raise("interrupted", change.id, "stopped by a signal") end
+    send(self, change, as_step(step), prefix)
+    prefix = nil
+  end
+end
+
+local function marks_for(self, id)
+  local script = {}
+  for _, watcher in ipairs(self.watchers[id] or {}) do
+    script[#script + 1] = mark_script(watcher.id, watcher.verb)
+  end
+  return table.concat(script)
+end
+
+-- Puts watched resources that this run has changed back to what they were.
+local function put_back(self, ids)
+  local back = {}
+  for _, id in ipairs(ids) do
+    local done = self.done[id]
+    if done and done.kind ~= "unknown" then
+      local resource = done.resource
+      local inverse = difference.change(resource.rtype, done.to, done.from)
+      if inverse then
+        run_steps(self, done, resource.rtype.steps(resource.key, inverse, self.ctx))
+        back[#back + 1] = id
+        done.put_back = true
+      end
+    end
+  end
+  return back
+end
+
+local function watched(resource)
+  local ids = {}
+  for _, verb in ipairs(resource.rtype.triggers or {}) do
+    for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do ids[#ids + 1] = id end
+  end
+  return ids
+end
+
+-- Files that belong together are validated together, before the service
+-- that reads them is touched. A set that does not pass goes back.
+local function validate_set(self, change)
+  local resource = change.resource
+  local command = resource.meta.validate
+  if not command or resource.absent then return end
+  local ok, problem = pcall(send, self, change, { run = command, title = "validation '" .. command .. "'" })
+  if ok then return end
+  if not fault.is(problem) or problem.code ~= "failed" then error(problem, 0) end
+  local back = put_back(self, watched(resource))
+  self.conn:request { script = unmark_script(resource.id), timeout_ms = STEP_TIMEOUT_MS }
+  if #back > 0 then problem.message = problem.message .. "\nput back: " .. table.concat(back, ", ") end
+  error(problem, 0)
+end
+
+-- What the resource is now, and the change that is still to be made.
+local function look_again(self, change)
+  local resource = change.resource
+  local round = ask.new(self.conn, self.facts)
+  local job = plan.probe(round, { resource })[1]
+  if job.error then fault.raise("failed", change.id, "%s", job.error) end
+  if job.unknown then fault.raise("failed", change.id, "still not known: %s", job.unknown) end
+  local found = plan.hide(job.found, plan.wanted(resource))
+  return found, difference.change(resource.rtype, found, plan.wanted(resource))
+end
+
+-- Names whose values the plan relied on.
+local function compared(change)
+  local names = {}
+  for name in pairs(plan.wanted(change.resource) or change.from or {}) do names[name] = true end
+  return names
+end
+
+local function as_planned(change, found)
+  return difference.same_state(change.resource.rtype, found, change.from, compared(change))
+end
+
+-- The change to make now. A resource that is as the plan saw or predicted
+-- it is changed as planned. One that an earlier change of this run may have
+-- moved is changed as it needs; any other that moved stops the host.
+local function change_now(self, change)
+  local found, now = look_again(self, change)
+  if change.kind ~= "unknown" and not as_planned(change, found) then
+    local unforeseen = not now and "is already as wanted" or "is not as the plan saw it"
+    if not self.barrier then fault.raise("stale", change.id, "%s: the host has moved since the plan", unforeseen) end
+    self.surprises[#self.surprises + 1] = { id = change.id, message = unforeseen }
+  end
+  if not now and change.trigger then now = { kind = "update", from = found, to = found, differs = {} } end
+  if now then now.trigger, now.resource, now.id = change.trigger, change.resource, change.id end
+  return now
+end
+
+local function needs_validation(change)
+  return change.trigger or change.kind == "create" or change.differs.running
+end
+
+local function carry_out(self, change)
+  local now = change_now(self, change)
+  if not now then return end
+  local rtype = change.resource.rtype
+  if rtype.triggers and needs_validation(now) then validate_set(self, now) end
+  self.journal("step", change.id)
+  self.done[change.id] = now
+  run_steps(self, now, rtype.steps(change.resource.key, now, self.ctx), marks_for(self, change.id))
+  if rtype.triggers and now.trigger then
+    send(self, now, { run = unmark_script(change.id) })
+  end
+  if rtype.barrier then self.barrier = true end
+end
+
+local function carry_out_batch(self, batch)
+  local prefix = {}
+  for _, change in ipairs(batch.changes) do
+    self.journal("step", change.id)
+    prefix[#prefix + 1] = marks_for(self, change.id)
+  end
+  for _, change in ipairs(batch.changes) do self.done[change.id] = change end
+  run_steps(self, batch.changes[1], batch.rtype.steps_batch(batch.changes, self.ctx), table.concat(prefix))
+  self.barrier = true
+end
+
+-- A host waits for another only where the playbook says so.
+local function wait_for_others(self, change)
+  for _, other in ipairs(change.resource.meta.wait or {}) do
+    self.wait(other.host, other.id, change.id)
+  end
+end
+
+local function units_of(desired)
+  local units = {}
+  for _, resource in ipairs(desired.list) do
+    if resource.rtype.unit then units[#units + 1] = resource.rtype.unit(resource.key) end
+  end
+  return units
+end
+
+local function run_all(self, changes)
+  local batch
+  for _, change in ipairs(changes) do
+    if self.interrupted() then fault.raise("interrupted", change.id, "stopped by a signal") end
+    wait_for_others(self, change)
+    if not change.batch then
+      carry_out(self, change)
+    elseif change.batch ~= batch then
+      batch = change.batch
+      carry_out_batch(self, batch)
+    end
+    self.progress(change)
+  end
+end
+
+--- Carries out a plan.
+-- @param host { conn, facts, plan = what plan.host returned }
+-- @param hooks { journal = function(what, id), progress = function(change),
+--   wait = function(host, id, waiter), interrupted = function() }
+-- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil }
+function apply.host(host, hooks)
+  local desired = host.plan.desired
+  local self = {
+    conn = host.conn, facts = host.facts, watchers = watchers_of(desired), done = {}, surprises = {},
+    ctx = { units = units_of(desired), facts = host.facts }, barrier = false,
+    journal = hooks.journal, progress = hooks.progress, wait = hooks.wait, interrupted = hooks.interrupted,
+  }
+  local ok, problem = xpcall(run_all, function(e)
+    if fault.is(e) then return e end
+    return fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
+  end, self, host.plan.changes)
+  return { done = self.done, surprises = self.surprises, failure = not ok and problem or nil }
+end
+
+--- Looks at all resources of a host again, after the changes.
+-- @return observed { [id] = attrs|false }, left { { id, change } … } that are
+--   not as wanted, errors
+function apply.verify(host, resources)
+  local round = ask.new(host.conn, host.facts)
+  local jobs = plan.probe(round, resources)
+  local observed, left = {}, {}
+  for i, resource in ipairs(resources) do
+    local job = jobs[i]
+    if job.error or job.unknown then
+      left[#left + 1] = { id = resource.id, resource = resource, message = job.error or job.unknown }
+    else
+      local found = plan.hide(job.found, plan.wanted(resource))
+      observed[resource.id] = found or false
+      local change = difference.change(resource.rtype, found, plan.wanted(resource))
+      if change then left[#left + 1] = { id = resource.id, resource = resource, change = change } end
+    end
+  end
+  return observed, left
+end
+
+return apply

@@ -1,0 +1,194 @@
+--- The plan of one host: from what was observed to what is desired.
+--
+-- First every resource is probed, all together. Then the resources are
+-- walked in order, and each planned change edits the model of the host, so
+-- that what comes later is planned against the host as it will then be.
+
+local Model = require "neap.engine.model"
+local difference = require "neap.engine.difference"
+local taint = require "neap.core.taint"
+local fault = require "neap.engine.fault"
+
+local plan = {}
+
+-- Which verb wins when a resource is triggered more than once.
+local WEIGHT = { run = 1, reload = 2, restart = 3 }
+
+local function wanted(resource)
+  if resource.absent then return nil end
+  return resource.attrs
+end
+plan.wanted = wanted
+
+local function probe_of(resource)
+  return function(host) return resource.rtype.probe(host, resource.key, wanted(resource)) end
+end
+
+-- A probe, and after it the question whether a restart is still owed from
+-- an earlier run.
+local function first_probe_of(resource)
+  local probe = probe_of(resource)
+  if not resource.rtype.triggers then return probe end
+  return function(host)
+    local owed = host:pending(resource.id)
+    return probe(host), owed
+  end
+end
+
+--- Probes resources together.
+-- @return list of jobs parallel to `resources` (see ask.run)
+function plan.probe(round, resources, model)
+  local jobs = {}
+  for i, resource in ipairs(resources) do
+    local run = first_probe_of(resource)
+    local job = { model = model }
+    job.run = function(host)
+      local found, owed = run(host)
+      job.owed = owed
+      return found
+    end
+    jobs[i] = job
+  end
+  round:run(jobs)
+  return jobs
+end
+
+--- Hides what was found where what is wanted is a secret: the old value is
+-- likely one too.
+function plan.hide(found, want)
+  if not found or not want then return found end
+  for name, value in pairs(want) do
+    if taint.is(value) and type(found[name]) == "string" then
+      found[name] = taint.wrap(found[name], "previous")
+    end
+  end
+  return found
+end
+
+-- The verb that is due because of planned changes of watched resources, or
+-- because an earlier run owes it, and the ids to blame.
+local function trigger_of(self, resource, owed)
+  local verb, because = owed, {}
+  for _, candidate in ipairs(resource.rtype.triggers or {}) do
+    for _, id in ipairs(resource.meta[candidate .. "_on"] or {}) do
+      if self.changed[id] then
+        because[#because + 1] = id
+        if not verb or WEIGHT[candidate] > WEIGHT[verb] then verb = candidate end
+      end
+    end
+  end
+  if owed and #because == 0 then because[1] = "an earlier run" end
+  return verb, because
+end
+
+local function describe(job, resource)
+  if job.error then
+    return fault.new("failed", resource.where, "%s: %s", resource.id, job.error)
+  end
+end
+
+local function change_of(self, resource, job)
+  local change
+  if job.unknown then
+    change = { kind = "unknown", unknown = job.unknown, differs = {} }
+  else
+    plan.hide(job.found, wanted(resource))
+    change = difference.change(resource.rtype, job.found, wanted(resource))
+  end
+  local verb, because = trigger_of(self, resource, job.owed)
+  if verb and not resource.absent then
+    change = change or { kind = "update", from = job.found, to = job.found, differs = {} }
+    change.trigger, change.because = verb, because
+  end
+  if change then
+    change.id, change.resource, change.notes = resource.id, resource, {}
+  end
+  return change
+end
+
+local function add(self, change)
+  self.changes[#self.changes + 1] = change
+  self.changed[change.id] = change
+end
+
+local function take_effect(self, change)
+  local rtype = change.resource.rtype
+  if rtype.effects and change.kind ~= "unknown" and not (change.trigger and next(change.differs) == nil) then
+    rtype.effects(change.resource.key, change, self.model)
+  end
+end
+
+-- What is known of a resource when the walk reaches it: as probed, or
+-- probed again where an earlier change touched what it asked.
+local function look_again(self, resource, job)
+  if job.error or not self.model:touches(job.asked) then return job end
+  return plan.probe(self.round, { resource }, self.model)[1]
+end
+
+local function plan_one(self, resource, job)
+  job = look_again(self, resource, job)
+  local problem = describe(job, resource)
+  if problem then
+    self.errors[#self.errors + 1] = problem
+    return
+  end
+  local change = change_of(self, resource, job)
+  if change then
+    add(self, change)
+    take_effect(self, change)
+  end
+  return change
+end
+
+-- Consecutive resources of a batching type: one transaction.
+local function plan_batch(self, resources, jobs, first)
+  local rtype = resources[first].rtype
+  local changes, last = {}, first
+  while resources[last] and resources[last].rtype == rtype do
+    local change = plan_one(self, resources[last], jobs[last])
+    changes[#changes + 1] = change
+    last = last + 1
+  end
+  if #changes > 0 then
+    local notes, problem
+    local job = { run = function(host) notes, problem = rtype.simulate(host, changes, self.asked, self.model) end }
+    self.round:run { job }
+    if not notes then
+      self.errors[#self.errors + 1] = fault.new("failed", changes[1].resource.where, "%s: %s", changes[1].id,
+        job.error or job.unknown or problem or "cannot be simulated")
+    end
+    local batch = { changes = changes, rtype = rtype, notes = notes or {} }
+    for _, change in ipairs(changes) do change.batch = batch end
+  end
+  return last
+end
+
+--- Plans one host.
+-- @param round neap.engine.ask round of the host
+-- @param desired what evaluate.host returned, its list in order
+-- @return { changes = { change … } in order, errors = { fault … },
+--   observed = { [id] = attrs|false } as first probed, desired = desired }
+--   A change is { id, resource, kind = create|update|delete|unknown, from,
+--   to, differs, trigger, because, notes, batch, unknown }.
+function plan.host(round, desired)
+  local self = { round = round, model = Model.new(), changes = {}, changed = {}, errors = {} }
+  local resources = desired.list
+  local jobs = plan.probe(round, resources)
+  self.asked = round:asked_by_kind()
+  local observed = {}
+  for i, resource in ipairs(resources) do
+    observed[resource.id] = plan.hide(jobs[i].found, wanted(resource)) or false
+  end
+  local i = 1
+  while resources[i] do
+    if resources[i].rtype.batch then
+      i = plan_batch(self, resources, jobs, i)
+    else
+      plan_one(self, resources[i], jobs[i])
+      i = i + 1
+    end
+  end
+  return { changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired }
+end
+
+return plan

@@ -1,0 +1,241 @@
+--- Plans as people read them: signs, attributes, diffs, equal changes of
+-- several hosts folded into one.
+
+local diff = require "neap.core.diff"
+local taint = require "neap.core.taint"
+
+local show = {}
+
+local SIGNS = { create = { "+", "green" }, update = { "~", "yellow" }, delete = { "-", "red" }, unknown = { "?", "cyan" } }
+-- Beyond this a text is not diffed but counted.
+local DIFF_MAX_BYTES = 1024 * 1024
+local VALUE_MAX = 100
+
+local function is_blob(rtype, name)
+  local schema = rtype.attributes[name]
+  return type(schema) == "table" and schema.blob
+end
+
+local function is_option(rtype, name)
+  local schema = rtype.attributes[name]
+  return type(schema) == "table" and schema.option
+end
+
+local function plain_value(v)
+  if v == nil then return "(none)" end
+  if type(v) ~= "table" then
+    local text = tostring(v)
+    if text == "" then return '""' end
+    text = text:gsub("\n", "\\n")
+    if #text > VALUE_MAX then text = text:sub(1, VALUE_MAX) .. "…" end
+    return text
+  end
+  local parts = {}
+  for i, item in ipairs(v) do parts[i] = plain_value(item) end
+  if #parts == 0 then
+    local keys = {}
+    for k in pairs(v) do keys[#keys + 1] = tostring(k) end
+    table.sort(keys)
+    for i, k in ipairs(keys) do parts[i] = k .. "=" .. plain_value(v[k]) end
+  end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+show.value = plain_value
+
+local function masked(v)
+  if v == nil then return "" end
+  if taint.is(v) then return tostring(v) end
+  return taint.mask(tostring(v))
+end
+
+-- Where a file holds a secret, lines that go away may hold an older one.
+local function hide_removed(text)
+  return (text:gsub("(\n)%-[^\n]*", "%1-(hidden: the file holds a secret)"))
+end
+
+--- The unified diff of two values of a text attribute; secrets are masked.
+-- @return text ("" where they are equal), or nil and why there is none
+function show.text_diff(name, old, new)
+  local secret = taint.is(old) or taint.is(new)
+  local before = taint.is(old) and taint.mask(taint.reveal(old)) or masked(old)
+  local after = masked(new)
+  if #before > DIFF_MAX_BYTES or #after > DIFF_MAX_BYTES then
+    return nil, string.format("%d → %d bytes", #before, #after)
+  end
+  local text, why = diff.unified(before, after, { context = 3, old_label = name, new_label = name })
+  if not text then return nil, string.format("%s, %d → %d bytes", why or "binary", #before, #after) end
+  if secret then
+    if text == "" then return nil, "a secret in it changes" end
+    text = hide_removed("\n" .. text):sub(2)
+  end
+  return text
+end
+
+local function sorted_names(...)
+  local seen, names = {}, {}
+  for _, t in pairs { ... } do
+    for name in pairs(t) do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+local function add_text(lines, name, old, new)
+  local text, why = show.text_diff(name, old, new)
+  if not text then
+    lines[#lines + 1] = { text = "    " .. name .. ": " .. why }
+    return
+  end
+  local header = true
+  for line in text:gmatch("([^\n]*)\n?") do
+    if header and line:match("^@@") then header = false end
+    if not header and line ~= "" then
+      local sign = line:sub(1, 1)
+      local color = sign == "+" and "green" or sign == "-" and "red" or sign == "@" and "cyan" or nil
+      lines[#lines + 1] = { text = "    " .. line, color = color }
+    end
+  end
+end
+
+local function add_attributes(lines, change)
+  local rtype = change.resource.rtype
+  local from, to = change.from or {}, change.to or {}
+  local names = change.kind == "update" and sorted_names(change.differs) or sorted_names(from, to)
+  for _, name in ipairs(names) do
+    local old, new = from[name], to[name]
+    if is_option(rtype, name) then goto continue end
+    if is_blob(rtype, name) then
+      add_text(lines, name, old, new)
+    elseif change.kind == "update" then
+      lines[#lines + 1] = { text = string.format("    %s: %s → %s", name, plain_value(old), plain_value(new)) }
+    elseif change.kind == "create" and new ~= nil then
+      lines[#lines + 1] = { text = string.format("    %s: %s", name, plain_value(new)), minor = true }
+    end
+    ::continue::
+  end
+end
+
+--- A change as lines { text, color, minor }; the first is its head.
+function show.change(change)
+  local sign, color = table.unpack(SIGNS[change.kind])
+  local resource = change.resource
+  local only_trigger = change.trigger and change.kind == "update" and next(change.differs) == nil
+  if only_trigger then sign = "!" end
+  local head = string.format("  %s %s %s", sign, resource.type, resource.key)
+  if change.trigger then head = head .. ": " .. change.trigger end
+  local lines = { { text = head, color = color, where = resource.where } }
+  if change.unknown then lines[#lines + 1] = { text = "    known after apply: " .. change.unknown } end
+  if not only_trigger then add_attributes(lines, change) end
+  if change.because and #change.because > 0 then
+    lines[#lines + 1] = { text = "    because of " .. table.concat(change.because, ", ") }
+  end
+  for _, other in ipairs(resource.meta.wait or {}) do
+    lines[#lines + 1] = { text = string.format("    waits for %s on %s", other.id, other.host) }
+  end
+  for _, note in ipairs(change.notes) do lines[#lines + 1] = { text = "    " .. note } end
+  if change.batch and change.batch.changes[#change.batch.changes] == change then
+    for _, note in ipairs(change.batch.notes) do lines[#lines + 1] = { text = "    " .. note, minor = true } end
+  end
+  return lines
+end
+
+local function signature(lines)
+  local parts = {}
+  for i, line in ipairs(lines) do parts[i] = line.text end
+  return table.concat(parts, "\n")
+end
+
+local function names_text(names)
+  if #names <= 6 then return table.concat(names, ", ") end
+  return string.format("%s, … %s (%d hosts)", table.concat(names, ", ", 1, 4), names[#names], #names)
+end
+show.names = names_text
+
+--- Folds the changes of several hosts: { { hosts = { name … }, lines } … }.
+-- @param plans { { name, changes } … } in order
+function show.fold(plans)
+  local by_text, order = {}, {}
+  for _, host in ipairs(plans) do
+    for _, change in ipairs(host.changes) do
+      local lines = show.change(change)
+      local text = signature(lines)
+      local group = by_text[text]
+      if not group then
+        group = { hosts = {}, lines = lines }
+        by_text[text] = group
+        order[#order + 1] = group
+      end
+      group.hosts[#group.hosts + 1] = host.name
+    end
+  end
+  return order
+end
+
+--- Prints folded changes, a header wherever the set of hosts changes.
+function show.plans(plans, ui)
+  local header
+  for _, group in ipairs(show.fold(plans)) do
+    local names = names_text(group.hosts)
+    if names ~= header then
+      if header then ui:line("") end
+      ui:line(ui:paint("bold", names))
+      header = names
+    end
+    for i, line in ipairs(group.lines) do
+      if not line.minor or ui.verbose > 0 or i == 1 then
+        local text = line.color and ui:paint(line.color, line.text) or ui:clean(line.text)
+        if line.where then text = text .. "  " .. ui:paint("dim", line.where) end
+        ui:line(text)
+      end
+    end
+  end
+end
+
+local function masked_state(rtype, state)
+  if not state then return nil end
+  local out = {}
+  for name, value in pairs(state) do
+    if not is_option(rtype, name) then out[name] = taint.is(value) and tostring(value) or value end
+  end
+  return out
+end
+
+--- The same for programs: one "change" event a change.
+function show.events(name, changes, ui)
+  for _, change in ipairs(changes) do
+    local rtype = change.resource.rtype
+    local diffs
+    for _, attribute in ipairs(sorted_names(change.differs)) do
+      if is_blob(rtype, attribute) then
+        diffs = diffs or {}
+        diffs[attribute] = show.text_diff(attribute, change.from[attribute], change.to[attribute])
+      end
+    end
+    local differs = sorted_names(change.differs)
+    ui:event {
+      event = "change", host = name, id = change.id, type = change.resource.type, key = change.resource.key,
+      action = change.kind, trigger = change.trigger, because = change.because, where = change.resource.where,
+      differs = #differs > 0 and differs or nil, from = masked_state(rtype, change.from),
+      to = masked_state(rtype, change.to), diff = diffs, unknown = change.unknown,
+    }
+  end
+end
+
+--- { create = n, update = n, delete = n, unknown = n } and their sum.
+function show.count(plans)
+  local count, total = { create = 0, update = 0, delete = 0, unknown = 0 }, 0
+  for _, host in ipairs(plans) do
+    for _, change in ipairs(host.changes) do
+      count[change.kind] = count[change.kind] + 1
+      total = total + 1
+    end
+  end
+  return count, total
+end
+
+return show
