@@ -1,0 +1,63 @@
+--- What all verbs that reach hosts have in common: a session inside the
+-- event loop, complaints at the end, a clean goodbye, an exit code.
+
+local loop = require "neap.core.loop"
+local fault = require "neap.engine.fault"
+local session = require "neap.engine.session"
+local ui_module = require "neap.ui"
+
+local command = {}
+
+local EXIT_OF = { usage = 1, playbook = 1, inventory = 1, store = 3, locked = 6, stale = 5, interrupted = 130 }
+
+--- The ui that the options ask for.
+function command.ui(opts)
+  local color
+  if opts.no_color then color = false end
+  return ui_module.new { json = opts.json, color = color, verbose = opts.verbose, quiet = opts.quiet }
+end
+
+--- Says what went wrong and gives the exit code for it.
+function command.complain(ui, problem)
+  if not fault.is(problem) then
+    ui:err("neap: this is a mistake in neap or in a resource type:\n" .. tostring(problem))
+    return 1
+  end
+  ui:err(tostring(problem))
+  ui:event { event = "error", code = problem.code, where = problem.where, message = problem.message }
+  return EXIT_OF[problem.code] or 3
+end
+
+local function guarded(fn, ...)
+  return xpcall(fn, function(e)
+    if fault.is(e) then return e end
+    return debug.traceback(tostring(e))
+  end, ...)
+end
+
+--- Runs `fn(ui)`, which returns an exit code, with faults said well.
+function command.plain(opts, fn)
+  local ui = command.ui(opts)
+  local ok, result = guarded(fn, ui)
+  ui:done()
+  if ok then return result or 0 end
+  return command.complain(ui, result)
+end
+
+--- The same over hosts: `fn(session, ui)` runs as a task in the loop.
+function command.over_hosts(opts, fn)
+  return command.plain(opts, function(ui)
+    local self = session.open(opts, ui)
+    local exit
+    local ok, problem = loop.run(function()
+      local fine, result = guarded(fn, self, ui)
+      session.close(self)
+      if not fine then error(result, 0) end
+      exit = result
+    end)
+    if not ok then error(problem, 0) end
+    return exit
+  end)
+end
+
+return command

@@ -1,0 +1,284 @@
+--- The way of a run: connect, evaluate, probe and plan on every host; then,
+-- for an apply, change, look again, and record.
+
+local loop = require "neap.core.loop"
+local sys = require "neap.core.sys"
+local json = require "neap.core.json"
+local apply = require "neap.engine.apply"
+local ask = require "neap.engine.ask"
+local difference = require "neap.engine.difference"
+local evaluate = require "neap.engine.evaluate"
+local fault = require "neap.engine.fault"
+local plan = require "neap.engine.plan"
+local record = require "neap.engine.record"
+local session = require "neap.engine.session"
+local show = require "neap.engine.show"
+
+local converge = {}
+
+local COMMIT_TRIES = 5
+
+local function has_tag(resource, tags)
+  for _, tag in ipairs(resource.meta.tags or {}) do
+    for _, wanted in ipairs(tags) do
+      if tag == wanted then return true end
+    end
+  end
+  return false
+end
+
+local function only_tagged(desired, tags)
+  if not tags then return end
+  local list = {}
+  for _, resource in ipairs(desired.list) do
+    if has_tag(resource, tags) then list[#list + 1] = resource end
+  end
+  desired.list = list
+end
+
+local function plan_host(self, host)
+  local round = ask.new(host.conn, host.facts)
+  local desired = evaluate.host(self.project, host.entry, {
+    facts = host.facts, ask = function(kind, ...) return round:one(kind, ...) end,
+  })
+  only_tagged(desired, self.opts.tags)
+  host.plan = plan.host(round, desired)
+  if #host.plan.errors > 0 then fault.raise(host.plan.errors[1].code, host.plan.errors[1].where, "%s", host.plan.errors[1].message) end
+end
+
+--- Plans all hosts. Only inside loop.run.
+function converge.plan(self)
+  self.project = evaluate.project(self.opts.playbook, self.inventory, { secrets = self.opts.secrets, extra = self.opts.extra })
+  session.connect(self)
+  session.each(self, "planning", function(host) plan_host(self, host) end)
+end
+
+--- The plans of the hosts that have one, for show.
+function converge.plans(self)
+  local plans = {}
+  for _, host in ipairs(self.hosts) do
+    if host.plan and host.status == "ok" then plans[#plans + 1] = { name = host.name, changes = host.plan.changes } end
+  end
+  return plans
+end
+
+--- Shows the plans; returns how many changes there are.
+function converge.show(self)
+  local plans = converge.plans(self)
+  self.ui:done()
+  show.plans(plans, self.ui)
+  local resources = 0
+  for _, host in ipairs(self.hosts) do
+    if host.plan and host.status == "ok" then
+      show.events(host.name, host.plan.changes, self.ui)
+      resources = resources + #host.plan.desired.list
+    end
+  end
+  local count, total = show.count(plans)
+  if total == 0 then
+    self.ui:line(string.format("nothing differs: %d resources on %d hosts", resources, #plans))
+  else
+    self.ui:line(string.format("\nplan: %d to create, %d to update, %d to delete%s; %d resources on %d hosts", count.create,
+      count.update, count.delete, count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "",
+      resources, #plans))
+  end
+  return total
+end
+
+-- One event a host and resource, so that a host can wait for another's.
+local function event_of(self, host_name, id)
+  local key = host_name .. "\0" .. id
+  self.events[key] = self.events[key] or loop.event()
+  return self.events[key]
+end
+
+local function wait_for(self, other, id, waiter)
+  local other_host = self.by_name[other]
+  if not other_host then return end -- not in this run
+  if not other_host.plan or (other_host.status ~= "ok" and not other_host.done_ids) then
+    fault.raise("failed", waiter, "waits for %s on %s, which is out: %s", id, other, tostring(other_host.problem))
+  end
+  if not other_host.plan.changed[id] then return end
+  local result = event_of(self, other, id):wait()
+  if result ~= "done" then
+    fault.raise("failed", waiter, "waits for %s on %s, which was not reached there", id, other)
+  end
+end
+
+local function release_waiters(self, host)
+  for _, change in ipairs(host.plan.changes) do
+    event_of(self, host.name, change.id):set("failed")
+  end
+end
+
+local function hooks_of(self, host)
+  local total, count = #host.plan.changes, 0
+  return {
+    journal = function(_, id) host.current = id end,
+    progress = function(change)
+      count = count + 1
+      event_of(self, host.name, change.id):set("done")
+      self.ui:event { event = "applied", host = host.name, id = change.id }
+      self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
+    end,
+    wait = function(other, id, waiter) wait_for(self, other, id, waiter) end,
+    interrupted = function() return loop.signal() ~= nil end,
+  }
+end
+
+local function not_as_wanted(left)
+  local first = left[1]
+  local names = {}
+  for name in pairs(first.change and first.change.differs or {}) do names[#names + 1] = name end
+  table.sort(names)
+  local what = first.message or (#names > 0 and "still differs in " .. table.concat(names, ", ")) or
+      ("still to " .. first.change.kind)
+  return fault.new("failed", first.resource.where, "%s: %s after it was applied%s", first.id, what,
+    #left > 1 and string.format(" (and %d more)", #left - 1) or "")
+end
+
+-- Compares what the plan predicted with what is there now.
+local function count_accuracy(host)
+  local right, wrong = 0, {}
+  for _, change in ipairs(host.plan.changes) do
+    local seen = host.observed[change.id]
+    local predicted = plan.wanted(change.resource) and change.to or nil
+    if change.kind ~= "unknown" and host.done_ids[change.id] then
+      local found = seen or nil
+      if difference.same_state(change.resource.rtype, found, predicted, plan.wanted(change.resource) or {}) then
+        right = right + 1
+      else
+        wrong[#wrong + 1] = change.id
+      end
+    end
+  end
+  host.accuracy = { right = right, wrong = wrong }
+end
+
+local function verify(self, host)
+  local left
+  host.observed, left = apply.verify(host, host.plan.desired.list)
+  count_accuracy(host)
+  if #left > 0 and not host.result.failure then session.drop(host, not_as_wanted(left)) end
+end
+
+local function apply_host(self, host)
+  host.done_ids = {}
+  if #host.plan.changes > 0 then
+    host.result = apply.host(host, hooks_of(self, host))
+    host.done_ids = host.result.done
+    release_waiters(self, host)
+  else
+    host.result = { done = {}, surprises = {} }
+  end
+  local count = 0
+  for _, done in pairs(host.result.done) do
+    if not done.put_back then count = count + 1 end
+  end
+  host.changes = count
+  if host.result.failure then session.drop(host, host.result.failure) end
+  if #host.plan.changes > 0 then verify(self, host) else host.observed = host.plan.observed end
+end
+
+local function status_of(host)
+  local status = { status = host.status == "ok" and "complete" or "incomplete", machine_id = host.facts.machine_id }
+  if host.status ~= "ok" then
+    status.problem = host.problem.message
+    status.at = host.current
+  end
+  return status
+end
+
+-- Adds a host's records to `changes`; says whether they are news.
+local function record_host(self, st, head, host, changes, key)
+  local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
+  return record.host(host.name, recorded, {
+    resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
+    status = status_of(host),
+  }, changes, key)
+end
+
+local function add_sources(changes, recorded, hosts)
+  for _, host in ipairs(hosts) do
+    for path, bytes in pairs(host.plan.desired.inputs or {}) do
+      if recorded[path] ~= bytes then changes["source/" .. path] = bytes end
+    end
+  end
+end
+
+local function outcome(self, version)
+  local operator, machine = sys.operator()
+  local hosts = {}
+  for _, host in ipairs(self.hosts) do
+    hosts[host.name] = { status = host.status, changes = host.changes or 0, problem = host.problem and host.problem.message }
+  end
+  return json.encode({
+    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb,
+    time = math.floor(sys.time()), hosts = hosts, neap = version,
+  }, { indent = 2 }) .. "\n"
+end
+
+local SIGN = { create = "+", update = "~", delete = "-", unknown = "?" }
+
+local function message_of(self)
+  local lines, total, names = {}, 0, {}
+  for _, host in ipairs(self.hosts) do
+    local done = host.result and host.result.done or {}
+    if next(done) or host.problem then
+      names[#names + 1] = host.name
+      total = total + (host.changes or 0)
+      lines[#lines + 1] = string.format("\n%s: %s, %d changes%s", host.name, host.status, host.changes or 0,
+        host.problem and " (" .. tostring(host.problem):gsub("\n.*", "") .. ")" or "")
+      for _, change in ipairs(host.plan and host.plan.changes or {}) do
+        local now = done[change.id]
+        if now then
+          lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id,
+            now.trigger and " (" .. now.trigger .. ")" or "", now.put_back and " (put back)" or "")
+        end
+      end
+    end
+  end
+  local playbook = (self.opts.playbook or ""):match("[^/]*$")
+  local subject = string.format("%s %s: %d changes on %s", self.verb, playbook, total,
+    #names > 0 and show.names(names) or "no host (recorded as found)")
+  return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
+end
+
+local function commit_once(self, st, key, taint)
+  local head = st:head()
+  local changes, news, hosts = {}, false, {}
+  for _, host in ipairs(self.hosts) do
+    if host.observed then
+      hosts[#hosts + 1] = host
+      news = record_host(self, st, head, host, changes, key) or news
+    end
+  end
+  if not news then return nil end
+  add_sources(changes, head and st:tree(head, "source") or {}, hosts)
+  changes["run.json"] = taint.mask(outcome(self))
+  local operator, machine = sys.operator()
+  return st:commit {
+    parent = head, changes = changes, message = taint.mask(message_of(self)), author_name = operator,
+    author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
+  }
+end
+
+--- Records what is on the hosts now. @return commit id, or nil where nothing
+-- is new
+function converge.record(self, st, key)
+  local taint = require "neap.core.taint"
+  for _ = 1, COMMIT_TRIES do
+    local id, message, code = commit_once(self, st, key, taint)
+    if id or not message then return id end
+    if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
+  end
+  fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
+end
+
+--- Changes all hosts as planned. Only inside loop.run.
+function converge.apply(self)
+  self.events = {}
+  session.each(self, "applying", function(host) apply_host(self, host) end)
+end
+
+return converge

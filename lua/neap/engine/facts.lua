@@ -1,0 +1,82 @@
+--- Facts: what a host says of itself. Asked in the same flight as the
+-- connection's shell, so they cost no round trip; few forks, since forks on
+-- the host decide what a run costs.
+
+local facts = {}
+
+--- The script whose output parse() reads; plain POSIX sh.
+facts.script = [[
+echo "[os]"; cat /etc/os-release 2>/dev/null
+echo "[machine_id]"; cat /etc/machine-id 2>/dev/null
+echo "[uname]"; uname -snrm
+echo "[memory]"; while IFS= read -r l; do case $l in MemTotal:*) echo "$l"; break;; esac; done </proc/meminfo 2>/dev/null
+echo "[cpus]"; n=0; for d in /sys/devices/system/cpu/cpu[0-9]*; do [ -d "$d" ] && n=$((n+1)); done; echo "$n"
+echo "[addresses]"; ip -o addr show scope global 2>/dev/null
+echo "[init]"; [ -d /run/systemd/system ] && echo systemd
+echo "[packages]"; [ -x /usr/bin/dpkg ] && echo dpkg
+echo "[uid]"; id -u
+:
+]]
+
+local ARCHITECTURES = { x86_64 = "amd64", aarch64 = "arm64", armv7l = "armhf", i686 = "i386" }
+
+local function sections_of(text)
+  local sections, current = {}, {}
+  for line in text:gmatch("[^\n]+") do
+    local name = line:match("^%[([%a_]+)%]$")
+    if name then
+      current = {}
+      sections[name] = current
+    else
+      current[#current + 1] = line
+    end
+  end
+  return sections
+end
+
+local function os_release(lines)
+  local values = {}
+  for _, line in ipairs(lines or {}) do
+    local key, value = line:match("^([%u%d_]+)=(.*)$")
+    if key then values[key] = value:match('^"(.*)"$') or value:match("^'(.*)'$") or value end
+  end
+  return values
+end
+
+local function addresses_of(lines)
+  local list, by_interface = {}, {}
+  for _, line in ipairs(lines or {}) do
+    local interface, address = line:match("^%d+:%s+(%S+)%s+inet6?%s+([%x:.]+)/")
+    if address then
+      list[#list + 1] = address
+      by_interface[interface] = by_interface[interface] or {}
+      table.insert(by_interface[interface], address)
+    end
+  end
+  return list, by_interface
+end
+
+local function first(sections, name) return sections[name] and sections[name][1] end
+
+--- Facts from the script's output: { os_id, os_version, os_codename,
+--   hostname, kernel, machine, arch (Debian's name), machine_id, memory_kb,
+--   cpus, addresses = { … }, interfaces = { [name] = { … } }, init, packages,
+--   uid }. What the host did not say is nil.
+function facts.parse(text)
+  local sections = sections_of(text)
+  local release = os_release(sections.os)
+  local system, hostname, kernel, machine = (first(sections, "uname") or ""):match("^(%S+) (%S+) (%S+) (%S+)$")
+  local addresses, interfaces = addresses_of(sections.addresses)
+  return {
+    os_id = release.ID, os_version = release.VERSION_ID, os_codename = release.VERSION_CODENAME,
+    os_name = release.PRETTY_NAME, os_like = release.ID_LIKE,
+    system = system, hostname = hostname, kernel = kernel, machine = machine, arch = ARCHITECTURES[machine] or machine,
+    machine_id = first(sections, "machine_id"),
+    memory_kb = math.tointeger((first(sections, "memory") or ""):match("(%d+)")),
+    cpus = math.tointeger(first(sections, "cpus")), addresses = addresses, interfaces = interfaces,
+    init = first(sections, "init"), packages = first(sections, "packages"),
+    uid = math.tointeger(first(sections, "uid")),
+  }
+end
+
+return facts

@@ -1,0 +1,71 @@
+--- Where a project keeps its states: `.neap/` holds the state repository and
+-- the key that seals secrets in it.
+--
+-- It is found as git finds its own: in the folder of the playbook (or the
+-- current one) or the nearest above it. Where there is none yet, it is made
+-- in the current folder if the playbook lies below that, else beside the
+-- playbook.
+
+local crypto = require "neap.core.crypto"
+local store = require "neap.core.store"
+local sys = require "neap.core.sys"
+local fault = require "neap.engine.fault"
+
+local project = {}
+
+local PRIVATE_DIR = 448 -- 0700
+
+local function folder_of(path) return path:match("^(.*)/[^/]*$") end
+
+local function search_up(dir)
+  while dir and dir ~= "" do
+    if sys.stat(dir .. "/.neap") then return dir .. "/.neap" end
+    dir = folder_of(dir)
+  end
+end
+
+local function real(path)
+  local found, message = sys.real_path(path)
+  if not found then fault.raise("usage", nil, "%s", message) end
+  return found
+end
+
+local function new_place(start, here)
+  if (start .. "/"):sub(1, #here + 1) == here .. "/" then return here .. "/.neap" end
+  return start .. "/.neap"
+end
+
+-- Folder of the state repository: the repository's path and its key's.
+local function place(opts)
+  if opts.state then return opts.state, (folder_of(opts.state) or ".") .. "/key" end
+  local here = real "."
+  local start = opts.playbook and folder_of(real(opts.playbook)) or here
+  local dir = search_up(start) or new_place(start, here)
+  return dir .. "/state.git", dir .. "/key", dir
+end
+
+local function complain(message) fault.raise("store", nil, "%s", message) end
+
+--- Opens the state repository for reading.
+-- @return store, or nil where there is none yet
+function project.open(opts)
+  local path = place(opts)
+  if not sys.stat(path) then return nil end
+  local st, message = store.open(path)
+  return st or complain(message)
+end
+
+--- Opens it for a run that writes, making it where it is missing.
+-- @return store, sealing key
+function project.create(opts)
+  local path, key_path, dir = place(opts)
+  if dir and not sys.mkdir(dir, PRIVATE_DIR) then fault.raise("store", nil, "cannot make directory '%s'", dir) end
+  local st, message = store.open(path, { create = true })
+  if not st then complain(message) end
+  local key
+  key, message = crypto.load_key(key_path, { create = true })
+  if not key then complain(message) end
+  return st, key
+end
+
+return project

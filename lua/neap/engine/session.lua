@@ -1,0 +1,208 @@
+--- A run over hosts: who takes part, how they are reached, and how each of
+-- them ended.
+--
+-- Every host is a task of its own; what happens on one never waits for
+-- another but where a playbook says so. A host that fails keeps its reason
+-- and drops out; the others go on.
+
+local loop = require "neap.core.loop"
+local remote = require "neap.core.remote"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+local facts = require "neap.engine.facts"
+local fault = require "neap.engine.fault"
+local inventory = require "neap.inventory"
+
+local session = {}
+
+local DEFAULT_FORKS = 500
+local DEFAULT_KEYS = { "id_ed25519", "id_ecdsa", "id_rsa" }
+
+local STATUS_OF_CODE = { stale = "stale", locked = "locked" }
+for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "shell", "closed", "protocol" } do
+  STATUS_OF_CODE[code] = "unreachable"
+end
+
+local function exists(path) return sys.stat(path) ~= nil end
+
+local function home_file(name) return (sys.getenv("HOME") or "/root") .. "/" .. name end
+
+local function default_keys()
+  local keys = {}
+  for _, name in ipairs(DEFAULT_KEYS) do
+    local path = home_file(".ssh/" .. name)
+    if exists(path) then keys[#keys + 1] = path end
+  end
+  return keys
+end
+
+local function as_list(v)
+  if v == nil then return nil end
+  return type(v) == "table" and v or { v }
+end
+
+-- How a host is reached: the command line wins over the inventory, the
+-- inventory over ssh_config, that over the defaults.
+local function connection_options(host, opts)
+  local vars = host.vars
+  local address = vars.ssh_address or host.address or host.name
+  local config = remote.ssh_config(address) or {}
+  return {
+    name = host.name, address = config.hostname or address,
+    port = opts.port or host.port or vars.ssh_port or config.port or 22,
+    user = opts.user or host.user or vars.ssh_user or config.user or sys.getenv("USER") or "root",
+    identities = opts.private_key or as_list(vars.ssh_private_key) or config.identityfile or default_keys(),
+    agent = true, password = opts.password or vars.ssh_password,
+    known_hosts = opts.known_hosts or as_list(vars.ssh_known_hosts) or config.userknownhostsfile
+      or { home_file(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts" },
+    host_key_check = opts.accept_new and "accept-new" or "strict",
+    become = opts.become or vars.become or false, become_user = vars.become_user or "root",
+    become_password = opts.become_password or vars.become_password,
+    connect_timeout_ms = (opts.timeout or 10) * 1000,
+    prologue = facts.script,
+  }
+end
+
+local function ask_passwords(opts)
+  local function ask(text)
+    local answer, message = sys.prompt(text, true)
+    if not answer then fault.raise("usage", nil, "%s", message) end
+    return taint.new(answer, "password")
+  end
+  if opts.ask_pass then opts.password = ask("login password: ") end
+  if opts.ask_become_pass then opts.become_password = ask("sudo password: ") end
+  if opts.become_password_file then
+    local text, message = sys.read_file(opts.become_password_file)
+    if not text then fault.raise("usage", nil, "%s", message) end
+    opts.become_password = taint.new((text:gsub("\n$", "")), "password")
+  end
+end
+
+local function default_inventory(opts)
+  local beside = opts.playbook and (opts.playbook:match("^(.*/)[^/]*$") or "") .. "inventory.lua"
+  for _, path in ipairs { beside or "inventory.lua", "inventory.lua" } do
+    if exists(path) then return { path } end
+  end
+  fault.raise("usage", nil, "no inventory: give one with -i FILE (there is no inventory.lua here%s)",
+    opts.playbook and " or beside the playbook" or "")
+end
+
+--- Opens a run: reads the inventory, chooses the hosts.
+-- @param opts options of the command line
+-- @return { hosts = { host … }, inventory, opts, ui }
+function session.open(opts, ui)
+  ask_passwords(opts)
+  local inv = inventory.load(opts.inventory or default_inventory(opts), { extra = opts.extra })
+  local self = { opts = opts, ui = ui, inventory = inv, hosts = {}, by_name = {} }
+  for _, entry in ipairs(inventory.select(inv, opts.limit)) do
+    local host = { name = entry.name, entry = entry, status = "ok" }
+    self.hosts[#self.hosts + 1] = host
+    self.by_name[host.name] = host
+  end
+  return self
+end
+
+--- Notes that a host is out, and why.
+function session.drop(host, problem)
+  if not fault.is(problem) then problem = fault.new("internal", host.name, "%s", tostring(problem)) end
+  host.problem = host.problem or problem
+  host.status = STATUS_OF_CODE[problem.code] or "failed"
+end
+
+local function connect(self, host)
+  local conn, message, code = remote.connect(connection_options(host.entry, self.opts))
+  if not conn then fault.raise(code, nil, "%s", message) end
+  host.conn = conn
+  host.facts = facts.parse(conn.prologue.out)
+  host.entry.facts = host.facts
+end
+
+local function work_through(self, queue, what, fn)
+  while true do
+    local host = table.remove(queue, 1)
+    if not host then return end
+    local ok, problem = xpcall(fn, function(e)
+      return fault.is(e) and e or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
+    end, host)
+    if not ok then session.drop(host, problem) end
+    self.finished = self.finished + 1
+    self.ui:status(string.format("%s: %d of %d hosts", what, self.finished, self.total))
+  end
+end
+
+--- Runs `fn(host)` as a task a host, over the hosts that are still in.
+-- Only inside loop.run. @param what a word for the progress line
+function session.each(self, what, fn)
+  local queue = {}
+  for _, host in ipairs(self.hosts) do
+    if host.status == "ok" then queue[#queue + 1] = host end
+  end
+  self.finished, self.total = 0, #queue
+  local tasks = {}
+  for i = 1, math.min(#queue, self.opts.forks and math.max(1, self.opts.forks) or DEFAULT_FORKS) do
+    tasks[i] = loop.spawn(work_through, self, queue, what, fn)
+  end
+  for _, task in ipairs(tasks) do
+    local ok, problem = task:join()
+    if not ok then error(problem, 0) end
+  end
+end
+
+--- Connects every host and learns its facts.
+function session.connect(self)
+  session.each(self, "connecting", function(host) connect(self, host) end)
+end
+
+--- Says goodbye to all hosts.
+function session.close(self)
+  for _, host in ipairs(self.hosts) do
+    if host.conn then host.conn:close() end
+    host.conn = nil
+  end
+end
+
+local ORDER = { "unreachable", "failed", "stale", "locked" }
+local EXITS = { unreachable = 4, failed = 3, stale = 5, locked = 6 }
+
+--- The exit code of a run: the gravest of its hosts'; `otherwise` where all
+-- are well.
+function session.exit_code(self, otherwise)
+  local seen = {}
+  for _, host in ipairs(self.hosts) do seen[host.status] = true end
+  if loop.signal() then return 128 + loop.signal() end
+  if seen.failed then return EXITS.failed end
+  for _, status in ipairs(ORDER) do
+    if seen[status] then return EXITS[status] end
+  end
+  return otherwise
+end
+
+--- Prints what went wrong, host by host, equal complaints folded.
+function session.problems(self)
+  local ui = self.ui
+  local order, by_text = {}, {}
+  for _, host in ipairs(self.hosts) do
+    if host.problem then
+      local text = tostring(host.problem)
+      if not by_text[text] then
+        by_text[text] = {}
+        order[#order + 1] = text
+      end
+      table.insert(by_text[text], host.name)
+      ui:event { event = "error", host = host.name, code = host.problem.code, where = host.problem.where, message = host.problem.message }
+    end
+  end
+  for _, text in ipairs(order) do
+    ui:err(string.format("%s: %s", table.concat(by_text[text], ", "), text))
+  end
+end
+
+--- The last line of the JSON stream.
+function session.summary(self, exit, changes, commit)
+  local json = require "neap.core.json"
+  local hosts = {}
+  for _, host in ipairs(self.hosts) do hosts[host.name] = { status = host.status, changes = host.changes or 0 } end
+  self.ui:event { event = "summary", exit = exit, changes = changes, commit = commit or json.null, hosts = hosts }
+end
+
+return session
