@@ -1,7 +1,7 @@
 --- The bytes of a regular file; nil when there is none. Links are followed.
--- The host draws a number that no file's author can know and ends each file with it, so that a file may hold any bytes and may
--- even grow while it is read.
-local names = require "neap.questions.names"
+-- The host draws a number that no file's author can know and ends each file with it, so that a file may hold any
+-- bytes and may even grow while it is read.
+local names = require "neap.names"
 
 local LIMIT = 4 * 1024 * 1024 -- bytes of one file; the reply holds several
 

@@ -1,5 +1,6 @@
---- A line of the databases passwd or group, by name or number: getent("passwd", "deploy") -> "deploy:x:2001:…"; nil when none.
--- One `getent` a database for all keys; where a host has no getent, its files. Password hashes are the question `shadow`'s.
+--- A line of the databases passwd or group, by name or number: getent("passwd", "deploy") -> "deploy:x:2001:…"; nil
+-- when none. One `getent` a database for all keys; where a host has no getent, its files. Password hashes are the
+-- question `shadow`'s.
 local sh = require "neap.sh"
 
 local databases = { "group", "passwd" }

@@ -1,6 +1,6 @@
 --- The names in a directory, sorted; nil when there is no directory. Links are not followed.
 -- Globs of one shell, no fork a directory: `y` or `n` for each directory, its names, an empty name.
-local names = require "neap.questions.names"
+local names = require "neap.names"
 
 local SCRIPT = [[LC_ALL=C; export LC_ALL; xargs -0 sh -c '
 for d do

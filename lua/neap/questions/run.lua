@@ -1,7 +1,7 @@
 --- What a script that only reads says: run("dpkg --version") -> {rc=, out=, err=}.
--- All scripts of a round run one after the other, each in a shell of its own with an empty standard input; a number that the host
--- draws ends the output of each, on both streams.
-local names = require "neap.questions.names"
+-- All scripts of a round run one after the other, each in a shell of its own with an empty standard input; a number
+-- that the host draws ends the output of each, on both streams.
+local names = require "neap.names"
 
 local SCRIPT = [[
 n=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); export n

@@ -1,6 +1,6 @@
 --- The SHA-256 of a regular file's content, in hex; nil when there is none. Links are followed.
 -- Only regular files reach `sha256sum`: a pipe or a device that somebody put in a file's place would never end.
-local names = require "neap.questions.names"
+local names = require "neap.names"
 
 local FILES = [[xargs -0 sh -c 'for f do [ ! -f "$f" ] || printf "%s\0" "$f"; done' sh]]
 

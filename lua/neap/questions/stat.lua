@@ -1,8 +1,8 @@
 --- What stands at a path: its kind, mode, owner, size; links are not followed.
--- One `stat` for all paths. Its records come in the order of the paths, those of absent ones left out; each ends with the name,
--- which is known, and a link's target, whose length is known, so that no name or target, whatever bytes it is made of, can
--- pass for a record.
-local names = require "neap.questions.names"
+-- One `stat` for all paths. Its records come in the order of the paths, those of absent ones left out; each ends
+-- with the name, which is known, and a link's target, whose length is known, so that no name or target, whatever
+-- bytes it is made of, can pass for a record.
+local names = require "neap.names"
 
 local kinds = { [0x8000] = "file", [0x4000] = "directory", [0xA000] = "symlink" }
 local FIELDS = "^(%x+):(%d+):(%d+):(%d+):(%d+):([^:\n]*):([^:\n]*):()"
@@ -13,7 +13,8 @@ end
 
 local function known(name, id) return (name == "UNKNOWN" or name == "") and id or name end
 
---- The end of the name in `out` from `at`, and a link's target: GNU writes `name -> target`, busybox `'name' -> 'target'`.
+--- The end of the name in `out` from `at`, and a link's target: GNU writes `name -> target`, busybox `'name' ->
+-- 'target'`.
 local function name_at(out, at, name, is_link, size)
   if not is_link then
     local stop = at + #name

@@ -1,6 +1,6 @@
 --- The live value of a kernel parameter, as /proc/sys shows it; nil when the kernel has none by that name.
 -- One `grep` over all files: /proc/sys answers only a whole read, which `read` of a shell is not.
-local names = require "neap.questions.names"
+local names = require "neap.names"
 
 local sysctl = { name = "sysctl" }
 

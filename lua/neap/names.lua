@@ -11,8 +11,8 @@ function names.join(list)
   return table.concat(parts)
 end
 
---- Why nothing is known of `name`, from what a tool said on standard error: nil when it is merely not there. What could not be
--- looked at must not pass for absent.
+--- Why nothing is known of `name`, from what a tool said on standard error: nil when it is merely not there. What
+-- could not be looked at must not pass for absent.
 function names.failure(err, name)
   if err == "" then return nil end
   local from = 1

@@ -1,0 +1,75 @@
+--- What the probes of things at a path share.
+local fault = require "neap.engine.fault"
+local place = require "neap.place"
+
+local look = {}
+
+--- Raises an error that a person can do something about.
+function look.fail(fmt, ...) fault.raise("failed", nil, fmt, ...) end
+
+--- Raises unless the directory of `path` is there, or will be when the plan gets here.
+function look.parent(host, path)
+  local dir = place.split(path)
+  if dir == "/" then return end
+  local st = host:stat(dir)
+  if not st then
+    look.fail("directory '%s' does not exist and no resource makes it: declare directory \"%s\"", dir, dir)
+  end
+  if st.kind ~= "directory" and st.kind ~= "symlink" then look.fail("'%s' is no directory", dir) end
+end
+
+local names = {
+  file = "a file", directory = "a directory", symlink = "a symbolic link", other = "a device, pipe or socket",
+}
+
+--- What stands at `path`, when it is of another kind than wanted: attributes that say so, or, unless `force`, an
+-- error.
+function look.occupied(path, st, kind, want)
+  if want and not want.force then
+    look.fail("'%s' is %s, not %s: take it away, or say force = true to have it replaced", path, names[st.kind],
+      names[kind])
+  end
+  return { occupied = st.kind, target = st.target }
+end
+
+--- Owner and group as found, in the terms in which they are wanted: by name, or by number where a number is wanted.
+function look.owner(st, want)
+  local function by(name, id, wanted)
+    if wanted and wanted:find("^%d+$") and id then return tostring(id) end
+    return name
+  end
+  return by(st.owner, st.uid, want and want.owner), by(st.group, st.gid, want and want.group)
+end
+
+--- What `stat` will say of something that `attrs` describe.
+function look.predicted(kind, attrs, mode)
+  return {
+    kind = kind, mode = attrs.mode or mode, owner = attrs.owner or "root", group = attrs.group or "root",
+    uid = attrs.owner and math.tointeger(tonumber(attrs.owner)) or nil,
+    gid = attrs.group and math.tointeger(tonumber(attrs.group)) or nil,
+    target = attrs.to,
+  }
+end
+
+--- Resources that something at `path` needs first, if they are declared: the directories above, its owner and group.
+function look.depends(path, attrs)
+  local ids = {}
+  for _, dir in ipairs(place.above(path)) do
+    ids[#ids + 1] = "directory:" .. dir
+    ids[#ids + 1] = "symlink:" .. dir
+  end
+  if attrs.owner then ids[#ids + 1] = "user:" .. attrs.owner end
+  if attrs.group then ids[#ids + 1] = "group:" .. attrs.group end
+  return ids
+end
+
+--- Raises unless a mode is four octal digits; makes three four.
+function look.mode(mode)
+  if mode == nil then return nil end
+  if type(mode) ~= "string" or not mode:find("^[0-7]?[0-7][0-7][0-7]$") then
+    error(("mode is a string of octal digits such as \"0644\", not '%s'"):format(tostring(mode)), 0)
+  end
+  return ("0"):rep(4 - #mode) .. mode
+end
+
+return look

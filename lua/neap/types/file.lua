@@ -1,0 +1,103 @@
+--- A regular file: what is in it, whose it is, who may read it.
+-- What is not said stays as it is; a new file is `root`'s and has the mode 0644, or 0600 when its content holds a
+-- secret. Contents are written beside the file and renamed into place, so that nobody ever reads half of one.
+-- @usage file "/etc/motd" { content = "Welcome to " .. host.name .. "\n" }
+-- @usage file "/etc/sudoers.d/ops" { source = "files/sudoers", mode = "0440", validate = "visudo -cf %s" }
+-- @usage absent.file "/etc/nginx/conf.d/old.conf"
+local crypto = require "neap.core.crypto"
+local look = require "neap.look"
+local place = require "neap.place"
+local taint = require "neap.core.taint"
+
+local LIMIT = 4 * 1024 * 1024 -- bytes; what the question `content` can bring back
+
+local file = {
+  name = "file", key = "path",
+  attributes = {
+    content = { type = "string", blob = true, doc = "The bytes of the file; may hold secrets." },
+    source = { type = "string", option = true, reads = "content",
+      doc = "A file of the project to take the content from." },
+    mode = { type = "mode", doc = "Permissions in octal, such as \"0640\"." },
+    owner = { type = "string", doc = "Name or number of the user that owns it." },
+    group = { type = "string", doc = "Name or number of its group." },
+    validate = { type = "string", option = true,
+      doc = "A command that must succeed before the file is put into its place; %s is the path of the new file." },
+    force = { type = "boolean", option = true,
+      doc = "Replace a symbolic link, an empty directory or a device that stands in its place." },
+    occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no file." },
+    target = { type = "string", readonly = true, doc = "Where a link that was found in its place points." },
+  },
+}
+
+function file.check(key, attrs)
+  place.check(key)
+  attrs.mode = look.mode(attrs.mode)
+  local content = attrs.content
+  if content and not taint.is(content) and #content > LIMIT then
+    error(("content of %d bytes is more than the %d MiB that a file takes"):format(#content, LIMIT // 1048576), 0)
+  end
+  if attrs.validate and not attrs.validate:find("%s", 1, true) then
+    error("validate must name the file to look at by %s, as in \"visudo -cf %s\"", 0)
+  end
+  return attrs
+end
+
+function file.depends(key, attrs) return look.depends(key, attrs) end
+
+--- The content found: what is wanted when the hashes agree, so that only what differs travels.
+local function content_of(host, key, want)
+  if want and want.content == nil then return nil end
+  if want and host:sha256(key) == crypto.sha256(want.content) then return want.content end
+  return host:content(key)
+end
+
+function file.probe(host, key, want)
+  if want and want.content then host:expect("sha256", key) end
+  local st = host:stat(key)
+  if not st then
+    if want then look.parent(host, key) end
+    return nil
+  end
+  if st.kind ~= "file" then return look.occupied(key, st, "file", want) end
+  local owner, group = look.owner(st, want)
+  return { content = content_of(host, key, want), mode = st.mode, owner = owner, group = group }
+end
+
+local function new_mode(attrs) return attrs.mode or (taint.is(attrs.content) and "0600" or "0644") end
+
+local function delete(key, from)
+  if from.occupied == "directory" then look.fail("'%s' is a directory: use absent.directory", key) end
+  local check = from.content and place.same_content(key, crypto.sha256(from.content))
+  return { { run = place.remove(key, from.occupied or "file", check), title = "remove " .. key } }
+end
+
+function file.steps(key, change)
+  local from, to = change.from, change.to
+  if change.kind == "delete" then return delete(key, from) end
+  if to.occupied and not (from and from.occupied) then
+    look.fail("'%s' was %s before, which a file resource cannot bring back", key, to.occupied)
+  end
+  local how = { owner = to.owner, group = to.group, mode = to.mode, validate = to.validate }
+  if from and not from.occupied and not change.differs.content then
+    return { { run = place.regive(key, how), title = "owner and mode of " .. key } }
+  end
+  how.mode = new_mode(to)
+  how.replaces = from and (from.occupied or "file")
+  return { { run = place.write(key, how), stdin = to.content or "", title = "write " .. key } }
+end
+
+function file.effects(key, change, model)
+  local to = change.to
+  if not to then
+    for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { key }, nil) end
+    return
+  end
+  model:set("stat", { key }, look.predicted("file", to, new_mode(to)))
+  local content = to.content or (change.kind == "create" and "" or nil)
+  if content then
+    model:set("content", { key }, content)
+    model:set("sha256", { key }, crypto.sha256(content))
+  end
+end
+
+return file

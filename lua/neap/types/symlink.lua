@@ -1,0 +1,68 @@
+--- A symbolic link.
+-- It is replaced in one step, so that whoever follows it finds the old target or the new one.
+-- @usage symlink "/etc/nginx/sites-enabled/app.conf" { to = "/etc/nginx/sites-available/app.conf" }
+-- @usage absent.symlink "/etc/nginx/sites-enabled/default"
+local look = require "neap.look"
+local place = require "neap.place"
+local sh = require "neap.sh"
+
+local symlink = {
+  name = "symlink", key = "path",
+  attributes = {
+    to = { type = "string", required = true, doc = "Where it points, as written into the link; need not exist." },
+    owner = { type = "string", doc = "Name or number of the user that owns the link itself." },
+    group = { type = "string", doc = "Name or number of its group." },
+    force = { type = "boolean", option = true, doc = "Replace a file or an empty directory that stands in its place." },
+    occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no link." },
+  },
+}
+
+function symlink.check(key, attrs)
+  place.check(key)
+  if attrs.to == "" or attrs.to and attrs.to:find("%c") then error("a link's target is a path", 0) end
+  return attrs
+end
+
+function symlink.depends(key, attrs)
+  local ids = look.depends(key, attrs)
+  if attrs.to then
+    ids[#ids + 1] = "file:" .. attrs.to
+    ids[#ids + 1] = "directory:" .. attrs.to
+  end
+  return ids
+end
+
+function symlink.probe(host, key, want)
+  local st = host:stat(key)
+  if not st then
+    if want then look.parent(host, key) end
+    return nil
+  end
+  if st.kind ~= "symlink" then return look.occupied(key, st, "symlink", want) end
+  local owner, group = look.owner(st, want)
+  return { to = st.target, owner = owner, group = group }
+end
+
+local function delete(key, from)
+  if from.occupied then
+    look.fail("'%s' is no symbolic link: use absent.%s", key, from.occupied == "directory" and "directory" or "file")
+  end
+  local check = sh('[ "$(readlink -- "./$n"; echo .)" = %s ] || fail %s 75\n', from.to .. "\n.",
+    ("'%s' does not point where the plan saw: plan again"):format(key))
+  return { { run = place.remove(key, "symlink", check), title = "remove " .. key } }
+end
+
+function symlink.steps(key, change)
+  local from, to = change.from, change.to
+  if change.kind == "delete" then return delete(key, from) end
+  if not to.to then look.fail("'%s' was %s before, which a symlink resource cannot bring back", key, to.occupied) end
+  local make = sh('ln -s -- %s "./$n" || exit 1\n', to.to)
+  local how = { owner = to.owner, group = to.group, replaces = from and (from.occupied or "symlink") }
+  return { { run = place.make(key, make, how), title = "link " .. key .. " to " .. to.to } }
+end
+
+function symlink.effects(key, change, model)
+  model:set("stat", { key }, change.to and look.predicted("symlink", change.to, "0777") or nil)
+end
+
+return symlink
