@@ -32,6 +32,11 @@ function look.occupied(path, st, kind, want)
   return { occupied = st.kind, target = st.target }
 end
 
+--- Makes a resource that says nothing but that it is there comparable to something else in its place.
+function look.unless_occupied(attrs)
+  if not (attrs.mode or attrs.owner or attrs.group or attrs.content or attrs.source) then attrs.occupied = false end
+end
+
 --- Owner and group as found, in the terms in which they are wanted: by name, or by number where a number is wanted.
 function look.owner(st, want)
   local function by(name, id, wanted)

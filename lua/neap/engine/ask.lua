@@ -59,24 +59,42 @@ function Round:asked_by_kind()
   return by_kind
 end
 
-local function lookup(self, job, kind, args)
+-- A question as it is filed: its arguments as text, their key, what the model
+-- says of it, what was heard.
+local function question(self, job, kind, args)
   for i = 1, #args do args[i] = tostring(args[i]) end
   local key = Model.argument_key(args)
-  job.asked[#job.asked + 1] = { kind, key }
   remember(self, kind, args, key)
-  local edit = job.model and job.model:edit(kind, key)
+  return key, job.model and job.model:edit(kind, key), self.answers[kind] and self.answers[kind][key]
+end
+
+-- An answer, unless it says that the host could not be looked at.
+local function checked(answer)
+  if type(answer) == "table" and answer.failed then fault.raise("failed", nil, "%s", answer.failed) end
+  return answer
+end
+
+local function lookup(self, job, kind, args)
+  local key, edit, heard = question(self, job, kind, args)
+  job.asked[#job.asked + 1] = { kind, key }
   if edit then
     if edit.unknown then error(setmetatable({ why = edit.unknown }, Unknown), 0) end
     return edit.answer
   end
-  local heard = self.answers[kind] and self.answers[kind][key]
-  if heard then return heard.answer end
-  return coroutine.yield(kind, args, key)
+  if heard then return checked(heard.answer) end
+  return checked(coroutine.yield(kind, args, key))
 end
 
--- What a probe knows as `host`: facts, and a method a question.
+-- A question that the probe is likely to ask next: it travels with the next
+-- flight, and the probe goes on.
+local function expect(self, job, kind, args)
+  local key, edit, heard = question(self, job, kind, args)
+  if not edit and not heard then job.expects[#job.expects + 1] = { kind = kind, args = args, key = key } end
+end
+
+-- What a probe knows as `host`: facts, a method a question, and expect.
 local function facade(self, job)
-  return setmetatable({ facts = self.facts }, {
+  return setmetatable({ facts = self.facts, expect = function(_, kind, ...) expect(self, job, kind, { ... }) end }, {
     __index = function(_, kind)
       return function(_, ...) return lookup(self, job, kind, { ... }) end
     end,
@@ -99,26 +117,32 @@ local function resume(job, ...)
   end
 end
 
--- The distinct questions that the jobs wait for, by kind, in a stable order.
-local function collect(jobs)
-  local order, by_kind = {}, {}
-  for _, job in ipairs(jobs) do
-    local waits = not job.done and job.waits
-    if waits then
-      local list = by_kind[waits.kind]
-      if not list then
-        list = { kind = waits.kind, args = {}, keys = {}, seen = {} }
-        by_kind[waits.kind] = list
-        order[#order + 1] = list
-      end
-      if not list.seen[waits.key] then
-        list.seen[waits.key] = true
-        list.args[#list.args + 1] = waits.args
-        list.keys[#list.keys + 1] = waits.key
-      end
-    end
+local function collect_one(lists, waits)
+  local list = lists.by_kind[waits.kind]
+  if not list then
+    list = { kind = waits.kind, args = {}, keys = {}, seen = {} }
+    lists.by_kind[waits.kind] = list
+    lists[#lists + 1] = list
   end
-  return order
+  if not list.seen[waits.key] then
+    list.seen[waits.key] = true
+    list.args[#list.args + 1] = waits.args
+    list.keys[#list.keys + 1] = waits.key
+  end
+end
+
+-- The distinct questions that the jobs wait for, or expect to ask, by kind,
+-- in a stable order.
+local function collect(jobs)
+  local lists = { by_kind = {} }
+  for _, job in ipairs(jobs) do
+    if not job.done and job.waits then
+      collect_one(lists, job.waits)
+      for _, expected in ipairs(job.expects) do collect_one(lists, expected) end
+    end
+    job.expects = {}
+  end
+  return lists
 end
 
 local function requests_of(lists)
@@ -160,7 +184,7 @@ end
 -- Raises a fault when the connection fails.
 function Round:run(jobs)
   for _, job in ipairs(jobs) do
-    job.asked = {}
+    job.asked, job.expects = {}, {}
     job.thread = coroutine.create(job.run)
     resume(job, facade(self, job))
   end

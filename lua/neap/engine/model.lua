@@ -14,7 +14,9 @@ Model.__index = Model
 --- One text for the arguments of a question; equal text, equal question.
 function Model.argument_key(args) return table.concat(args, "\0") end
 
-function Model.new() return setmetatable({ edits = {} }, Model) end
+--- A model without edits.
+-- @param heard answers of the host, by kind and argument key, or nil
+function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {} }, Model) end
 
 local function put(self, kind, args, edit)
   local of_kind = self.edits[kind]
@@ -36,6 +38,17 @@ function Model:forget(kind, args, why) put(self, kind, args, { unknown = why or 
 function Model:edit(kind, key)
   local of_kind = self.edits[kind]
   return of_kind and of_kind[key]
+end
+
+--- What the question would be answered: answer, true; or nil, false where
+-- that is not known or was never asked.
+function Model:get(kind, args)
+  local key = Model.argument_key(args)
+  local edit = self:edit(kind, key)
+  if edit then return edit.answer, not edit.unknown end
+  local heard = self.heard[kind] and self.heard[kind][key]
+  if heard then return heard.answer, true end
+  return nil, false
 end
 
 --- Whether one of the `asked` questions ({ kind, key } pairs) was edited.

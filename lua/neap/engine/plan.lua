@@ -21,7 +21,7 @@ end
 plan.wanted = wanted
 
 local function probe_of(resource)
-  return function(host) return resource.rtype.probe(host, resource.key, wanted(resource)) end
+  return function(host) return resource.rtype.probe(host, resource.key, wanted(resource), resource.attrs) end
 end
 
 -- A probe, and after it the question whether a restart is still owed from
@@ -119,9 +119,10 @@ local function take_effect(self, change)
 end
 
 -- What is known of a resource when the walk reaches it: as probed, or
--- probed again where an earlier change touched what it asked.
+-- probed again where an earlier change touched what it asked; what was in
+-- its way at first may be gone by then.
 local function look_again(self, resource, job)
-  if job.error or not self.model:touches(job.asked) then return job end
+  if not self.model:touches(job.asked) then return job end
   return plan.probe(self.round, { resource }, self.model)[1]
 end
 
@@ -171,7 +172,7 @@ end
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
 function plan.host(round, desired)
-  local self = { round = round, model = Model.new(), changes = {}, changed = {}, errors = {} }
+  local self = { round = round, model = Model.new(round.answers), changes = {}, changed = {}, errors = {} }
   local resources = desired.list
   local jobs = plan.probe(round, resources)
   self.asked = round:asked_by_kind()

@@ -28,6 +28,7 @@ local directory = {
 function directory.check(key, attrs)
   place.check(key)
   attrs.mode = look.mode(attrs.mode)
+  look.unless_occupied(attrs)
   if attrs.purge then attrs.surplus = {} end
   return attrs
 end
@@ -70,7 +71,8 @@ function directory.probe(host, key, want, attrs)
   if st.kind ~= "directory" then return look.occupied(key, st, "directory", want) end
   local owner, group = look.owner(st, want)
   return {
-    mode = st.mode, owner = owner, group = group, surplus = surplus_of(host, key, want), force = attrs and attrs.force,
+    mode = st.mode, owner = owner, group = group, surplus = surplus_of(host, key, want),
+    force = attrs and attrs.force, occupied = want and want.occupied,
   }
 end
 

@@ -32,6 +32,7 @@ local file = {
 function file.check(key, attrs)
   place.check(key)
   attrs.mode = look.mode(attrs.mode)
+  look.unless_occupied(attrs)
   local content = attrs.content
   if content and not taint.is(content) and #content > LIMIT then
     error(("content of %d bytes is more than the %d MiB that a file takes"):format(#content, LIMIT // 1048576), 0)
@@ -60,7 +61,10 @@ function file.probe(host, key, want)
   end
   if st.kind ~= "file" then return look.occupied(key, st, "file", want) end
   local owner, group = look.owner(st, want)
-  return { content = content_of(host, key, want), mode = st.mode, owner = owner, group = group }
+  return {
+    content = content_of(host, key, want), mode = st.mode, owner = owner, group = group,
+    occupied = want and want.occupied,
+  }
 end
 
 local function new_mode(attrs) return attrs.mode or (taint.is(attrs.content) and "0600" or "0644") end

@@ -1,0 +1,108 @@
+--- Runs cases of resource types on a local host: plan, apply, what a shell sees, plan again.
+-- A case: { name, setup script, resources, look script, what it prints, error = pattern of the error, private = bool }.
+-- Resources: { type = { key, attrs } } for one, or a list of { type, key, attrs, absent = bool }; a key
+-- that is a path and does not begin with a slash lies below the scratch directory.
+local Host = require "local_host"
+local ask = require "neap.engine.ask"
+local fault = require "neap.engine.fault"
+local plan = require "neap.engine.plan"
+
+local run = {}
+
+local paths = { file = true, directory = true, symlink = true }
+
+local function resource_of(host, entry, index)
+  local type_name, key, attrs = entry[1], entry[2], entry[3] or {}
+  local rtype = require("neap.types." .. type_name)
+  if paths[type_name] and key:sub(1, 1) ~= "/" then key = host.dir .. "/" .. key end
+  local copy = {}
+  for name, value in pairs(attrs) do
+    if type(value) == "string" then value = value:gsub("^@", host.dir .. "/") end
+    copy[name] = value
+  end
+  if rtype.check then copy = rtype.check(key, copy, { run_on = entry.run_on }) or copy end
+  return {
+    type = type_name, rtype = rtype, key = key, id = type_name .. ":" .. key, absent = entry.absent or false,
+    attrs = copy, meta = { run_on = entry.run_on }, where = "case:" .. index, index = index,
+  }
+end
+
+local function desired_of(host, wanted)
+  local entries, list, keys = wanted, {}, {}
+  if not wanted[1] then
+    local type_name, pair = next(wanted)
+    entries = { { type_name, pair[1], pair[2] } }
+  end
+  for i, entry in ipairs(entries) do
+    list[i] = resource_of(host, entry, i)
+    keys[i] = list[i].key
+  end
+  for _, resource in ipairs(list) do
+    if resource.rtype.adopt then resource.rtype.adopt(resource.key, resource.attrs, keys) end
+  end
+  return { list = list }
+end
+
+local function plan_of(host, desired)
+  local made = plan.host(ask.new(host, {}), desired)
+  if made.errors[1] then error(made.errors[1], 0) end
+  return made
+end
+
+local function apply(host, made)
+  for _, change in ipairs(made.changes) do
+    assert(change.kind ~= "unknown", change.unknown)
+    local round = ask.new(host, {})
+    local job = plan.probe(round, { change.resource })[1]
+    if job.error then error(job.error, 0) end
+    for _, step in ipairs(change.resource.rtype.steps(change.resource.key, change, {})) do
+      step = type(step) == "table" and step or { run = step }
+      local r = host:request { script = step.run, stdin = step.stdin }
+      if r.rc ~= 0 then fault.raise(r.rc == 75 and "stale" or "failed", change.id, "%s%s", r.err, r.out) end
+    end
+  end
+end
+
+local function second_plan(t, host, desired)
+  local again = plan_of(host, desired)
+  local left = {}
+  for i, change in ipairs(again.changes) do
+    local names = {}
+    for name in pairs(change.differs) do names[#names + 1] = name end
+    left[i] = change.kind .. " " .. change.id .. " " .. table.concat(names, ",")
+  end
+  t.equal(left, {}, "changes of a second plan")
+end
+
+local function one(t, case, shell)
+  local host <close> = setmetatable(Host.new { shell = shell, private = case.private }, {
+    __index = Host, __close = Host.close,
+  })
+  if case[2] ~= "" then host:sh(case[2]) end
+  local desired = desired_of(host, case[3])
+  if case.error then
+    t.raises(function() apply(host, plan_of(host, desired)) end, case.error)
+    if case[4] then t.equal(host:sh(case[4]), case[5]) end
+    return
+  end
+  local made = plan_of(host, desired)
+  t.truthy(#made.changes > 0 or case.nothing, "a change")
+  apply(host, made)
+  t.equal(host:sh(case[4]), case[5], "what a shell sees")
+  second_plan(t, host, desired)
+end
+
+--- Runs all cases under each shell of this machine.
+function run.all(t, cases)
+  if not Host.is_root() then
+    io.stdout:write("skipped: needs root\n")
+    return t.case("skipped", function() end)
+  end
+  for _, shell in ipairs(Host.shells()) do
+    for _, case in ipairs(cases) do
+      t.case(("%s (%s)"):format(case[1], shell), one, t, case, shell)
+    end
+  end
+end
+
+return run
