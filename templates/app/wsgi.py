@@ -16,6 +16,7 @@ import html
 import json
 import os
 import re
+import ssl
 import string
 import urllib.parse
 
@@ -179,6 +180,14 @@ class Shop:
         return self.json(200, {"status": "ok", "host": self.host, "reads": server, "primary": primary})
 
 
+def unverified_tls():
+    """Encryption alone: the server's certificate is of its own making."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def load(path):
     """The WSGI application that the configuration file describes."""
     config = configparser.RawConfigParser()
@@ -190,6 +199,8 @@ def load(path):
         "connect": database.getfloat("connect_timeout_s"),
         "read": database.getfloat("read_timeout_s"),
     }
+    if database.getboolean("tls", fallback=False):
+        account["ssl"] = unverified_tls()
     databases = Databases(database["primary"], database["replicas"].split(), account, timeouts)
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, "page.html"), encoding="utf-8") as file:
