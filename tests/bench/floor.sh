@@ -10,6 +10,7 @@
 # first two are load balancers. Prints the seconds it took.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
+# shellcheck disable=SC2034 # many are read by name, in host_input
 SSH_CONFIG=$1 VIP=$2
 shift 2
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the tests on the lab share: results as `ok`/`not ok` lines, measured
 # figures as `#` lines, and a few ways to look at hosts. Sourced.
 # A test says `done_testing` at its end; that is also its exit status.
@@ -21,10 +22,10 @@ note() { printf '# %s\n' "$*"; }
 
 # check NAME COMMAND...: ok when the command succeeds; its output when not
 check() {
-	local name=$1 out rc=0
+	local title=$1 out rc=0
 	shift
 	out=$("$@" 2>&1) || rc=1
-	ok "$rc" "$name" || { [ -z "$out" ] || printf '%s\n' "$out" | head -40 | sed 's/^/#   /'; }
+	ok "$rc" "$title" || { [ -z "$out" ] || printf '%s\n' "$out" | head -40 | sed 's/^/#   /'; }
 	return 0
 }
 
