@@ -33,4 +33,10 @@ function fault.raise(code, where, fmt, ...) error(fault.new(code, where, fmt, ..
 --- Whether a raised value is a fault.
 function fault.is(v) return getmetatable(v) == Fault end
 
+--- The message of any raised value, without the place in a Lua file of the engine or of a type.
+function fault.plain(err)
+  if fault.is(err) then return err.message end
+  return (tostring(err):gsub("^[^\n:]*%.lua:%d+: ", ""))
+end
+
 return fault

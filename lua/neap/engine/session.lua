@@ -44,20 +44,19 @@ end
 -- How a host is reached: the command line wins over the inventory, the
 -- inventory over ssh_config, that over the defaults.
 local function connection_options(host, opts)
-  local vars = host.vars
-  local address = vars.ssh_address or host.address or host.name
-  local config = remote.ssh_config(address) or {}
+  local set = host.connection
+  local config = remote.ssh_config(host.address) or {}
   return {
-    name = host.name, address = config.hostname or address,
-    port = opts.port or host.port or vars.ssh_port or config.port or 22,
-    user = opts.user or host.user or vars.ssh_user or config.user or sys.getenv("USER") or "root",
-    identities = opts.private_key or as_list(vars.ssh_private_key) or config.identityfile or default_keys(),
-    agent = true, password = opts.password or vars.ssh_password,
-    known_hosts = opts.known_hosts or as_list(vars.ssh_known_hosts) or config.userknownhostsfile
+    name = host.name, address = config.hostname or host.address,
+    port = opts.port or host.port or config.port or 22,
+    user = opts.user or host.user or config.user or sys.getenv("USER") or "root",
+    identities = opts.private_key or as_list(set.private_key) or config.identityfile or default_keys(),
+    agent = true, password = opts.password or set.password,
+    known_hosts = opts.known_hosts or as_list(set.known_hosts) or config.userknownhostsfile
       or { home_file(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts" },
     host_key_check = opts.accept_new and "accept-new" or "strict",
-    become = opts.become or vars.become or false, become_user = vars.become_user or "root",
-    become_password = opts.become_password or vars.become_password,
+    become = opts.become or set.become or false, become_user = set.become_user or "root",
+    become_password = opts.become_password or set.become_password,
     connect_timeout_ms = (opts.timeout or 10) * 1000,
     prologue = facts.script,
   }

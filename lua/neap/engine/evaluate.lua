@@ -1,0 +1,99 @@
+--- A playbook evaluated for one host: from words to the desired state.
+-- Pure: the same playbook, inventory, facts and secrets give the same resources in the same order. What it reads is
+-- declared, and recorded in `inputs`.
+--
+--     site.lua ── on "web" { "nginx" } ──▶ nginx.lua ── file "/etc/…" { … } ──▶ declarations ──▶ resources, in order
+local fault = require "neap.engine.fault"
+local files = require "neap.engine.files"
+local order = require "neap.engine.order"
+local sandbox = require "neap.engine.sandbox"
+local Secrets = require "neap.engine.secrets"
+local Types = require "neap.engine.types"
+local variables = require "neap.engine.variables"
+local words = require "neap.engine.words"
+
+local evaluate = {}
+
+-- Default variables: `defaults.lua` beside the playbook.
+local function read_defaults(project)
+  local path = project.dir .. "defaults.lua"
+  local text = files.read_if_there(project, path)
+  if not text then return {} end
+  local env = sandbox.environment({}, { where = sandbox.where })
+  local ok, vars = true, sandbox.run(nil, sandbox.load(text, path, env))
+  if not ok or type(vars) ~= "table" then fault.raise("playbook", path, "defaults.lua returns a table of variables") end
+  return vars
+end
+
+--- Opens a playbook for evaluation over an inventory.
+-- Paths in it are taken from the project's folder: the one above `playbooks/` where the playbook lies in a folder of
+-- that name, its own otherwise.
+-- @param inventory what inventory.load returned
+-- @param opts secrets = path|nil, extra = { [name] = text }, placeholder = made-up secrets (for lint)
+function evaluate.project(playbook, inventory, opts)
+  opts = opts or {}
+  local project = files.project(playbook)
+  project.inventory, project.extra = inventory, opts.extra or {}
+  project.secrets = Secrets.open { path = opts.secrets, placeholder = opts.placeholder }
+  project.types = Types.new(project.root .. "/" .. project.dir .. "types")
+  project.variables, project.variables_read, project.templates = {}, {}, {}
+  files.read(project, project.playbook)
+  project.defaults = read_defaults(project)
+  return project
+end
+
+--- The merged variables of an inventory's host, and where each came from: { ["app.port"] = label }.
+function evaluate.variables(project, host)
+  local made = project.variables[host.name]
+  if not made then
+    local layers = { { label = project.dir .. "defaults.lua", vars = project.defaults } }
+    table.move(project.inventory:layers(host), 1, #project.inventory:layers(host), 2, layers)
+    made = {}
+    made.vars, made.origins = variables.merge(layers)
+    variables.extra(made.vars, made.origins, project.extra)
+    project.variables[host.name] = made
+  end
+  return made.vars, made.origins
+end
+
+local function check_open_words(run)
+  for _, open in ipairs(run.open) do
+    if not open.closed then fault.raise("playbook", open.where, "%s", open.message) end
+  end
+end
+
+local function run_playbook(run)
+  words.chunk(run, run.project.playbook)()
+  check_open_words(run)
+end
+
+local function inputs_of(run)
+  local inputs = {}
+  for path in pairs(run.inputs) do inputs[path] = run.project.files[path] end
+  return inputs
+end
+
+--- The desired state of one host.
+-- @param host entry of the inventory
+-- @param opts facts = table; ask = function(kind, ...) -> answer (may yield); note = function(text, where);
+--   faults = list: mistakes in resources are put there instead of the first being raised; limits (sandbox.run)
+-- @return { host=, list = resources in order, by_id=, inputs = { [path] = bytes }, components = { names } }
+function evaluate.host(project, host, opts)
+  opts = opts or {}
+  local run = words.new(project, host, opts, evaluate.variables)
+  local faults = opts.faults or {}
+  local before = #faults
+  local list, by_id = sandbox.run(opts.limits, function()
+    run_playbook(run)
+    return run.declarations:finish(faults)
+  end)
+  local desired = { host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components }
+  if #faults > before then
+    if not opts.faults then error(faults[before + 1], 0) end
+    return desired
+  end
+  desired.list = order.sort(list, host.name)
+  return desired
+end
+
+return evaluate

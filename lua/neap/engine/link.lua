@@ -1,0 +1,74 @@
+--- What of a host must come before what: names in meta attributes resolved, implied dependencies added.
+local frozen = require "neap.engine.frozen"
+local meta = require "neap.engine.meta"
+local near = require "neap.near"
+local resource_of = require "neap.engine.resource"
+
+local link = {}
+
+local function put(list, id)
+  for _, known in ipairs(list) do
+    if known == id then return end
+  end
+  list[#list + 1] = id
+end
+
+-- The declared ids that `id` stands for; "type:*" is all of a type, of those before the resource `until_it` if given.
+local function resolve(self, id, until_it)
+  local kind = id:match("^([%w_]+):%*$")
+  if not kind then return self.by_id[id] and { id } or {} end
+  local ids = {}
+  for _, other in ipairs(self.resources) do
+    if other == until_it then break end
+    if other.type == kind then ids[#ids + 1] = other.id end
+  end
+  return ids
+end
+
+local function undeclared(self, resource, name, id)
+  local kind = id:match("^([%w_]+):")
+  local types = self.context.types
+  local hint = types:get(kind) and near.hint(id, self.by_id) or near.hint(kind, types:names())
+  return resource_of.problem(resource.declaration, name, "'%s' names '%s', which is not declared on host '%s'%s", name,
+    id, self.context.host, hint)
+end
+
+-- What the playbook says.
+local function declared(self, resource, faults)
+  for _, name in ipairs(frozen.keys(resource.meta)) do
+    for _, id in ipairs(meta.of(resource.rtype)[name] == "ids" and resource.meta[name] or {}) do
+      local found = resolve(self, id)
+      if #found == 0 and not id:find(":%*$") then faults[#faults + 1] = undeclared(self, resource, name, id) end
+      for _, other in ipairs(found) do
+        if other ~= resource.id and name == "before" then
+          put(self.by_id[other].needs, resource.id)
+        elseif other ~= resource.id or other == id then
+          put(resource.needs, other)
+        end
+      end
+    end
+  end
+  for _, id in ipairs(resource.mentions) do put(resource.needs, id) end
+end
+
+-- What the type knows: a file needs its directory, where that is declared.
+local function implied(self, resource)
+  if not resource.rtype.depends or resource.absent then return end
+  for _, id in ipairs(resource.rtype.depends(resource.key, resource.attrs) or {}) do
+    for _, other in ipairs(resolve(self, id, resource)) do
+      if other ~= resource.id then put(resource.needs, other) end
+    end
+  end
+end
+
+--- Sets `needs` of all resources; names that nothing was declared by go into `faults`.
+-- @param context types, host
+function link.all(resources, by_id, context, faults)
+  local self = { resources = resources, by_id = by_id, context = context }
+  for _, resource in ipairs(resources) do resource.needs = {} end
+  for _, resource in ipairs(resources) do declared(self, resource, faults) end
+  for _, resource in ipairs(resources) do implied(self, resource) end
+  for _, resource in ipairs(resources) do resource.declaration, resource.mentions = nil, nil end
+end
+
+return link

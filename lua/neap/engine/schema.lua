@@ -1,0 +1,144 @@
+--- What a type says of its attributes, and values held against it.
+-- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, option=, of=, readonly=, reads= }
+--   type      string integer number boolean mode list map any
+--   default   a value, or a function(key, attrs)
+--   of        what the members of a list are: "string" (default) or "any"
+--   option    says how a change is made; it is not compared with the host
+--   readonly  is found on hosts and cannot be declared
+--   reads     names the attribute that receives the content of the project's file given here
+-- A value is checked in the author's terms: errors name the attribute and what would be right.
+local taint = require "neap.core.taint"
+local fault = require "neap.engine.fault"
+local frozen = require "neap.engine.frozen"
+local near = require "neap.near"
+
+local schema = {}
+
+local TYPES = { string = 1, integer = 1, number = 1, boolean = 1, mode = 1, list = 1, map = 1, any = 1 }
+
+--- Completes a type in place: shorthands spelled out, mistakes of its author raised.
+function schema.complete(rtype, name, path)
+  local function wrong(fmt, ...) fault.raise("playbook", path, "type '%s': " .. fmt, name, ...) end
+  if type(rtype) ~= "table" then wrong("the file must return a table") end
+  if rtype.name ~= name then wrong("its name is '%s', its file's '%s'", tostring(rtype.name), name) end
+  rtype.key = rtype.key or "name"
+  rtype.attributes = rtype.attributes or {}
+  for attribute, spec in pairs(rtype.attributes) do
+    if type(spec) == "string" then spec = { type = spec } end
+    if type(spec) ~= "table" or not TYPES[spec.type] then
+      wrong("attribute '%s' has no known type%s", attribute, near.hint(tostring(spec.type or spec), TYPES))
+    end
+    rtype.attributes[attribute] = spec
+  end
+  for _, fn in ipairs { "probe", "steps" } do
+    if type(rtype[fn]) ~= "function" and not (fn == "steps" and rtype.steps_batch) then
+      wrong("it has no function '%s'", fn)
+    end
+  end
+  return rtype
+end
+
+-- What a value is called in an error.
+local function called(v)
+  if taint.is(v) then return "a secret" end
+  if type(v) == "string" then return ("'%s'"):format(#v > 40 and v:sub(1, 37) .. "..." or v) end
+  if type(v) == "number" or type(v) == "boolean" then return tostring(v) end
+  return type(v) == "table" and "a table" or "a " .. type(v)
+end
+
+local function no(wanted, v) return nil, ("wants %s, got %s"):format(wanted, called(v)) end
+
+local convert = {}
+
+function convert.string(v)
+  if type(v) == "string" or taint.is(v) then return v end
+  return no("a string", v)
+end
+
+function convert.integer(v)
+  local n = math.type(v) and math.tointeger(v)
+  if n then return n end
+  return no("an integer", v)
+end
+
+function convert.number(v)
+  if type(v) == "number" then return v end
+  return no("a number", v)
+end
+
+function convert.boolean(v)
+  if type(v) == "boolean" then return v end
+  return no("true or false", v)
+end
+
+function convert.mode(v)
+  if type(v) == "number" then
+    return nil, ("wants a string such as \"0644\" (Lua has no octal numbers), got %s"):format(called(v))
+  end
+  if type(v) ~= "string" then return no("a mode such as \"0644\"", v) end
+  if not v:find("^[0-7]?[0-7][0-7][0-7]$") then return no("a mode such as \"0644\"", v) end
+  return #v == 3 and "0" .. v or v
+end
+
+function convert.list(v, spec)
+  if type(v) == "string" or taint.is(v) then v = { v } end
+  if type(v) ~= "table" then return no("a list", v) end
+  local count = 0
+  for _ in next, v do count = count + 1 end
+  if count ~= #v then return no("a list", v) end
+  for i, member in ipairs(v) do
+    if (spec.of or "string") == "string" and type(member) ~= "string" and not taint.is(member) then
+      return nil, ("wants a list of strings, and member %d is %s"):format(i, called(member))
+    end
+  end
+  return v
+end
+
+function convert.map(v)
+  if type(v) ~= "table" then return no("a table of name = value", v) end
+  for k in next, v do
+    if type(k) ~= "string" then return nil, ("wants a table of name = value, and has the key %s"):format(called(k)) end
+  end
+  return v
+end
+
+function convert.any(v) return v end
+
+local function quoted(choices)
+  local list = {}
+  for i, choice in ipairs(choices) do list[i] = ("'%s'"):format(tostring(choice)) end
+  return table.concat(list, ", ")
+end
+
+--- One value against its attribute's schema: the normalised value, or nil and what is wrong.
+-- @param plain function(v) -> value|nil that turns references into what they stand for
+function schema.value(spec, v, plain)
+  local value, problem = convert[spec.type](frozen.copy(v, plain), spec)
+  if problem then return nil, problem end
+  if spec.choices then
+    for _, choice in ipairs(spec.choices) do
+      if value == choice then return value end
+    end
+    local hint = type(value) == "string" and near.hint(value, spec.choices) or ""
+    return nil, ("wants one of %s, got %s%s"):format(quoted(spec.choices), called(value), hint)
+  end
+  return value
+end
+
+--- Fills in defaults and finds what is missing.
+-- @return the name of a required attribute that is not there, or nil
+function schema.fill(rtype, key, attrs)
+  for _, name in ipairs(frozen.keys(rtype.attributes)) do
+    local spec = rtype.attributes[name]
+    if attrs[name] == nil and spec.default ~= nil then
+      if type(spec.default) == "function" then
+        attrs[name] = spec.default(key, attrs)
+      else
+        attrs[name] = frozen.copy(spec.default)
+      end
+    end
+    if attrs[name] == nil and spec.required then return name end
+  end
+end
+
+return schema

@@ -1,0 +1,71 @@
+--- Inventories: which hosts there are, in which groups, with which variables.
+-- The format is told by the name: .lua, .yml or .yaml, a directory; anything else is INI.
+local fault = require "neap.engine.fault"
+local limit = require "neap.inventory.limit"
+local Model = require "neap.inventory.model"
+local sys = require "neap.core.sys"
+local variables = require "neap.engine.variables"
+
+local inventory = {}
+
+local READERS = { lua = "lua", yml = "yaml", yaml = "yaml" }
+local NAMES = { "inventory.lua", "inventory.yml", "inventory.yaml", "inventory.ini", "inventory" }
+
+--- The inventory that is used where none is named, looked for in `dirs`; or nil.
+function inventory.find(dirs)
+  for _, dir in ipairs(dirs) do
+    for _, name in ipairs(NAMES) do
+      local path = dir == "." and name or dir .. "/" .. name
+      if sys.stat(path) then return path end
+    end
+  end
+end
+
+local function read_text(path)
+  local text, message = sys.read_file(path)
+  if not text then fault.raise("inventory", nil, "%s: name an inventory with -i", message) end
+  return text
+end
+
+local function reader_for(path)
+  local extension = path:match("%.(%w+)$")
+  return require("neap.inventory." .. (READERS[extension] or "ini"))
+end
+
+local function read(model, path, words)
+  local st, message = sys.stat(path)
+  if not st then fault.raise("inventory", nil, "%s: name an inventory with -i", message) end
+  if st.kind == "directory" then return require("neap.inventory.directory")(model, path, words, read) end
+  local file = { path = path, text = read_text(path) }
+  model.files[path] = file.text
+  reader_for(path)(model, file, words)
+  if READERS[path:match("%.(%w+)$")] ~= "lua" then
+    require("neap.inventory.directory").beside(model, path)
+  end
+end
+
+--- The hosts that a list of patterns chooses (nil: all), in the inventory's order; what matches nothing is an error.
+function inventory.select(model, patterns)
+  local pattern = type(patterns) == "table" and table.concat(patterns, ",") or patterns or "all"
+  return limit.select(model, pattern, { strict = true, code = "usage" })
+end
+
+--- Reads inventories; what later ones say overrides earlier ones.
+-- @param paths list
+-- @param opts words = names that inventories in Lua may use; extra = { [name] = text } of the command line
+-- @return model with hosts (each with name, address, port, user, connection, groups, vars, origins), by_name, groups,
+--   warnings, files ({ [path] = text })
+function inventory.load(paths, opts)
+  local model = Model.new()
+  for _, path in ipairs(paths) do read(model, path, opts and opts.words or {}) end
+  model:finish()
+  for _, host in ipairs(model.hosts) do
+    host.vars, host.origins = variables.merge(model:layers(host))
+    variables.extra(host.vars, host.origins, opts and opts.extra, true)
+    model:settle(host)
+  end
+  model:warn_of_twins()
+  return model
+end
+
+return inventory
