@@ -1,0 +1,32 @@
+-- The application server: gunicorn with the sample application, as releases with a link to the current one.
+local stack = include "stack.lua"
+
+local FILES = { "wsgi.py", "database.py", "page.html", "schema.sql" }
+
+return function(host, site)
+  local app = site.app
+  package { "gunicorn", "python3-pymysql" }
+  local account = user(app.user) { system = true, home = app.directory, shell = "/usr/sbin/nologin" }
+
+  local release = app.directory .. "/releases/" .. app.release
+  directory { app.directory, app.directory .. "/releases", release } { mode = "0755" }
+  local parts = map(FILES, function(name)
+    return file(release .. "/" .. name) { source = "templates/app/" .. name, mode = "0644" }
+  end)
+  local current = symlink(app.directory .. "/current") { to = "releases/" .. app.release, after = parts }
+
+  local config = "/etc/" .. app.name .. "/app.ini"
+  directory("/etc/" .. app.name) { mode = "0755" }
+  local settings = template(config) {
+    source = "service/app.ini", owner = account, group = app.user, mode = "0400",
+    vars = {
+      app = app, db = site.db, password = secret "app_db_password",
+      primary = stack.address(stack.primary()) .. ":" .. site.db.port,
+      replicas = stack.replicas_for(host), tls = stack.flavour(host, site) == "mysql" and "yes" or "no",
+    },
+  }
+  local unit = template("/etc/systemd/system/" .. app.name .. ".service") {
+    source = "service/app.service", vars = { app = app, config = config },
+  }
+  service(app.name) { running = true, enabled = true, restart_on = { unit, settings, current, parts } }
+end
