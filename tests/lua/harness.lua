@@ -16,7 +16,8 @@ end
 t.show = show
 
 local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  if a == b then return true end
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
   for k, v in pairs(a) do if not same(v, b[k]) then return false end end
   for k in pairs(b) do if a[k] == nil then return false end end
   return true

@@ -17,6 +17,8 @@ local show = require "neap.engine.show"
 local converge = {}
 
 local COMMIT_TRIES = 5
+-- What a host waits for where the playbook names another host only.
+local WHOLE_HOST = "everything"
 
 local function has_tag(resource, tags)
   for _, tag in ipairs(resource.meta.tags or {}) do
@@ -98,17 +100,19 @@ local function wait_for(self, other, id, waiter)
   if not other_host.plan or (other_host.status ~= "ok" and not other_host.done_ids) then
     fault.raise("failed", waiter, "waits for %s on %s, which is out: %s", id, other, tostring(other_host.problem))
   end
-  if not other_host.plan.changed[id] then return end
+  if id ~= WHOLE_HOST and not other_host.plan.changed[id] then return end
   local result = event_of(self, other, id):wait()
   if result ~= "done" then
     fault.raise("failed", waiter, "waits for %s on %s, which was not reached there", id, other)
   end
 end
 
+-- Whoever still waits for this host learns how it ended.
 local function release_waiters(self, host)
   for _, change in ipairs(host.plan.changes) do
     event_of(self, host.name, change.id):set("failed")
   end
+  event_of(self, host.name, WHOLE_HOST):set(host.result.failure and "failed" or "done")
 end
 
 local function hooks_of(self, host)
@@ -121,7 +125,7 @@ local function hooks_of(self, host)
       self.ui:event { event = "applied", host = host.name, id = change.id }
       self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
     end,
-    wait = function(other, id, waiter) wait_for(self, other, id, waiter) end,
+    wait = function(other, id, waiter) wait_for(self, other, id or WHOLE_HOST, waiter) end,
     interrupted = function() return loop.signal() ~= nil end,
   }
 end
@@ -164,13 +168,9 @@ end
 
 local function apply_host(self, host)
   host.done_ids = {}
-  if #host.plan.changes > 0 then
-    host.result = apply.host(host, hooks_of(self, host))
-    host.done_ids = host.result.done
-    release_waiters(self, host)
-  else
-    host.result = { done = {}, surprises = {} }
-  end
+  host.result = apply.host(host, hooks_of(self, host))
+  host.done_ids = host.result.done
+  release_waiters(self, host)
   local count = 0
   for _, done in pairs(host.result.done) do
     if not done.put_back then count = count + 1 end

@@ -135,7 +135,7 @@ function show.change(change)
     lines[#lines + 1] = { text = "    because of " .. table.concat(change.because, ", ") }
   end
   for _, other in ipairs(resource.meta.wait or {}) do
-    lines[#lines + 1] = { text = string.format("    waits for %s on %s", other.id, other.host) }
+    lines[#lines + 1] = { text = "    waits for " .. (other.id and other.id .. " on " or "host ") .. other.host }
   end
   for _, note in ipairs(change.notes) do lines[#lines + 1] = { text = "    " .. note } end
   if change.batch and change.batch.changes[#change.batch.changes] == change then

@@ -1,0 +1,120 @@
+local t = require "harness"
+local fake = require "fake_host"
+local apply = require "neap.engine.apply"
+local plan = require "neap.engine.plan"
+
+local resource, desired = fake.resource, fake.desired
+
+local function hooks(extra)
+  local h = {
+    journal = function() end, progress = function() end, wait = function() end,
+    interrupted = function() return false end,
+  }
+  for k, v in pairs(extra or {}) do h[k] = v end
+  return h
+end
+
+-- Plans, lets `between` meddle, applies.
+local function run(host, list, between, extra)
+  local planned = plan.host(host.round(), desired(list))
+  if between then between(host) end
+  local result = apply.host({ conn = host.conn, facts = {}, plan = planned }, hooks(extra))
+  return result, planned
+end
+
+local function steps(host)
+  local list = {}
+  for _, line in ipairs(host.log) do if not line:match("^mkdir") then list[#list + 1] = line end end
+  return list
+end
+
+local watcher = resource("d", { size = 0 }, { restart_on = { "thing:a" } }, fake.daemon)
+
+t.case("the plan's steps are carried out, and no others", function()
+  local host = fake.new { b = { size = 9 }, c = { size = 1 } }
+  local result = run(host, { resource("a", { size = 1 }), resource("b"), resource("c", { size = 1 }) })
+  t.equal(result.failure, nil)
+  t.equal(steps(host), { "set a 1", "del b" })
+  t.equal(host.things, { a = { size = 1 }, c = { size = 1 } })
+end)
+
+t.case("a host that has moved since the plan is left alone", function()
+  local host = fake.new { a = { size = 1 } }
+  local result = run(host, { resource("a", { size = 2 }), resource("b", { size = 1 }) }, function()
+    host.things.a.size = 7
+  end)
+  t.equal(result.failure.code, "stale")
+  t.matches(tostring(result.failure), "thing:a")
+  t.equal(host.things, { a = { size = 7 } })
+end)
+
+t.case("a restart is owed from before the write until it is done", function()
+  local host = fake.new { d = { size = 0 } }
+  local owed
+  local result = run(host, { resource("a", { size = 1 }), watcher }, nil, {
+    progress = function(change) if change.id == "thing:a" then owed = host.marks["daemon:d"] end end,
+  })
+  t.equal(result.failure, nil)
+  t.equal(owed, "restart")
+  t.equal(host.marks, {})
+  t.equal(steps(host), { "set a 1", "restart d" })
+end)
+
+t.case("a run that fails before the restart leaves the debt, and the next run pays it", function()
+  local host = fake.new { d = { size = 0 } }
+  host.broken["set b 1"] = true
+  local list = { resource("a", { size = 1 }), resource("b", { size = 1 }), watcher }
+  local result = run(host, list)
+  t.equal(result.failure.code, "failed")
+  t.matches(tostring(result.failure), "thing:b: exit status 1: it is broken")
+  t.equal(host.marks, { ["daemon:d"] = "restart" })
+  host.broken = {}
+  result = run(host, list)
+  t.equal(result.failure, nil)
+  t.equal(steps(host), { "set a 1", "set b 1", "set b 1", "restart d" })
+  t.equal(host.marks, {})
+end)
+
+t.case("a set that does not pass its validation goes back, and nothing is restarted", function()
+  local host = fake.new { a = { size = 5 }, d = { size = 0 } }
+  host.broken["check-config"] = true
+  local result = run(host, {
+    resource("a", { size = 1 }), resource("n", { size = 1 }),
+    resource("d", { size = 0 }, { restart_on = { "thing:a", "thing:n" }, validate = "check-config" }, fake.daemon),
+  })
+  t.equal(result.failure.code, "failed")
+  t.matches(tostring(result.failure), "validation 'check%-config'")
+  t.matches(tostring(result.failure), "put back: thing:a, thing:n")
+  t.equal(host.things, { a = { size = 5 }, d = { size = 0 } })
+  t.equal(host.marks, {})
+end)
+
+t.case("a step that finds another state under its hand is stale, not failed", function()
+  local host = fake.new()
+  local guarded = setmetatable({ name = "guarded", steps = function() return { "exit75" } end }, { __index = fake.thing })
+  local original = host.conn.request
+  host.conn.request = function(self, request)
+    if request.script:match("exit75") then return { rc = 75, out = "", err = "it has moved" } end
+    return original(self, request)
+  end
+  local result = run(host, { resource("g", { size = 1 }, {}, guarded) })
+  t.equal(result.failure.code, "stale")
+end)
+
+t.case("a signal stops between two steps", function()
+  local host, stop = fake.new(), false
+  local result = run(host, { resource("a", { size = 1 }), resource("b", { size = 1 }) }, nil, {
+    progress = function() stop = true end, interrupted = function() return stop end,
+  })
+  t.equal(result.failure.code, "interrupted")
+  t.equal(steps(host), { "set a 1" })
+end)
+
+t.case("a second run does nothing", function()
+  local host = fake.new()
+  local list = { resource("a", { size = 1 }) }
+  run(host, list)
+  local before = #host.log
+  local result, planned = run(host, list)
+  t.equal({ #planned.changes, #host.log - before, result.failure }, { 0, 0 })
+end)

@@ -1,0 +1,100 @@
+local t = require "harness"
+local fake = require "fake_host"
+local plan = require "neap.engine.plan"
+
+local resource, desired = fake.resource, fake.desired
+
+local function planned(host, list)
+  local result = plan.host(host.round(), desired(list))
+  local lines = {}
+  for i, change in ipairs(result.changes) do
+    lines[i] = change.kind .. " " .. change.id .. (change.trigger and " " .. change.trigger or "")
+  end
+  return lines, result
+end
+
+local on_a = { restart_on = { "thing:a" } }
+
+-- name, found, wanted, planned
+local cases = {
+  { "nothing differs", { a = { size = 1 } }, { resource("a", { size = 1 }) }, {} },
+  { "an absent thing is created", {}, { resource("a", { size = 1 }) }, { "create thing:a" } },
+  { "a differing thing is updated", { a = { size = 2 } }, { resource("a", { size = 1 }) }, { "update thing:a" } },
+  { "an unwanted thing is deleted", { a = { size = 2 } }, { resource("a") }, { "delete thing:a" } },
+  { "an unwanted thing that is not there is fine", {}, { resource("a") }, {} },
+  { "a change triggers its watcher", { a = { size = 2 }, d = { size = 0 } },
+    { resource("a", { size = 1 }), resource("d", { size = 0 }, on_a, fake.daemon) },
+    { "update thing:a", "update daemon:d restart" } },
+  { "no change triggers nothing", { a = { size = 1 }, d = { size = 0 } },
+    { resource("a", { size = 1 }), resource("d", { size = 0 }, on_a, fake.daemon) }, {} },
+  { "a restart outweighs a reload", { d = { size = 0 } },
+    { resource("a", { size = 1 }), resource("b", { size = 1 }),
+      resource("d", { size = 0 }, { reload_on = { "thing:b" }, restart_on = { "thing:a" } }, fake.daemon) },
+    { "create thing:a", "create thing:b", "update daemon:d restart" } },
+}
+
+for _, case in ipairs(cases) do
+  t.case(case[1], function()
+    local host = fake.new(case[2])
+    t.equal(planned(host, case[3]), case[4])
+    t.equal(host.log, {}, "a plan runs nothing; scripts")
+  end)
+end
+
+t.case("all resources are asked in one round trip", function()
+  local host, list = fake.new(), {}
+  for i = 1, 100 do list[i] = resource("x" .. i, { size = i }) end
+  planned(host, list)
+  t.equal(host.rounds, 1)
+end)
+
+t.case("a restart that an earlier run owes is planned", function()
+  local host = fake.new { d = { size = 0 } }
+  host.marks["daemon:d"] = "restart"
+  -- the watcher asks for its mark by its id
+  local lines, result = planned(host, { resource("d", { size = 0 }, {}, fake.daemon) })
+  t.equal(lines, { "update daemon:d restart" })
+  t.equal(result.changes[1].because, { "an earlier run" })
+end)
+
+t.case("what is planned later is planned on what was planned before", function()
+  local host = fake.new()
+  local follower = setmetatable({
+    name = "follower",
+    probe = function(h, _) return h:thing("a") and { size = 1 } end,
+  }, { __index = fake.thing })
+  t.equal(planned(host, { resource("a", { size = 1 }), resource("f", { size = 1 }, {}, follower) }), { "create thing:a" })
+  t.equal(host.rounds, 1)
+end)
+
+t.case("what cannot be known says why", function()
+  local host = fake.new()
+  local opaque = setmetatable({
+    name = "opaque", effects = function(_, _, model) model:forget("thing", { "b" }, "the opaque thing decides") end,
+  }, { __index = fake.thing })
+  local lines, result = planned(host, { resource("o", { size = 1 }, {}, opaque), resource("b", { size = 1 }) })
+  t.equal(lines, { "create opaque:o", "unknown thing:b" })
+  t.equal(result.changes[2].unknown, "the opaque thing decides")
+end)
+
+t.case("a probe that fails is the host's error, with the place", function()
+  local broken = setmetatable({ name = "broken", probe = function() error("no luck", 0) end }, { __index = fake.thing })
+  local _, result = planned(fake.new(), { resource("x", { size = 1 }, {}, broken) })
+  t.equal(#result.errors, 1)
+  t.equal(result.errors[1].where, "test.lua:1")
+  t.matches(result.errors[1].message, "broken:x: no luck")
+end)
+
+t.case("a batch is simulated once and told what others ask", function()
+  local seen
+  local pack = setmetatable({
+    name = "pack", batch = true,
+    simulate = function(_, changes, asked) seen = { #changes, #asked.thing } return { "brings y" } end,
+  }, { __index = fake.thing })
+  local _, result = planned(fake.new(), {
+    resource("p", { size = 1 }, {}, pack), resource("q", { size = 1 }, {}, pack), resource("a", { size = 1 }),
+  })
+  t.equal(seen, { 2, 3 })
+  t.equal(result.changes[1].batch, result.changes[2].batch)
+  t.equal(result.changes[1].batch.notes, { "brings y" })
+end)
