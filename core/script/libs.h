@@ -6,6 +6,8 @@
 
 #include <lua.h>
 
+int luaopen_neap_core_loop(lua_State *L);
+int luaopen_neap_core_remote(lua_State *L);
 int luaopen_neap_core_crypto(lua_State *L);
 int luaopen_neap_core_json(lua_State *L);
 int luaopen_neap_core_sys(lua_State *L);

@@ -14,6 +14,8 @@ struct script {
 };
 
 static const luaL_Reg libs[] = {
+	{ "neap.core.loop", luaopen_neap_core_loop },
+	{ "neap.core.remote", luaopen_neap_core_remote },
 	{ "neap.core.crypto", luaopen_neap_core_crypto },
 	{ "neap.core.json", luaopen_neap_core_json },
 	{ "neap.core.sys", luaopen_neap_core_sys },

@@ -1,0 +1,79 @@
+/* The shell loop: see bootstrap.h, and frame.h for what it answers.
+ *
+ * A request on its stdin:
+ *
+ *	ID MODE LINES SCRIPT INPUT SECONDS \n
+ *	LINES lines of script, or SCRIPT bytes of it and ".\n"
+ *	INPUT bytes for the script's stdin and ".\n", where INPUT is not 0
+ *
+ * MODE is s (output goes through as it comes) or c (captured in files first,
+ * so that a daemon that keeps its stdout holds nobody up). SECONDS, where not
+ * 0, are the script's limit of time.
+ *
+ * It runs under dash, bash and busybox ash. Reading exactly n bytes of a pipe
+ * is an art: the shell's own `read` takes byte by byte and never too many,
+ * `dd iflag=fullblock` is exact where it exists, `head -c` of busybox reads
+ * too many. The line "." behind the bytes shows that they were complete: a
+ * script never runs on the first half of its input.
+ *
+ * The nonce K is read from the stream, printed by a builtin, and unset where
+ * a script runs: neither arguments nor an environment ever hold it. */
+#include "bootstrap.h"
+
+const char bootstrap_loop[] =
+    "unset K d l ENV BASH_ENV CDPATH;LC_ALL=C;export LC_ALL;umask 022;cd /;"
+    "PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin;"
+    "export PATH;N=${IFS#??};exec 3<&0 </dev/null;"
+    "trap '[ -z \"$d\" ]||rm -rf \"$d\"' EXIT;"
+    "trap 'exit 93' HUP INT PIPE TERM;"
+    /* X: gives up. */
+    "X(){ echo \"neap: $1\" >&2;exit 91;};"
+    /* D: makes the directory for files, in memory where there is one. */
+    "D(){ [ -z \"$d\" ]||return 0;"
+    "for w in /dev/shm /run \"${TMPDIR:-/tmp}\" /var/tmp;do "
+    "d=$(mktemp -d \"$w/neap.XXXXXX\" 2>/dev/null)&&return 0;done;"
+    "X 'no directory for temporary files';};"
+    /* S: takes $2 bytes to file $1 where dd knows no fullblock. */
+    "S(){ :>\"$1\";while g=$(($(wc -c <\"$1\")));[ $g -lt $2 ];do "
+    "b=$(($2-g));[ $b -le 65536 ]||b=65536;"
+    "dd bs=$b count=1 <&3 2>/dev/null >>\"$1\";"
+    "[ $(($(wc -c <\"$1\"))) -gt $g ]||exit 92;done;};"
+    /* T: takes $2 bytes to file $1. */
+    "T(){ b=$2;c=1;[ $2 -le 1048576 ]||{ b=1048576;c=$(($2/b));};"
+    "if dd bs=$b count=$c iflag=fullblock <&3 >\"$1\" 2>/dev/null;then "
+    "c=$(($2-b*c));[ $c = 0 ]||"
+    "dd bs=$c count=1 iflag=fullblock <&3 >>\"$1\" 2>/dev/null||"
+    "X \"cannot write '$1'\";"
+    "elif dd if=/dev/null of=/dev/null iflag=fullblock 2>/dev/null;then "
+    "X \"cannot write '$1'\";else S \"$1\" $2;fi;"
+    "IFS= read -r l <&3&&[ \"$l\" = . ]||exit 92;};"
+    /* R: runs the script. */
+    "R(){ (unset K;eval \"$s\") <\"$p\" 3<&-;};"
+    "read -r K <&3||exit 92;"
+    "echo \"$N$K READY\";echo \"$N$K READY\" >&2;"
+    "while IFS=' ' read -r i m n z b t <&3;do q=$b;s=;"
+    "if [ $z = 0 ];then while [ $n -gt 0 ];do "
+    "IFS= read -r l <&3||exit 92;s=$s$l$N;n=$((n-1));done;"
+    "else D;T \"$d/s\" $z;s='. \"$d/s\"';fi;"
+    "p=/dev/null;[ $q = 0 ]||{ D;p=$d/p;T \"$p\" $q;};"
+    "if [ $t != 0 ]&&command -v timeout >/dev/null;then "
+    "D;[ $z != 0 ]||printf %s \"$s\" >\"$d/s\"||X \"cannot write '$d/s'\";"
+    "s='exec timeout -k 5 $t sh \"$d/s\"';fi;"
+    "if [ $m = c ];then D;R >\"$d/o$i\" 2>\"$d/e$i\";r=$?;"
+    "[ ! -s \"$d/o$i\" ]||cat \"$d/o$i\";"
+    "[ ! -s \"$d/e$i\" ]||cat \"$d/e$i\" >&2;rm -f \"$d/o$i\" \"$d/e$i\";"
+    "else R;r=$?;fi;[ $q = 0 ]||:>\"$p\";"
+    "echo \"$N$K $i $r\";echo \"$N$K $i\" >&2;done";
+
+void bootstrap_command(struct buf *out, const char *user, const char *token)
+{
+	buf_puts(out, "exec ");
+	if (user && token)
+		buf_printf(out, "sudo -S -H -p '%s?' -u '%s' -- ", token, user);
+	else if (user)
+		buf_printf(out, "sudo -n -H -u '%s' -- ", user);
+	buf_puts(out, "sh -c '");
+	if (user && token)
+		buf_printf(out, "echo \"%s!\" >&2;", token);
+	buf_puts(out, "IFS= read -r l&&eval \"$l\"'");
+}

@@ -1,0 +1,554 @@
+/* neap.core.remote: hosts to run scripts on: see remote/shell.h.
+ *
+ * A connection is a box with a `struct shell`; a request that is waited for is
+ * a box with a `struct request`, on the stack of the task that waits. */
+#include <lauxlib.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libs.h"
+#include "remote/shell.h"
+#include "task.h"
+
+#define CONN_META "neap.connection"
+#define REALM_META "neap.realm"
+
+enum { UV_PROLOGUE = 1 };
+
+struct conn {
+	struct shell *shell;
+	struct task *opener; /* who waits for it to open, or NULL */
+	bool ready, ended;
+	struct err error; /* why it ended */
+};
+
+struct op {
+	struct request *request;
+	struct task *task;
+};
+
+static int push_error(lua_State *L, const struct err *e)
+{
+	luaL_pushfail(L);
+	lua_pushstring(L, e->text);
+	lua_pushstring(L, err_name(e->code));
+	return 3;
+}
+
+/* ---- the realm: one a state ---- */
+
+static int realm_gc(lua_State *L)
+{
+	struct realm **box = lua_touserdata(L, 1);
+
+	realm_free(*box);
+	*box = NULL;
+	return 0;
+}
+
+static struct realm *realm_of(lua_State *L)
+{
+	struct realm **box;
+	struct err e = { 0 };
+
+	if (lua_getfield(L, LUA_REGISTRYINDEX, REALM_META) == LUA_TUSERDATA) {
+		box = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+		return *box;
+	}
+	lua_pop(L, 1);
+	box = lua_newuserdatauv(L, sizeof(struct realm *), 0);
+	*box = NULL;
+	if (luaL_newmetatable(L, "neap.realm.meta")) {
+		lua_pushcfunction(L, realm_gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+	if (realm_new(box, tasks_loop(tasks_of(L)), &e) < 0)
+		luaL_error(L, "%s", e.text);
+	lua_setfield(L, LUA_REGISTRYINDEX, REALM_META);
+	return *box;
+}
+
+/* ---- options: read from the table at index 1, which keeps them alive ---- */
+
+static const char *opt_string(lua_State *L, int t, const char *name)
+{
+	const char *value;
+
+	if (lua_getfield(L, t, name) == LUA_TNIL) {
+		lua_pop(L, 1);
+		return NULL;
+	}
+	if (lua_type(L, -1) != LUA_TSTRING)
+		luaL_error(L, "'%s' must be a string", name);
+	value = lua_tostring(L, -1);
+	if (strlen(value) != lua_rawlen(L, -1))
+		luaL_error(L, "'%s' must not hold a zero byte", name);
+	lua_pop(L, 1);
+	return value;
+}
+
+static lua_Integer opt_integer(lua_State *L, int t, const char *name,
+    lua_Integer otherwise)
+{
+	lua_Integer value = otherwise;
+	int ok = 1;
+
+	if (lua_getfield(L, t, name) != LUA_TNIL)
+		value = lua_tointegerx(L, -1, &ok);
+	if (!ok || value < 0)
+		luaL_error(L, "'%s' must be a whole number of at least 0",
+		    name);
+	lua_pop(L, 1);
+	return value;
+}
+
+static bool opt_bool(lua_State *L, int t, const char *name, bool otherwise)
+{
+	bool value = otherwise;
+
+	if (lua_getfield(L, t, name) != LUA_TNIL)
+		value = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return value;
+}
+
+/* Leaves the list (a userdata) on the stack, so that it lives as long. */
+static const char *const *opt_list(lua_State *L, int t, const char *name)
+{
+	const char **list;
+	lua_Integer n;
+
+	if (lua_getfield(L, t, name) == LUA_TNIL)
+		return NULL;
+	if (lua_type(L, -1) != LUA_TTABLE)
+		luaL_error(L, "'%s' must be a list of strings", name);
+	n = luaL_len(L, -1);
+	list = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*list), 0);
+	for (lua_Integer i = 0; i < n; i++) {
+		if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
+			luaL_error(L, "'%s' must be a list of strings", name);
+		list[i] = lua_tostring(L, -1);
+		lua_pop(L, 1);
+	}
+	list[n] = NULL;
+	return list;
+}
+
+static const char *must_string(lua_State *L, int t, const char *name)
+{
+	const char *value = opt_string(L, t, name);
+
+	if (!value)
+		luaL_error(L, "'%s' is missing", name);
+	return value;
+}
+
+static void read_config(lua_State *L, int t, struct shell_config *c)
+{
+	static const char *const checks[] = { "strict", "accept-new", NULL };
+	const char *user = opt_string(L, t, "become_user");
+	lua_Integer port = opt_integer(L, t, "port", 22);
+
+	if (port < 1 || port > 65535)
+		luaL_error(L, "'port' must be from 1 to 65535");
+	*c = (struct shell_config){
+		.session = {
+			.name = must_string(L, t, "name"),
+			.address = must_string(L, t, "address"),
+			.port = (uint16_t)port,
+			.user = opt_string(L, t, "user"),
+			.identities = opt_list(L, t, "identities"),
+			.agent = opt_bool(L, t, "agent", true),
+			.password = opt_string(L, t, "password"),
+			.known_hosts = opt_list(L, t, "known_hosts"),
+			.connect_ms = opt_integer(L, t, "connect_timeout_ms",
+			    10000),
+			.auth_ms = opt_integer(L, t, "auth_timeout_ms",
+			    20000),
+		},
+		.become_password = opt_string(L, t, "become_password"),
+	};
+	lua_getfield(L, t, "host_key_check");
+	c->session.accept_new = luaL_checkoption(L, -1, "strict", checks) == 1;
+	if (opt_bool(L, t, "become", false))
+		c->become = user ? user : "root";
+}
+
+/* ---- requests ---- */
+
+static int op_gc(lua_State *L)
+{
+	struct op *op = lua_touserdata(L, 1);
+
+	request_free(op->request);
+	op->request = NULL;
+	return 0;
+}
+
+static void wake_op(void *arg)
+{
+	struct op *op = arg;
+
+	task_wake(op->task);
+}
+
+/* Pushes the box of a new request. */
+static struct op *push_op(lua_State *L, struct task *t)
+{
+	struct op *op = lua_newuserdatauv(L, sizeof(*op), 0);
+
+	memset(op, 0, sizeof(*op));
+	if (luaL_newmetatable(L, "neap.request")) {
+		lua_pushcfunction(L, op_gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+	if (!(op->request = request_new()))
+		luaL_error(L, "out of memory");
+	op->task = t;
+	op->request->on_done = wake_op;
+	op->request->arg = op;
+	return op;
+}
+
+static void read_script(lua_State *L, struct request *r)
+{
+	size_t len;
+	const char *script = lua_tolstring(L, -1, &len);
+
+	if (lua_type(L, -1) != LUA_TSTRING)
+		luaL_error(L, "'script' must be a string");
+	if (memchr(script, '\0', len))
+		luaL_error(L, "a script cannot hold a zero byte");
+	buf_put(&r->script, script, len);
+}
+
+static void read_input(lua_State *L, struct request *r)
+{
+	size_t len;
+	const char *input;
+
+	if (lua_isnil(L, -1))
+		return;
+	if (lua_type(L, -1) != LUA_TSTRING)
+		luaL_error(L, "'stdin' must be a string");
+	input = lua_tolstring(L, -1, &len);
+	buf_put(&r->input, input, len);
+}
+
+/* From the table at `t`. */
+static void read_request(lua_State *L, int t, struct request *r)
+{
+	luaL_checktype(L, t, LUA_TTABLE);
+	lua_getfield(L, t, "script");
+	read_script(L, r);
+	lua_getfield(L, t, "stdin");
+	read_input(L, r);
+	lua_pop(L, 2);
+	r->capture = opt_bool(L, t, "capture", false);
+	r->limit_ms = opt_integer(L, t, "timeout_ms", 0);
+	r->max_bytes = (size_t)opt_integer(L, t, "max_bytes",
+	    (lua_Integer)r->max_bytes);
+	if (buf_failed(&r->script) || buf_failed(&r->input))
+		luaL_error(L, "out of memory");
+}
+
+static void push_answer(lua_State *L, const struct request *r)
+{
+	lua_createtable(L, 0, 3);
+	lua_pushinteger(L, r->status);
+	lua_setfield(L, -2, "rc");
+	lua_pushlstring(L, r->out.len ? r->out.data : "", r->out.len);
+	lua_setfield(L, -2, "out");
+	lua_pushlstring(L, r->err.len ? r->err.data : "", r->err.len);
+	lua_setfield(L, -2, "err");
+}
+
+static struct conn *check_conn(lua_State *L)
+{
+	struct conn *c = luaL_checkudata(L, 1, CONN_META);
+
+	if (!c->shell)
+		luaL_error(L, "the connection is closed");
+	return c;
+}
+
+static int request_k(lua_State *L, int status, lua_KContext ctx)
+{
+	struct op *op = lua_touserdata(L, 3);
+	struct task *self = task_here(L);
+
+	(void)status, (void)ctx;
+	if (!op->request->done) {
+		if (!task_interrupted(self))
+			return task_wait(L, self, true, 0, request_k);
+		return task_push_interrupted(L, self);
+	}
+	if (op->request->error.code)
+		return push_error(L, &op->request->error);
+	push_answer(L, op->request);
+	request_free(op->request);
+	op->request = NULL;
+	return 1;
+}
+
+/* conn:request{ script=, stdin=, capture=, timeout_ms=, max_bytes= }
+ * -> { rc=, out=, err= } | nil, message, code */
+static int conn_request(lua_State *L)
+{
+	struct conn *c = check_conn(L);
+	struct task *self = task_here(L);
+	struct op *op;
+
+	lua_settop(L, 2);
+	op = push_op(L, self);
+	read_request(L, 2, op->request);
+	shell_submit(c->shell, op->request);
+	return request_k(L, LUA_OK, 0);
+}
+
+static void push_outcome(lua_State *L, const struct request *r)
+{
+	if (!r->error.code) {
+		push_answer(L, r);
+		return;
+	}
+	lua_createtable(L, 0, 2);
+	lua_pushstring(L, r->error.text);
+	lua_setfield(L, -2, "error");
+	lua_pushstring(L, err_name(r->error.code));
+	lua_setfield(L, -2, "code");
+}
+
+/* Their boxes are in the table at 3; answers come in order, so that the last
+ * one's is waited for. */
+static int requests_k(lua_State *L, int status, lua_KContext n)
+{
+	struct task *self = task_here(L);
+	struct op *op;
+
+	(void)status;
+	lua_rawgeti(L, 3, n);
+	op = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	if (!op->request->done) {
+		if (!task_interrupted(self))
+			return task_wait(L, self, true, n, requests_k);
+		return task_push_interrupted(L, self);
+	}
+	lua_createtable(L, (int)n, 0);
+	for (lua_KContext i = 1; i <= n; i++) {
+		lua_rawgeti(L, 3, i);
+		op = lua_touserdata(L, -1);
+		push_outcome(L, op->request);
+		lua_rawseti(L, 4, i);
+		request_free(op->request);
+		op->request = NULL;
+		lua_pop(L, 1);
+	}
+	return 1;
+}
+
+/* conn:requests{ request... } -> { {rc=, out=, err=} | {error=, code=}... }
+ * | nil, message, "interrupted" */
+static int conn_requests(lua_State *L)
+{
+	struct conn *c = check_conn(L);
+	struct task *self = task_here(L);
+	lua_Integer n;
+	struct op *op = NULL;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	n = luaL_len(L, 2);
+	lua_createtable(L, (int)n, 0);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, 2, i);
+		op = push_op(L, self);
+		op->request->on_done = i == n ? wake_op : NULL;
+		read_request(L, 4, op->request);
+		lua_rawseti(L, 3, i);
+		lua_pop(L, 1);
+	}
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(L, 3, i);
+		op = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+		shell_submit(c->shell, op->request);
+	}
+	return n ? requests_k(L, LUA_OK, (lua_KContext)n) : 1;
+}
+
+/* ---- connections ---- */
+
+static int conn_close(lua_State *L)
+{
+	struct conn *c = luaL_checkudata(L, 1, CONN_META);
+	struct shell *sh = c->shell;
+
+	c->shell = NULL;
+	shell_free(sh);
+	return 0;
+}
+
+static int conn_stats(lua_State *L, const struct conn *c)
+{
+	const struct shell_stats none = { 0 };
+	const struct shell_stats *st = c->shell ? shell_stats(c->shell) :
+						  &none;
+
+	lua_createtable(L, 0, 3);
+	lua_pushinteger(L, (lua_Integer)st->bytes_out);
+	lua_setfield(L, -2, "bytes_out");
+	lua_pushinteger(L, (lua_Integer)st->bytes_in);
+	lua_setfield(L, -2, "bytes_in");
+	lua_pushinteger(L, (lua_Integer)st->requests);
+	lua_setfield(L, -2, "requests");
+	return 1;
+}
+
+/* conn.prologue, conn.stats, conn.error, and the methods (upvalue 1) */
+static int conn_index(lua_State *L)
+{
+	struct conn *c = luaL_checkudata(L, 1, CONN_META);
+	const char *name = luaL_checkstring(L, 2);
+
+	if (!strcmp(name, "stats"))
+		return conn_stats(L, c);
+	if (!strcmp(name, "prologue")) {
+		lua_getiuservalue(L, 1, UV_PROLOGUE);
+		return 1;
+	}
+	if (!strcmp(name, "error")) {
+		lua_pushstring(L, c->ended ? c->error.text : NULL);
+		return 1;
+	}
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(1));
+	return 1;
+}
+
+static void on_ready(void *arg)
+{
+	struct conn *c = arg;
+
+	c->ready = true;
+	if (c->opener)
+		task_wake(c->opener);
+}
+
+static void on_ended(void *arg, const struct err *e)
+{
+	struct conn *c = arg;
+
+	c->ended = true;
+	c->error = *e;
+	if (c->opener)
+		task_wake(c->opener);
+}
+
+static struct conn *push_conn(lua_State *L)
+{
+	struct conn *c = lua_newuserdatauv(L, sizeof(*c), 1);
+
+	memset(c, 0, sizeof(*c));
+	luaL_setmetatable(L, CONN_META);
+	return c;
+}
+
+/* The connection is at 2, the box of the prologue or nil at 3. */
+static int connect_k(lua_State *L, int status, lua_KContext ctx)
+{
+	struct conn *c = lua_touserdata(L, 2);
+	struct op *op = lua_touserdata(L, 3);
+	struct task *self = task_here(L);
+
+	(void)status, (void)ctx;
+	if (!c->ended && (!c->ready || (op && !op->request->done))) {
+		if (!task_interrupted(self))
+			return task_wait(L, self, true, 0, connect_k);
+		c->opener = NULL;
+		shell_free(c->shell);
+		c->shell = NULL;
+		return task_push_interrupted(L, self);
+	}
+	c->opener = NULL;
+	if (c->ended)
+		return push_error(L, &c->error);
+	if (op && op->request->error.code)
+		return push_error(L, &op->request->error);
+	if (op) {
+		push_answer(L, op->request);
+		lua_setiuservalue(L, 2, UV_PROLOGUE);
+		request_free(op->request);
+		op->request = NULL;
+	}
+	lua_settop(L, 2);
+	return 1;
+}
+
+/* connect{ name=, address=, port=, user=, identities=, agent=, password=,
+ * known_hosts=, host_key_check=, become=, become_user=, become_password=,
+ * connect_timeout_ms=, auth_timeout_ms=, prologue= }
+ * -> connection | nil, message, code */
+static int remote_connect(lua_State *L)
+{
+	static const struct shell_events events = { on_ready, on_ended };
+	struct realm *realm = realm_of(L);
+	struct task *self = task_here(L);
+	struct shell_config config;
+	struct err e = { 0 };
+	struct conn *c;
+	struct op *op = NULL;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	if (tasks_signal(tasks_of(L)))
+		return task_push_interrupted(L, self);
+	c = push_conn(L);
+	if (lua_getfield(L, 1, "prologue") != LUA_TNIL) {
+		op = push_op(L, self);
+		lua_insert(L, 3);
+		read_script(L, op->request);
+		lua_settop(L, 3);
+	}
+	read_config(L, 1, &config);
+	if (shell_open(&c->shell, realm, &config, &events, c, &e) < 0)
+		return push_error(L, &e);
+	lua_settop(L, 3);
+	c->opener = self;
+	if (op)
+		shell_submit(c->shell, op->request);
+	return connect_k(L, LUA_OK, 0);
+}
+
+static const luaL_Reg conn_methods[] = {
+	{ "request", conn_request },
+	{ "requests", conn_requests },
+	{ "close", conn_close },
+	{ NULL, NULL },
+};
+
+static const luaL_Reg funcs[] = {
+	{ "connect", remote_connect },
+	{ NULL, NULL },
+};
+
+int luaopen_neap_core_remote(lua_State *L)
+{
+	tasks_of(L);
+	realm_of(L);
+	luaL_newmetatable(L, CONN_META);
+	lua_pushcfunction(L, conn_close);
+	lua_setfield(L, -2, "__gc");
+	lua_pushcfunction(L, conn_close);
+	lua_setfield(L, -2, "__close");
+	luaL_newlib(L, conn_methods);
+	lua_pushcclosure(L, conn_index, 1);
+	lua_setfield(L, -2, "__index");
+	luaL_newlib(L, funcs);
+	return 1;
+}

@@ -1,0 +1,100 @@
+/* Private keys: see identity.h. */
+#include "identity.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct identity {
+	struct identity *next;
+	char *path;
+	ssh_key key; /* NULL: it could not be read, and why is in `error` */
+	struct err error;
+};
+
+struct identities {
+	struct identity *first;
+};
+
+struct identities *identities_new(void)
+{
+	return calloc(1, sizeof(struct identities));
+}
+
+void identities_free(struct identities *ids)
+{
+	struct identity *id, *next;
+
+	if (!ids)
+		return;
+	for (id = ids->first; id; id = next) {
+		next = id->next;
+		ssh_key_free(id->key);
+		free(id->path);
+		free(id);
+	}
+	free(ids);
+}
+
+/* libssh asks for a passphrase: the key is encrypted, and that is all that we
+ * want to know. Decrypting would block for some 100 ms of bcrypt. */
+static int no_passphrase(const char *prompt, char *buf, size_t len, int echo,
+    int verify, void *userdata)
+{
+	bool *encrypted = userdata;
+
+	(void)prompt, (void)buf, (void)len, (void)echo, (void)verify;
+	*encrypted = true;
+	return -1;
+}
+
+static void load(struct identity *id)
+{
+	bool encrypted = false;
+
+	if (access(id->path, R_OK) < 0) {
+		err_set(&id->error, errno == ENOENT ? ERR_NOTFOUND : ERR_AUTH,
+		    "cannot read key '%s': %s", id->path, strerror(errno));
+		return;
+	}
+	if (ssh_pki_import_privkey_file(id->path, NULL, no_passphrase,
+		&encrypted, &id->key) == SSH_OK)
+		return;
+	id->key = NULL;
+	if (encrypted)
+		err_set(&id->error, ERR_AUTH,
+		    "key '%s' is encrypted: load it into the agent with "
+		    "ssh-add",
+		    id->path);
+	else
+		err_set(&id->error, ERR_AUTH,
+		    "'%s' is not a private key that can be read", id->path);
+}
+
+int identities_get(ssh_key *out, struct identities *ids, const char *path,
+    struct err *e)
+{
+	struct identity *id = ids->first;
+
+	while (id && strcmp(id->path, path) != 0)
+		id = id->next;
+	if (!id) {
+		id = calloc(1, sizeof(*id));
+		if (!id || !(id->path = strdup(path))) {
+			free(id);
+			return err_set(e, ERR_NOMEM, "out of memory");
+		}
+		id->next = ids->first;
+		ids->first = id;
+		load(id);
+	}
+	if (!id->key) {
+		if (e)
+			*e = id->error;
+		return id->error.code;
+	}
+	*out = id->key;
+	return 0;
+}

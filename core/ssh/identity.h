@@ -1,0 +1,19 @@
+/* Private keys from files, each read once for all hosts. */
+#ifndef NEAP_SSH_IDENTITY_H
+#define NEAP_SSH_IDENTITY_H
+
+#include <libssh/libssh.h>
+
+#include "base/err.h"
+
+struct identities;
+
+struct identities *identities_new(void);
+void identities_free(struct identities *ids);
+
+/* The key in the file `path`, borrowed. Returns 0, ERR_NOTFOUND, ERR_AUTH
+ * (encrypted, or no key) or ERR_NOMEM; the same again when asked again. */
+int identities_get(ssh_key *out, struct identities *ids, const char *path,
+    struct err *e);
+
+#endif

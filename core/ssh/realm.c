@@ -1,0 +1,88 @@
+/* What all sessions of a run share. */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const char *const identity_files[] = { "id_ed25519", "id_ecdsa",
+	"id_rsa", NULL };
+static const char *const known_hosts_files[] = { "known_hosts",
+	"known_hosts2", NULL };
+
+static const char *home(void)
+{
+	const char *dir = getenv("HOME");
+	const struct passwd *pw;
+
+	if (dir && *dir)
+		return dir;
+	pw = getpwuid(getuid());
+	return pw ? pw->pw_dir : "/";
+}
+
+static void free_list(char **list)
+{
+	for (char **at = list; at && *at; at++)
+		free(*at);
+	free(list);
+}
+
+/* ~/.ssh/ before each name, and `more` behind them. */
+static char **in_home(const char *const *names, const char *const *more)
+{
+	char **list = calloc(8, sizeof(*list));
+	size_t n = 0;
+
+	for (; list && *names; names++, n++)
+		if (asprintf(&list[n], "%s/.ssh/%s", home(), *names) < 0)
+			goto fail;
+	for (; list && more && *more; more++, n++)
+		if (!(list[n] = strdup(*more)))
+			goto fail;
+	return list;
+fail:
+	list[n] = NULL;
+	free_list(list);
+	return NULL;
+}
+
+int realm_new(struct realm **out, struct loop *loop, struct err *e)
+{
+	static const char *const global[] = { "/etc/ssh/ssh_known_hosts",
+		"/etc/ssh/ssh_known_hosts2", NULL };
+	struct realm *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	r->loop = loop;
+	r->known = known_hosts_new();
+	r->identities = identities_new();
+	r->default_identities = in_home(identity_files, NULL);
+	r->default_known_hosts = in_home(known_hosts_files, global);
+	if (!r->known || !r->identities || !r->default_identities ||
+	    !r->default_known_hosts) {
+		realm_free(r);
+		return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	*out = r;
+	return 0;
+}
+
+void realm_free(struct realm *r)
+{
+	if (!r)
+		return;
+	known_hosts_free(r->known);
+	identities_free(r->identities);
+	free_list(r->default_identities);
+	free_list(r->default_known_hosts);
+	free(r);
+}
+
+struct loop *realm_loop(const struct realm *r)
+{
+	return r->loop;
+}

@@ -1,0 +1,568 @@
+/* A command on a host: see session.h.
+ *
+ * libssh calls back from inside its own functions; those callbacks only take
+ * notes. What they lead to is done when libssh has returned, in settle(). */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Most bytes given to libssh at once. Its own buffer is empty at that time,
+ * so that no more than this waits in it. */
+enum { WRITE_MAX = 64 * 1024 };
+
+/* Reads of 4 KiB in one turn, so that a host that talks much does not keep
+ * the others waiting. */
+enum { READS_MAX = 32 };
+
+static const struct {
+	enum ssh_options_e option;
+	const char *value;
+} algorithms[] = {
+	{ SSH_OPTIONS_KEY_EXCHANGE,
+	    "curve25519-sha256,curve25519-sha256@libssh.org,"
+	    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+	    "diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
+	    "diffie-hellman-group14-sha256,"
+	    "diffie-hellman-group-exchange-sha256" },
+#define CIPHERS                                                                \
+	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,"                       \
+	"chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"
+	{ SSH_OPTIONS_CIPHERS_C_S, CIPHERS },
+	{ SSH_OPTIONS_CIPHERS_S_C, CIPHERS },
+#define MACS                                                                   \
+	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"         \
+	"hmac-sha2-256,hmac-sha2-512"
+	{ SSH_OPTIONS_HMAC_C_S, MACS },
+	{ SSH_OPTIONS_HMAC_S_C, MACS },
+	{ SSH_OPTIONS_COMPRESSION, "no" },
+};
+
+const char *session_words(const struct session *s)
+{
+	const char *words = s->ssh ? ssh_get_error(s->ssh) : "";
+
+	return words ? words : "";
+}
+
+int session_exit_status(const struct session *s)
+{
+	return s->exit_status;
+}
+
+/* ---- the end ---- */
+
+/* libssh closes the socket itself after an error, and not after an orderly
+ * disconnect. */
+static void close_ssh(struct session *s)
+{
+	bool closed = s->ssh && ssh_get_fd(s->ssh) < 0;
+
+	if (closed)
+		watch_forget(&s->watch);
+	else
+		watch_stop(&s->watch);
+	if (s->event) {
+		ssh_event_remove_session(s->event, s->ssh);
+		ssh_event_free(s->event);
+	}
+	if (s->ssh) {
+		if (s->stage > STAGE_KEX)
+			ssh_disconnect(s->ssh);
+		else if (!closed)
+			ssh_silent_disconnect(s->ssh);
+		ssh_free(s->ssh);
+	}
+	if (s->fd >= 0 && !closed)
+		close(s->fd);
+	s->event = NULL;
+	s->ssh = NULL;
+	s->channel = NULL;
+	s->fd = -1;
+}
+
+static void end(struct session *s, const struct err *e)
+{
+	if (s->stage == STAGE_ENDED)
+		return;
+	dial_stop(&s->dial);
+	timer_stop(&s->timer);
+	later_cancel(&s->later);
+	close_ssh(s);
+	s->stage = STAGE_ENDED;
+	s->events.ended(s->arg, e);
+}
+
+static void free_strings(char **list)
+{
+	for (char **at = list; at && *at; at++)
+		free(*at);
+	free(list);
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	dial_stop(&s->dial);
+	timer_stop(&s->timer);
+	later_cancel(&s->later);
+	if (s->agent_job.running) { /* the thread uses it */
+		s->agent_job.orphan = true;
+		s->stage = STAGE_ENDED;
+		return;
+	}
+	close_ssh(s);
+	buf_release(&s->auth.tried);
+	if (s->password)
+		explicit_bzero(s->password, strlen(s->password));
+	if (s->own_identities)
+		free_strings(s->identities);
+	if (s->own_known_hosts)
+		free_strings(s->known_hosts);
+	free(s->name);
+	free(s->address);
+	free(s->user);
+	free(s->password);
+	free(s->command);
+	free(s);
+}
+
+/* ---- limits of time ---- */
+
+static void on_limit(void *arg)
+{
+	struct session *s = arg;
+	enum err_code code = s->stage < STAGE_OPEN ? ERR_TIMEOUT : ERR_SHELL;
+	struct err e;
+
+	if (s->agent_job.running) { /* told when the agent has answered */
+		timer_start(&s->timer, s->realm->loop, 100, on_limit, s, NULL);
+		return;
+	}
+	err_set(&e, code, "host '%s': no %s in %lld ms", s->name,
+	    s->limit_what, (long long)s->limit_ms);
+	end(s, &e);
+}
+
+int session_limit(struct session *s, int64_t ms, const char *what,
+    struct err *e)
+{
+	s->limit_what = what;
+	s->limit_ms = ms;
+	if (ms > 0)
+		return timer_start(&s->timer, s->realm->loop, ms, on_limit, s,
+		    e);
+	timer_stop(&s->timer);
+	return 0;
+}
+
+/* ---- what libssh tells ---- */
+
+static int on_data(ssh_session ssh, ssh_channel channel, void *data,
+    uint32_t len, int is_stderr, void *arg)
+{
+	struct session *s = arg;
+
+	(void)ssh, (void)channel;
+	s->told = true;
+	s->events.data(s->arg, data, len, is_stderr != 0);
+	return (int)len;
+}
+
+static void on_close(ssh_session ssh, ssh_channel channel, void *arg)
+{
+	struct session *s = arg;
+
+	(void)ssh, (void)channel;
+	s->closed = true;
+}
+
+static void on_exit_status(ssh_session ssh, ssh_channel channel, int status,
+    void *arg)
+{
+	struct session *s = arg;
+
+	(void)ssh, (void)channel;
+	s->exit_status = status;
+}
+
+/* ---- the steps ---- */
+
+static int lost(const struct session *s, struct err *e)
+{
+	const char *words = session_words(s);
+
+	return err_set(e, ERR_UNREACHABLE,
+	    "host '%s': the connection to %s:%u was lost%s%s", s->name,
+	    s->address, s->port, *words ? ": " : "", words);
+}
+
+/* A failed key exchange, which may be for want of a key that we know. */
+static int kex_failed(const struct session *s, struct err *e)
+{
+	const char *words = session_words(s);
+
+	if (strstr(words, "server host key algo"))
+		return err_set(e, ERR_HOSTKEY,
+		    "host '%s': it has no host key of the types known for it: "
+		    "%s",
+		    s->name, words);
+	return err_set(e, ERR_UNREACHABLE,
+	    "host '%s': no SSH with %s:%u: %s", s->name, s->address, s->port,
+	    words);
+}
+
+static int step_kex(struct session *s, struct err *e)
+{
+	int rc = ssh_connect(s->ssh);
+
+	/* libssh makes the socket blocking when it sees it connected, though
+	 * it only writes after POLLOUT, and would block in a large write. */
+	if (ssh_get_fd(s->ssh) >= 0)
+		fcntl(s->fd, F_SETFL, O_NONBLOCK);
+	if (rc == SSH_AGAIN)
+		return STEP_WAIT;
+	if (rc != SSH_OK)
+		return kex_failed(s, e);
+	if ((rc = hostkey_check(s, e)) < 0 ||
+	    (rc = session_limit(s, s->auth_ms, "answer to the log-in", e)) < 0)
+		return rc;
+	s->stage = STAGE_AUTH;
+	return STEP_DONE;
+}
+
+static int step_auth(struct session *s, struct err *e)
+{
+	int rc = auth_step(s, e);
+
+	if (rc != STEP_DONE)
+		return rc;
+	if (!(s->channel = ssh_channel_new(s->ssh)) ||
+	    !(s->event = ssh_event_new()) ||
+	    ssh_event_add_session(s->event, s->ssh) != SSH_OK)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	s->callbacks.userdata = s;
+	s->callbacks.channel_data_function = on_data;
+	s->callbacks.channel_close_function = on_close;
+	s->callbacks.channel_exit_status_function = on_exit_status;
+	ssh_callbacks_init(&s->callbacks);
+	ssh_set_channel_callbacks(s->channel, &s->callbacks);
+	s->stage = STAGE_OPEN;
+	return STEP_DONE;
+}
+
+static int step_open(struct session *s, struct err *e)
+{
+	int rc = ssh_channel_open_session(s->channel);
+
+	if (rc == SSH_AGAIN)
+		return STEP_WAIT;
+	if (rc != SSH_OK && !ssh_is_connected(s->ssh))
+		return lost(s, e);
+	if (rc != SSH_OK)
+		return err_set(e, ERR_SHELL,
+		    "host '%s': it opens no channel: %s", s->name,
+		    session_words(s));
+	s->stage = STAGE_EXEC;
+	rc = ssh_channel_request_exec(s->channel, s->command);
+	if (rc == SSH_ERROR)
+		return err_set(e, ERR_SHELL,
+		    "host '%s': it runs no command: %s", s->name,
+		    session_words(s));
+	s->events.opened(s->arg);
+	return rc == SSH_OK ? STEP_DONE : STEP_WAIT;
+}
+
+static int step_exec(struct session *s, struct err *e)
+{
+	int rc = ssh_channel_request_exec(s->channel, s->command);
+
+	if (rc == SSH_AGAIN)
+		return STEP_WAIT;
+	if (rc == SSH_OK) {
+		s->stage = STAGE_RUN;
+		return STEP_DONE;
+	}
+	if (!ssh_is_connected(s->ssh))
+		return lost(s, e);
+	return err_set(e, ERR_SHELL, "host '%s': it runs no command: %s",
+	    s->name, session_words(s));
+}
+
+static int step_run(struct session *s, struct err *e)
+{
+	for (int i = 0; i < READS_MAX && !s->closed; i++) {
+		int rc = ssh_event_dopoll(s->event, 0);
+
+		if (rc == SSH_AGAIN)
+			break;
+		if (rc == SSH_ERROR || !ssh_is_connected(s->ssh)) {
+			if (s->closed)
+				break;
+			return lost(s, e);
+		}
+	}
+	return STEP_WAIT;
+}
+
+static int step(struct session *s, struct err *e)
+{
+	switch (s->stage) {
+	case STAGE_KEX:
+		return step_kex(s, e);
+	case STAGE_AUTH:
+		return step_auth(s, e);
+	case STAGE_OPEN:
+		return step_open(s, e);
+	case STAGE_EXEC:
+		return step_exec(s, e);
+	default:
+		return step_run(s, e);
+	}
+}
+
+/* ---- turning ---- */
+
+static bool has_unsent(const struct session *s)
+{
+	return (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) != 0;
+}
+
+/* An answer that the host's kernel holds back for our delayed ACK costs 40 ms;
+ * the option is not a lasting one. */
+static void ack_at_once(const struct session *s)
+{
+	int on = 1;
+
+	setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
+/* Tells the owner what has come meanwhile; the session may be gone after. */
+static void settle(struct session *s)
+{
+	bool room = s->wants_room && s->stage >= STAGE_EXEC &&
+	    !has_unsent(s) && ssh_channel_window_size(s->channel) > 0;
+
+	if (s->closed) {
+		struct err e = { 0 };
+
+		end(s, &e);
+		return;
+	}
+	if (!s->told && !room)
+		return;
+	s->told = false;
+	if (room)
+		s->wants_room = false;
+	s->events.settled(s->arg);
+}
+
+static void on_later(void *arg);
+
+static void turn(struct session *s)
+{
+	struct err e = { 0 };
+	int rc;
+
+	while ((rc = step(s, &e)) == STEP_DONE)
+		;
+	if (rc < 0) {
+		end(s, &e);
+		return;
+	}
+	if (s->agent_job.running) { /* the session is the thread's now */
+		watch_stop(&s->watch);
+		return;
+	}
+	if (s->stage < STAGE_RUN)
+		ack_at_once(s);
+	watch_change(&s->watch,
+	    EPOLLIN | (has_unsent(s) ? (uint32_t)EPOLLOUT : 0));
+	settle(s);
+}
+
+static void on_event(void *arg, uint32_t events)
+{
+	(void)events;
+	turn(arg);
+}
+
+static void on_later(void *arg)
+{
+	turn(arg);
+}
+
+void session_resume(struct session *s)
+{
+	struct err e = { 0 };
+
+	if (s->stage == STAGE_ENDED)
+		return;
+	if (ssh_get_fd(s->ssh) >= 0 &&
+	    watch_start(&s->watch, s->realm->loop, s->fd, EPOLLIN, on_event, s,
+		&e) < 0)
+		end(s, &e);
+	else
+		turn(s);
+}
+
+size_t session_write(struct session *s, const char *data, size_t len)
+{
+	size_t window;
+	int n;
+
+	s->wants_room = true;
+	if (s->stage < STAGE_EXEC || s->stage == STAGE_ENDED || s->closed ||
+	    has_unsent(s))
+		return 0;
+	window = ssh_channel_window_size(s->channel);
+	if (len > window)
+		len = window;
+	if (len > WRITE_MAX)
+		len = WRITE_MAX;
+	n = len ? ssh_channel_write(s->channel, data, (uint32_t)len) : 0;
+	/* Writing reads, too, and may have noticed an end. */
+	later_call(&s->later, s->realm->loop, on_later, s);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* ---- the beginning ---- */
+
+static int set_options(struct session *s, struct err *e)
+{
+	bool yes = true;
+	int off = 0;
+
+	ssh_set_blocking(s->ssh, 0);
+	if (ssh_options_set(s->ssh, SSH_OPTIONS_PROCESS_CONFIG, &off) < 0 ||
+	    ssh_options_set(s->ssh, SSH_OPTIONS_HOST, s->address) < 0 ||
+	    ssh_options_set(s->ssh, SSH_OPTIONS_USER, s->user) < 0 ||
+	    ssh_options_set(s->ssh, SSH_OPTIONS_FD, &s->fd) < 0)
+		return err_set(e, ERR_USAGE,
+		    "host '%s': libssh takes no address '%s' or user '%s'",
+		    s->name, s->address, s->user ? s->user : "");
+	ssh_options_set(s->ssh, SSH_OPTIONS_NODELAY, &yes);
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
+		if (ssh_options_set(s->ssh, algorithms[i].option,
+			algorithms[i].value) < 0)
+			return err_set(e, ERR_USAGE,
+			    "libssh knows none of the algorithms '%s'",
+			    algorithms[i].value);
+	return hostkey_prepare(s, e);
+}
+
+static void on_dialed(void *arg, int fd, const struct err *dial_error)
+{
+	struct session *s = arg;
+	struct err e = { 0 };
+
+	if (dial_error) {
+		end(s, dial_error);
+		return;
+	}
+	s->fd = fd;
+	s->stage = STAGE_KEX;
+	if (!(s->ssh = ssh_new())) {
+		err_set(&e, ERR_NOMEM, "out of memory");
+		end(s, &e);
+		return;
+	}
+	if (set_options(s, &e) < 0 ||
+	    session_limit(s, s->connect_ms, "end of the key exchange", &e) <
+		0 ||
+	    watch_start(&s->watch, s->realm->loop, fd, EPOLLIN, on_event, s,
+		&e) < 0)
+		end(s, &e);
+	else
+		turn(s);
+}
+
+static char *copy(const char *text, bool *failed)
+{
+	char *out = text ? strdup(text) : NULL;
+
+	if (text && !out)
+		*failed = true;
+	return out;
+}
+
+/* A copy of the list, or where it is empty the one that is always there. */
+static char **copy_list(const char *const *list, char **otherwise, bool *own,
+    bool *failed)
+{
+	size_t n = 0;
+	char **out;
+
+	if (!list || !*list)
+		return otherwise;
+	while (list[n])
+		n++;
+	if (!(out = calloc(n + 1, sizeof(*out)))) {
+		*failed = true;
+		return otherwise;
+	}
+	for (size_t i = 0; i < n && !*failed; i++)
+		out[i] = copy(list[i], failed);
+	*own = true;
+	return out;
+}
+
+static bool take_config(struct session *s, const struct session_config *c,
+    const char *command)
+{
+	bool failed = false;
+
+	s->name = copy(c->name, &failed);
+	s->address = copy(c->address, &failed);
+	s->user = copy(c->user, &failed);
+	s->password = copy(c->password, &failed);
+	s->command = copy(command, &failed);
+	s->identities = copy_list(c->identities,
+	    s->realm->default_identities, &s->own_identities, &failed);
+	s->known_hosts = copy_list(c->known_hosts,
+	    s->realm->default_known_hosts, &s->own_known_hosts, &failed);
+	s->port = c->port;
+	s->agent = c->agent;
+	s->accept_new = c->accept_new;
+	s->connect_ms = c->connect_ms;
+	s->auth_ms = c->auth_ms;
+	return !failed;
+}
+
+int session_open(struct session **out, struct realm *realm,
+    const struct session_config *config, const char *command,
+    const struct session_events *events, void *arg, struct err *e)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return err_set(e, ERR_NOMEM, "out of memory");
+	s->realm = realm;
+	s->fd = -1;
+	s->exit_status = -1;
+	s->events = *events;
+	s->arg = arg;
+	if (!take_config(s, config, command)) {
+		session_free(s);
+		return err_set(e, ERR_NOMEM, "out of memory");
+	}
+	rc = dial_start(&s->dial, realm->loop, s->name, s->address, s->port,
+	    s->connect_ms, on_dialed, s, e);
+	if (rc < 0) {
+		session_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* A command on a host, over SSH, without blocking the loop.
+ *
+ *	look up ▶ connect ▶ key exchange ▶ host key ▶ log in ▶ channel ▶ exec
+ *
+ * A session goes this way by itself and tells its owner what comes of it. All
+ * sessions of a run share a `struct realm`: the loop, the identities and the
+ * known hosts, each read once. */
+#ifndef NEAP_SSH_SESSION_H
+#define NEAP_SSH_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "loop/loop.h"
+
+struct realm;
+struct session;
+
+/* The loop is borrowed and outlives the realm. */
+int realm_new(struct realm **out, struct loop *loop, struct err *e);
+void realm_free(struct realm *realm);
+struct loop *realm_loop(const struct realm *realm);
+
+/* Where to and how. Lists end in NULL; all is copied by session_open(). */
+struct session_config {
+	const char *name;    /* the host as the operator calls it */
+	const char *address; /* a name or a number */
+	uint16_t port;
+	const char *user;	       /* NULL: as here */
+	const char *const *identities; /* files of private keys, tried in
+					* order; NULL or empty: those of
+					* ssh(1) that there are */
+	bool agent;		       /* also ask $SSH_AUTH_SOCK */
+	const char *password;	       /* NULL: none */
+	const char *const *known_hosts; /* files; the first takes new hosts;
+					 * NULL or empty: those of ssh(1) */
+	bool accept_new; /* write down a host that no file names */
+	int64_t connect_ms, auth_ms; /* limits of time: to connect, and the
+				      * same again for the key exchange; and
+				      * to log in */
+};
+
+/* What a session tells. `data` may not call into the session. `opened` may,
+ * but for session_free(); `settled` and `ended` may free it, too. */
+struct session_events {
+	void (*opened)(void *arg); /* the command is on its way; from now on
+				    * its input may be written */
+	void (*data)(void *arg, const char *data, size_t len, bool is_err);
+	void (*settled)(void *arg); /* data was told, or input has room again */
+	void (*ended)(void *arg, const struct err *e); /* e->code is 0 when the
+							* command ended */
+};
+
+/* Begins. Returns 0, ERR_NOMEM, ERR_IO or ERR_HOSTKEY (known_hosts cannot be
+ * read); no event comes before it returns. */
+int session_open(struct session **out, struct realm *realm,
+    const struct session_config *config, const char *command,
+    const struct session_events *events, void *arg, struct err *e);
+
+/* Ends the connection, tells nothing more, and frees. */
+void session_free(struct session *s);
+
+/* Takes what there is room for and returns how much; `settled` is told when
+ * there is room again. */
+size_t session_write(struct session *s, const char *data, size_t len);
+
+/* The limit of time for what the session waits for now; 0: none. `what`
+ * completes "host 'x': no ... in 5000 ms". */
+int session_limit(struct session *s, int64_t ms, const char *what,
+    struct err *e);
+
+/* The exit status of the command, -1 where there is none (yet). */
+int session_exit_status(const struct session *s);
+
+#endif

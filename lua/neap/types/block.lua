@@ -1,0 +1,94 @@
+--- Some lines in a file that somebody else writes, between two marker lines.
+-- @usage block "lab hosts" { path = "/etc/ssh/ssh_config", content = "Host lab*\n  User ops\n" }
+-- @usage absent.block "lab hosts" { path = "/etc/ssh/ssh_config" }
+local edit = require "neap.edit"
+local look = require "neap.look"
+local place = require "neap.place"
+local taint = require "neap.core.taint"
+
+local block = {
+  name = "block", key = "name",
+  attributes = {
+    path = { type = "string", required = true, doc = "The file." },
+    content = { type = "string", required = true, blob = true, doc = "The lines; may hold secrets." },
+    comment = { type = "string", default = "#",
+      doc = "What makes a line a comment here; with %s where its text goes, as in \"<!-- %s -->\"." },
+    below = { type = "string", option = true,
+      doc = "Where a new block goes: below the last line equal to this one; otherwise to the end of the file." },
+    create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+  },
+}
+
+local function markers(key, comment)
+  local function marker(word)
+    local text = word .. " neap: " .. key
+    local at = comment:find("%s", 1, true)
+    if not at then return comment .. " " .. text end
+    return comment:sub(1, at - 1) .. text .. comment:sub(at + 2)
+  end
+  return { marker "BEGIN", marker "END" }
+end
+
+function block.check_key(key)
+  if key:find("%c") then error("the name of a block is one line", 0) end
+  return key
+end
+
+function block.check(key, attrs)
+  place.check(attrs.path)
+  local text = taint.reveal(attrs.content)
+  if text:find("%z") then error("a block is text and holds no NUL byte", 0) end
+  if text ~= "" and text:sub(-1) ~= "\n" then attrs.content = attrs.content .. "\n" end
+  local marks = markers(key, attrs.comment)
+  for _, line in ipairs(edit.lines(text)) do
+    if line == marks[1] or line == marks[2] then error("a block cannot hold its own marker lines", 0) end
+  end
+  return attrs
+end
+
+function block.depends(_, attrs)
+  local ids = look.depends(attrs.path, {})
+  ids[#ids + 1] = "file:" .. attrs.path
+  return ids
+end
+
+function block.probe(host, key, want, attrs)
+  attrs = want or attrs
+  if not attrs or not attrs.path then look.fail("block '%s': say its path", key) end
+  local comment = attrs.comment or "#"
+  local text, secret = edit.text(host, attrs.path, attrs.create, want)
+  local mine, closed = edit.find(text, "block", markers(key, comment))
+  if not mine then return nil end
+  if not closed then
+    look.fail("block '%s' begins in '%s' and never ends: mend its marker lines there", key, attrs.path)
+  end
+  local content = table.concat(mine, "\n", 2, #mine - 1)
+  if #mine > 2 then content = content .. "\n" end
+  return { path = attrs.path, comment = comment, content = secret and taint.wrap(content, "previous") or content }
+end
+
+local function change_of(key, change)
+  local attrs = change.to or change.from
+  local marks, lines = markers(key, attrs.comment), {}
+  if change.to then
+    lines = edit.lines(taint.reveal(attrs.content))
+    table.insert(lines, 1, marks[1])
+    lines[#lines + 1] = marks[2]
+  end
+  return {
+    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = attrs.below, create = attrs.create,
+    secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
+  }, attrs.path
+end
+
+function block.steps(key, change)
+  local how, path = change_of(key, change)
+  return { edit.step(path, how, ("%s '%s' in %s"):format(change.to and "write block" or "remove block", key, path)) }
+end
+
+function block.effects(key, change, model)
+  local how, path = change_of(key, change)
+  edit.effects(model, path, how, "block:" .. key)
+end
+
+return block

@@ -1,0 +1,58 @@
+--- The line of an address in /etc/hosts.
+-- All lines of the address become one.
+-- @usage hosts_entry "10.0.0.11" { names = { "db1.shop.test", "db1" } }
+local edit = require "neap.edit"
+
+local hosts_entry = {
+  name = "hosts_entry", key = "address",
+  attributes = {
+    names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
+    path = { type = "string", option = true, default = "/etc/hosts", doc = "The file." },
+  },
+}
+
+function hosts_entry.check_key(key)
+  if not key:find("^[%x:.%%%w]+$") then error("an address is written like 10.0.0.1 or fd00::1", 0) end
+  return key
+end
+
+function hosts_entry.check(_, attrs)
+  if not attrs.names[1] then error("'names' wants at least one name", 0) end
+  for _, name in ipairs(attrs.names) do
+    if not name:find("^[%w._-]+$") then error(("'%s' is no host name"):format(name), 0) end
+  end
+  return attrs
+end
+
+function hosts_entry.depends(_, attrs) return { "file:" .. attrs.path } end
+
+local function path_of(attrs) return attrs and attrs.path or "/etc/hosts" end
+
+function hosts_entry.probe(host, key, want, attrs)
+  local path = path_of(want or attrs)
+  local mine = edit.find(edit.text(host, path, true, want), "first", { key })
+  if not mine then return nil end
+  local names = {}
+  for _, line in ipairs(mine) do
+    for name in line:gsub("#.*", ""):gsub("^%s*%S+", ""):gmatch("%S+") do names[#names + 1] = name end
+  end
+  return { names = names, path = path }
+end
+
+local function change_of(key, change)
+  local lines = change.to and { key .. "\t" .. table.concat(change.to.names, " ") } or {}
+  return { how = "first", there = change.from ~= nil, marks = { key }, lines = lines, create = true, mode = "0644" },
+    path_of(change.to or change.from)
+end
+
+function hosts_entry.steps(key, change)
+  local how, path = change_of(key, change)
+  return { edit.step(path, how, ("%s %s in %s"):format(change.to and "write" or "remove", key, path)) }
+end
+
+function hosts_entry.effects(key, change, model)
+  local how, path = change_of(key, change)
+  edit.effects(model, path, how, "hosts_entry:" .. key)
+end
+
+return hosts_entry

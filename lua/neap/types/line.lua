@@ -1,0 +1,90 @@
+--- One line in a file that somebody else writes.
+-- The line is there exactly as written. With `match`, lines that match are replaced by it, so that one line of the
+-- kind is left. An absent line is taken away wherever it stands. A whole file is better managed as `file`.
+-- @usage line "no root login" {
+--   path = "/etc/ssh/sshd_config", line = "PermitRootLogin no", match = "^#?%s*PermitRootLogin%s",
+-- }
+-- @usage absent.line "no swap" { path = "/etc/fstab", match = "%sswap%s" }
+local edit = require "neap.edit"
+local look = require "neap.look"
+local place = require "neap.place"
+local taint = require "neap.core.taint"
+
+local line = {
+  name = "line", key = "name",
+  attributes = {
+    path = { type = "string", required = true, doc = "The file." },
+    line = { type = "string", doc = "The line, without its newline; may hold secrets." },
+    match = { type = "string", option = true,
+      doc = "A Lua pattern; lines that match are ours. Anchor it with ^ where it should not match in mid-line." },
+    below = { type = "string", option = true,
+      doc = "Where a new line goes: below the last line equal to this one; otherwise to the end of the file." },
+    create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+  },
+}
+
+local function check_pattern(pattern)
+  local ok, why = pcall(string.find, "", pattern)
+  if not ok then error(("match is no Lua pattern: %s"):format(why), 0) end
+end
+
+function line.check(_, attrs)
+  place.check(attrs.path)
+  if not attrs.line then error("attribute 'line' is required", 0) end
+  if taint.reveal(attrs.line):find("[\n%z]") then error("'line' is one line: use block for several", 0) end
+  if attrs.match then check_pattern(attrs.match) end
+  return attrs
+end
+
+function line.depends(_, attrs)
+  local ids = look.depends(attrs.path, {})
+  ids[#ids + 1] = "file:" .. attrs.path
+  return ids
+end
+
+--- The distinct lines of `text` that are ours.
+local function ours(text, attrs)
+  local wanted, mine, seen = attrs.line and taint.reveal(attrs.line), {}, {}
+  for _, one in ipairs(edit.lines(text)) do
+    if not seen[one] and (one == wanted or attrs.match and one:find(attrs.match)) then
+      seen[one] = true
+      mine[#mine + 1] = one
+    end
+  end
+  return mine
+end
+
+function line.probe(host, key, want, attrs)
+  attrs = want or attrs
+  if not attrs or not attrs.path or not (attrs.line or attrs.match) then
+    look.fail("line '%s': say its path, and line or match", key)
+  end
+  if attrs.match then check_pattern(attrs.match) end
+  local text, secret = edit.text(host, attrs.path, attrs.create, want)
+  local mine = ours(text, attrs)
+  if not mine[1] then return nil end
+  local found = table.concat(mine, "\n")
+  return { path = attrs.path, line = secret and taint.wrap(found, "previous") or found }
+end
+
+local function change_of(change)
+  local from, to = change.from, change.to
+  local attrs = to or from
+  local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
+  return {
+    how = "line", there = from ~= nil, marks = old or new, lines = new, below = attrs.below, create = attrs.create,
+    secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
+  }, attrs.path
+end
+
+function line.steps(key, change)
+  local how, path = change_of(change)
+  return { edit.step(path, how, ("%s '%s' in %s"):format(change.to and "write line" or "remove line", key, path)) }
+end
+
+function line.effects(key, change, model)
+  local how, path = change_of(change)
+  edit.effects(model, path, how, "line:" .. key)
+end
+
+return line

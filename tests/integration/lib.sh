@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# What the tests on the lab share: results as `ok`/`not ok` lines, measured
+# figures as `#` lines, and a few ways to look at hosts. Sourced.
+# A test says `done_testing` at its end; that is also its exit status.
+
+tests_run=0 tests_failed=0
+
+ok() { # NAME, the result of the last command as $1
+	local rc=$1
+	shift
+	tests_run=$((tests_run + 1))
+	if [ "$rc" = 0 ]; then
+		echo "ok $tests_run - $*"
+	else
+		tests_failed=$((tests_failed + 1))
+		echo "not ok $tests_run - $*"
+	fi
+	return "$rc"
+}
+
+note() { printf '# %s\n' "$*"; }
+
+# check NAME COMMAND...: ok when the command succeeds; its output when not
+check() {
+	local title=$1 out rc=0
+	shift
+	out=$("$@" 2>&1) || rc=1
+	ok "$rc" "$title" || { [ -z "$out" ] || printf '%s\n' "$out" | head -40 | sed 's/^/#   /'; }
+	return 0
+}
+
+# equal NAME FOUND WANTED
+equal() {
+	local rc=0
+	[ "$2" = "$3" ] || rc=1
+	ok "$rc" "$1" || { note "  found:  $2"; note "  wanted: $3"; }
+	return 0
+}
+
+# within SECONDS COMMAND...: tries it again until it succeeds, or time is up
+within() {
+	local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	while ! "$@"; do
+		[ "${EPOCHREALTIME/./}" -lt "$until" ] || return 1
+		sleep 0.1
+	done
+}
+
+done_testing() {
+	echo "1..$tests_run"
+	[ "$tests_failed" = 0 ] || { note "$tests_failed of $tests_run failed"; exit 1; }
+	exit 0
+}

@@ -1,0 +1,123 @@
+-- Parts of files (line, block, hosts_entry): under each shell, what is wanted is what is there after, and nothing
+-- else in the file moved; the edit in Lua, which the plan's model uses, and the one in awk agree.
+local t = require "harness"
+if not pcall(require, "neap.core.crypto") or not pcall(require, "neap.core.taint") then
+  return t.case("skipped: built without its C parts", function() end)
+end
+local edit = require "neap.edit"
+local Host = require "local_host"
+local taint = require "neap.core.taint"
+local types = require "types_run"
+
+local function line(attrs, absent)
+  attrs.path = "@f"
+  return { { "line", "x", attrs, absent = absent } }
+end
+
+local function block(attrs, absent)
+  attrs.path = "@f"
+  return { { "block", "x", attrs, absent = absent } }
+end
+
+local function hosts(address, names, absent)
+  return { { "hosts_entry", address, { names = names, path = "@f" }, absent = absent } }
+end
+
+local BLOCK = "# BEGIN neap: x\nb1\n# END neap: x"
+
+local cases = {
+  { "line: at the end", "printf 'a\nb\n' >f", line { line = "c d" }, "cat f", "a\nb\nc d" },
+  { "line: a last line without its newline", "printf 'a\nb' >f", line { line = "c" }, "cat f", "a\nb\nc" },
+  { "line: into an empty file", ": >f", line { line = "c" }, "cat f", "c" },
+  { "line: is there", "printf 'a\nc\n' >f", line { line = "c" }, "cat f", "a\nc", nothing = true },
+  { "line: below another", "printf 'a\nm\nb\nm\nz\n' >f", line { line = "c", below = "m" },
+    "cat f", "a\nm\nb\nm\nc\nz" },
+  { "line: replaces the first match and drops the others", "printf '#P yes\na\nP maybe\nP yes\nb\n' >f",
+    line { line = "P no", match = "^#?P " }, "cat f", "P no\na\nb" },
+  { "line: keeps mode and owner", "echo a >f; chown 1:2 f; chmod 640 f", line { line = "c" },
+    "stat -c %a:%u:%g f", "640:1:2" },
+  { "line: special characters", "printf 'a\\\\b\n' >f", line { line = "x\\n&'\"$y %s" },
+    "cat f", "a\\b\nx\\n&'\"$y %s" },
+  { "line: with a secret", "echo p=old >f", line { line = taint.wrap("p=hush", "s"), match = "^p=" },
+    "cat f", "p=hush" },
+  { "line: no file", "", line { line = "c" }, error = "f' does not exist and no resource makes it" },
+  { "line: makes the file", "", line { line = "c", create = true }, "stat -c %a f; cat f", "644\nc" },
+  { "line: a link is not followed", "touch t; ln -s t f", line { line = "c" }, error = "name the file itself" },
+  { "line: not in a binary", "printf 'a\\0b' >f", line { line = "c" }, error = "no text file" },
+  { "line: two in one file, of one plan", "echo a >f",
+    { { "line", "1", { path = "@f", line = "b" } }, { "line", "2", { path = "@f", line = "c", below = "a" } } },
+    "cat f", "a\nc\nb" },
+  { "line: in a file of the same plan", "",
+    { { "file", "f", { content = "a\n" } }, { "line", "2", { path = "@f", line = "c" } } },
+    "cat f", "a\nc", once = true },
+  { "absent.line", "printf 'a\nc\nb\nc\n' >f", line({ line = "c" }, true), "cat f", "a\nb" },
+  { "absent.line: by pattern", "printf 'a\nx1\nb\nx2\n' >f", line({ match = "^x" }, true), "cat f", "a\nb" },
+  { "absent.line: no file", "", line({ line = "c" }, true), "ls -A", "", nothing = true },
+  { "absent.line: says neither line nor match", "", line({}, true), error = "say its path, and line or match" },
+
+  { "block: at the end", "printf 'a\n' >f", block { content = "b1\n" }, "cat f", "a\n" .. BLOCK },
+  { "block: below a line", "printf 'a\nz\n' >f", block { content = "b1", below = "a" },
+    "cat f", "a\n" .. BLOCK .. "\nz" },
+  { "block: other content in its place", "printf 'a\n# BEGIN neap: x\nold\nolder\n# END neap: x\nz\n' >f",
+    block { content = "b1" }, "cat f", "a\n" .. BLOCK .. "\nz" },
+  { "block: empty", ": >f", block { content = "" }, "cat f", "# BEGIN neap: x\n# END neap: x" },
+  { "block: another comment", ": >f", block { content = "b", comment = "<!-- %s -->" }, "head -n 1 f",
+    "<!-- BEGIN neap: x -->" },
+  { "block: a secret in a new file", "", block { content = taint.wrap("b1", "s"), create = true },
+    "stat -c %a f; cat f", "600\n" .. BLOCK },
+  { "block: never ends", "printf '# BEGIN neap: x\na\n' >f", block { content = "b1" }, error = "never ends" },
+  { "absent.block", "printf 'a\n# BEGIN neap: x\nold\n# END neap: x\nz\n' >f", block({}, true), "cat f", "a\nz" },
+
+  { "hosts_entry: a new one", "printf '127.0.0.1 localhost\n' >f", hosts("10.0.0.1", { "db1.x", "db1" }), "cat f",
+    "127.0.0.1 localhost\n10.0.0.1\tdb1.x db1" },
+  { "hosts_entry: several lines become one", "printf '10.0.0.1 a # c\n10.0.0.11 b\n 10.0.0.1\tc\n' >f",
+    hosts("10.0.0.1", { "a" }), "cat f", "10.0.0.1\ta\n10.0.0.11 b" },
+  { "absent.hosts_entry", "printf '10.0.0.1 a\n10.0.0.11 b\n' >f", hosts("10.0.0.1", nil, true), "cat f",
+    "10.0.0.11 b" },
+}
+
+types.all(t, cases)
+
+-- The same edit by awk and in Lua.
+local texts = { "", "a\n", "a\nm\nb", "m\na b\n\nm\n", "x 1\ny\nx 2\n", "B\ni\nE\nz\n", "\n\n", "x" }
+local changes = {
+  { how = "line", marks = { "x" }, lines = { "new" } }, { how = "line", marks = { "m" }, lines = { "n1", "n2" } },
+  { how = "line", marks = { "q" }, lines = { "new" }, below = "m" }, { how = "line", marks = { "a" }, lines = {} },
+  { how = "first", marks = { "x" }, lines = { "x y" } }, { how = "word", marks = { "b" }, lines = { "w" } },
+  { how = "block", marks = { "B", "E" }, lines = { "B", "k", "E" }, below = "a" },
+}
+
+local function agree(host, text, change)
+  change.create = false
+  change.there = edit.find(text, change.how, change.marks) ~= nil
+  local f = assert(io.open(host.dir .. "/f", "wb"))
+  f:write(text)
+  f:close()
+  local step = edit.step(host.dir .. "/f", change)
+  local r = host:request { script = step.run, stdin = step.stdin }
+  t.equal(r.rc, 0, r.err)
+  local after = assert(io.open(host.dir .. "/f", "rb"))
+  t.equal(after:read("a"), edit.apply(text, change))
+  after:close()
+end
+
+if Host.is_root() then
+  t.case("the edit on the host is the edit in the model", function()
+    local host = Host.new {}
+    for _, text in ipairs(texts) do
+      for _, change in ipairs(changes) do agree(host, text, change) end
+    end
+    host:close()
+  end)
+
+  t.case("an edit of lines that have moved is refused", function()
+    local host = Host.new {}
+    host:sh("echo a >f")
+    local step = edit.step(host.dir .. "/f", { how = "line", marks = { "b" }, lines = { "c" }, there = true })
+    local r = host:request { script = step.run, stdin = step.stdin }
+    t.equal(r.rc, 75)
+    t.matches(r.err, "plan again")
+    t.equal(host:sh("ls -A; cat f"), "f\na")
+    host:close()
+  end)
+end
