@@ -32,7 +32,7 @@ local cases = {
     { file = { "f", { content = "b", owner = "no-such" } } },
     "ls -A", "", error = "no%-such" },
   { "file: validated under its own name", "",
-    { file = { "f.conf", { content = "good", validate = "grep -q good %s && case %s in *.conf) ;; *) exit 1; esac" } } },
+    { file = { "f.conf", { content = "good", validate = "case %s in *.conf) grep -q good %s;; *) false; esac" } } },
     "cat f.conf", "good" },
   { "file: refused by its validation", "echo old >f",
     { file = { "f", { content = "bad", validate = "echo 'line 1 is bad'; grep -q good %s" } } },

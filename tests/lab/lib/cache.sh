@@ -11,15 +11,17 @@
 
 PROXY_PORT=3142
 
-# apt_sources: the machine's own sources as lines of "URI SUITE", both formats
+# apt_sources DIR: the sources below DIR, a directory such as /etc/apt, as lines
+# of "URI SUITE"; those that are in use and have packages of `main`. Both
+# formats, see sources.list(5).
 apt_sources() {
 	local f
-	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+	for f in "$1/sources.list" "$1"/sources.list.d/*.list; do
 		[ -r "$f" ] && awk '
 			{ sub(/#.*/, ""); gsub(/\[[^]]*\]/, " ") }
 			$1 == "deb" && / main( |$)/ { print $2, $3 }' "$f"
 	done
-	for f in /etc/apt/sources.list.d/*.sources; do
+	for f in "$1"/sources.list.d/*.sources; do
 		[ -r "$f" ] && awk '
 			function flush(  u, s, i, j, nu, ns) {
 				if (v["types"] ~ /(^| )deb( |$)/ && v["enabled"] !~ /^(no|false)/ &&
@@ -53,7 +55,7 @@ suite_sources() {
 		*-updates) updates=${updates:-$uri} ;;
 		"$own" | stable | testing | unstable | sid) main=${main:-$uri} ;;
 		esac
-	done < <(apt_sources)
+	done < <(apt_sources /etc/apt)
 	[ -n "$main" ] || die "no Debian mirror for '$own' found in /etc/apt/sources.list or /etc/apt/sources.list.d: add one"
 	echo "deb $(via_http "$main") $suite main"
 	case $suite in sid | unstable | experimental) return ;; esac
@@ -120,6 +122,7 @@ cacher_config() {
 		SocketPath: $dir/socket
 		BindAddress: 127.0.0.1
 		Port: $(<"$dir/port")
+		AllowUserPorts: 80 443
 		ForeGround: 1
 		ReportPage:
 		# an index that was fetched within the hour is asked for no more, so that
@@ -171,20 +174,21 @@ base_path() {
 	echo "$CACHE/base-$1-${hash:0:12}"
 }
 
-# base_make SUITE: makes the base if it is not there, and sets BASE. Several
-# labs may ask at once: one makes, the others wait.
+# base_make SUITE: makes the base if it is not there, and writes down that the
+# lab stands on it. Several labs may ask at once: one makes, the others wait.
 base_make() {
-	local start old
-	BASE=$(base_path "$1") || exit 1
-	[ ! -e "$BASE" ] || return 0
+	local base start old
+	base=$(base_path "$1") || exit 1
+	echo "$base" >"$STATE/base"
+	[ ! -e "$base" ] || return 0
 	take_lock 7 "$CACHE/.base-$1.lock" 600
-	if [ ! -e "$BASE" ]; then
+	if [ ! -e "$base" ]; then
 		start=$(now_us)
 		for old in "$CACHE/base-$1-"*; do
 			base_used "$old" || rm -rf "$old"
 		done
-		base_build "$1" "$BASE.new"
-		mv "$BASE.new" "$BASE"
+		base_build "$1" "$base.new"
+		mv "$base.new" "$base"
 		say "made the base of $1 in $(since_us "$start") s"
 	fi
 	exec 7>&-
@@ -193,7 +197,7 @@ base_make() {
 # base_used DIR: is DIR the base of a lab? (A half-made one never is.)
 base_used() {
 	local b
-	for b in "$LABS"/*/base; do
+	for b in "$CACHE"/acng/users/*/base; do
 		[ ! -r "$b" ] || [ "$(<"$b")" != "$1" ] || return 0
 	done
 	return 1

@@ -83,6 +83,7 @@ daemon() {
 	local pidfile=$1 log=$2 fd
 	shift 2
 	(
+		trap - INT TERM
 		exec </dev/null >>"$log" 2>&1
 		# whoever waits for the end of a pipe that our caller has open
 		# should not wait for CMD
@@ -94,4 +95,5 @@ daemon() {
 		proc_ident "$BASHPID" >"$pidfile"
 		exec setsid env -i PATH="$PATH" NEAP_LAB_OF="$STATE" "$@"
 	) &
+	disown
 }

@@ -60,10 +60,9 @@ net_heal() {
 
 # net_state HOST: "up", "cut" or "mute"
 net_state() {
-	case $(nsenter "--net=/run/netns/$NETNS" bridge -o link show dev "$1" 2>/dev/null) in
-	*NO-CARRIER* | *"state DOWN"*) echo cut ;;
-	*"state disabled"*) echo mute ;;
-	*"state forwarding"*) echo up ;;
+	case $(nsenter "--net=/run/netns/$NETNS" bridge link show dev "$1" 2>/dev/null) in
+	*,UP*"state forwarding"*) echo up ;;
+	*,UP*"state disabled"*) echo mute ;;
 	*) echo cut ;;
 	esac
 }
