@@ -17,6 +17,8 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.loop", luaopen_neap_core_loop },
 	{ "neap.core.remote", luaopen_neap_core_remote },
 	{ "neap.core.crypto", luaopen_neap_core_crypto },
+	{ "neap.core.diff", luaopen_neap_core_diff },
+	{ "neap.core.store", luaopen_neap_core_store },
 	{ "neap.core.json", luaopen_neap_core_json },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },

@@ -1,0 +1,129 @@
+/* The state repository: a bare git repository with one branch, `main`, that
+ * only ever grows by one commit at its end.
+ *
+ * Writers take their turns by a lock on the file `neap.lock` in it, which
+ * goes away with the process that holds it. The file says "writing" while a
+ * commit is made: whoever then finds it free and saying so knows that its
+ * writer died, and clears away what git's own locks and temporary files it
+ * left. Objects and references are synced to disk before they count. */
+#ifndef NEAP_STORE_STORE_H
+#define NEAP_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { STORE_ID_SIZE = 41 }; /* 40 hex digits and a NUL */
+
+struct store;
+
+/* Opens the repository at `path`; where there is none and `create` says so,
+ * makes it, and the directories above, with mode 0700. A directory that holds
+ * anything else is left alone (ERR_USAGE). *out is the caller's, to
+ * store_free(). Returns 0, ERR_NOTFOUND, ERR_IO, ERR_USAGE or ERR_NOMEM. */
+int store_open(
+    struct store **out, const char *path, bool create, struct err *e);
+void store_free(struct store *st);
+
+/* The branch's newest commit; ERR_NOTFOUND where there is none yet. */
+int store_head(struct store *st, char id[STORE_ID_SIZE], struct err *e);
+
+/* The commit that `rev` names, in any way git understands (HEAD~3,
+ * a tag, the start of an id). 0 or ERR_NOTFOUND. */
+int store_resolve(
+    struct store *st, const char *rev, char id[STORE_ID_SIZE], struct err *e);
+
+/* Appends the content of `path` in `rev`. 0, ERR_NOTFOUND, ERR_NOMEM. */
+int store_read(struct store *st, const char *rev, const char *path,
+    struct buf *to, struct err *e);
+
+/* One thing in a directory. Pointers are borrowed until the next one. */
+struct store_entry {
+	const char *path; /* relative to the directory */
+	bool is_tree;
+	char id[STORE_ID_SIZE];
+	const char *data; /* with `deep`: the content, `len` bytes */
+	size_t len;
+};
+
+/* What is in the directory `dir` ("" is all) of `rev`, sorted by path: its
+ * entries, or with `deep` the files in it and below, with their content.
+ * Nothing where there is no such directory. store_list_next() returns 1, or 0
+ * at the end, or a negative err_code. */
+struct store_list;
+int store_list_open(struct store_list **out, struct store *st, const char *rev,
+    const char *dir, bool deep, struct err *e);
+int store_list_next(
+    struct store_list *list, struct store_entry *entry, struct err *e);
+void store_list_free(struct store_list *list);
+
+/* A change to one file: `data` NULL deletes it (and the directories that
+ * get empty by it); deleting what is not there is nothing. */
+struct store_change {
+	const char *path; /* no "", ".", "..", ".git" between slashes */
+	const char *data;
+	size_t len;
+};
+
+struct store_commit {
+	const char *parent;	      /* an id; NULL: there is no commit yet */
+	struct store_change *changes; /* gets sorted */
+	size_t count;
+	const char *message;
+	const char *author_name;
+	const char *author_email;
+	int64_t time; /* seconds since the epoch */
+	int offset_minutes;
+};
+
+/* Puts one commit on the branch, if its newest is still `parent`. Returns 0
+ * and the new id; ERR_CONFLICT where the branch has moved; ERR_LOCKED where
+ * another process has held the lock for 30 s; ERR_USAGE for a path that git
+ * would not have; ERR_IO. On failure the branch is as it was. */
+int store_commit(struct store *st, const struct store_commit *commit,
+    char id[STORE_ID_SIZE], struct err *e);
+
+/* One commit of a log. Pointers are borrowed until the next one. */
+struct store_log_entry {
+	char id[STORE_ID_SIZE];
+	int64_t time;
+	const char *author_name;
+	const char *author_email;
+	const char *message;
+	size_t parents;
+	char parent[STORE_ID_SIZE]; /* the first, if there is one */
+};
+
+/* The commits up to `rev`, newest first; with `path` (not NULL) those that
+ * changed it or anything below. store_log_next() returns as
+ * store_list_next(). */
+struct store_log;
+int store_log_open(struct store_log **out, struct store *st, const char *rev,
+    const char *path, struct err *e);
+int store_log_next(
+    struct store_log *log, struct store_log_entry *entry, struct err *e);
+void store_log_free(struct store_log *log);
+
+/* One file that differs. Pointers are borrowed until the next one. */
+struct store_delta {
+	const char *path;
+	const char *status;   /* "added", "deleted", "modified" */
+	const char *old_data; /* NULL: added */
+	const char *new_data; /* NULL: deleted */
+	size_t old_len, new_len;
+};
+
+/* The files that differ from `a` (NULL: nothing) to `b`, at or below `prefix`
+ * ("": all), sorted by path. store_diff_next() returns as
+ * store_list_next(). */
+struct store_diff;
+int store_diff_open(struct store_diff **out, struct store *st, const char *a,
+    const char *b, const char *prefix, struct err *e);
+int store_diff_next(
+    struct store_diff *diff, struct store_delta *delta, struct err *e);
+void store_diff_free(struct store_diff *diff);
+
+#endif
