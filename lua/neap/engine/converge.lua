@@ -110,7 +110,7 @@ end
 -- Whoever still waits for this host learns how it ended.
 local function release_waiters(self, host)
   for _, change in ipairs(host.plan.changes) do
-    event_of(self, host.name, change.id):set("failed")
+    if not host.reached[change.id] then event_of(self, host.name, change.id):set("failed") end
   end
   event_of(self, host.name, WHOLE_HOST):set(host.result.failure and "failed" or "done")
 end
@@ -121,6 +121,7 @@ local function hooks_of(self, host)
     journal = function(_, id) host.current = id end,
     progress = function(change)
       count = count + 1
+      host.reached[change.id] = true
       event_of(self, host.name, change.id):set("done")
       self.ui:event { event = "applied", host = host.name, id = change.id }
       self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
@@ -167,7 +168,7 @@ local function verify(self, host)
 end
 
 local function apply_host(self, host)
-  host.done_ids = {}
+  host.done_ids, host.reached = {}, {}
   host.result = apply.host(host, hooks_of(self, host))
   host.done_ids = host.result.done
   release_waiters(self, host)

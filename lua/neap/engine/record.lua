@@ -88,9 +88,10 @@ local META = { "after", "restart_on", "reload_on", "run_on", "validate" }
 local function meta_value(resource)
   local meta
   for _, name in ipairs(META) do
-    if resource.meta[name] and resource.meta[name] ~= "" then
+    local value = resource.meta[name]
+    if value and (type(value) ~= "table" or #value > 0) then
       meta = meta or {}
-      meta[name] = resource.meta[name]
+      meta[name] = value
     end
   end
   return meta

@@ -45,7 +45,7 @@ end
 -- inventory over ssh_config, that over the defaults.
 local function connection_options(host, opts)
   local set = host.connection
-  local config = remote.ssh_config(host.address) or {}
+  local config = remote.ssh_config and remote.ssh_config(host.address) or {}
   return {
     name = host.name, address = config.hostname or host.address,
     port = opts.port or host.port or config.port or 22,
