@@ -1,0 +1,226 @@
+--- What a package transaction will do, and what is in the packages that it brings.
+-- apt(spec) -> { problem = text } or { groups = { neap.apt transaction … }, debs = { what neap.debs reads … } }.
+-- The spec is JSON (a question's arguments are text): { groups, repositories, paths, contents, units, users }; see
+-- neap.types.package. The packages are downloaded and their control archives read in one pass over all of them: a
+-- .deb begins with three short members whose sizes stand in its first 132 bytes, and apt's helper unpacks every
+-- kind of compression, so that looking costs one `dd` a package and five processes more.
+local apt = require "neap.apt"
+local base64 = require "neap.base64"
+local json = require "neap.core.json"
+
+-- Resolve and download; once more with a new index, should the mirror have moved on.
+local RESOLVE = [[
+group=0
+resolve() {
+  group=$((group + 1))
+  for try in 1 2; do
+    fresh && [ $try = 1 ] || update
+    if apt_get -y -d -V --allow-downgrades --allow-change-held-packages "$@" >"$D/plan.log" 2>&1; then
+      printf '#group %s\n' "$group"; cat "$D/plan.log"; return
+    fi
+    grep -q 'Failed to fetch' "$D/plan.log" || break
+  done
+  printf '#refused %s\n' "$group"; cat "$D/plan.log"; exit 0
+}
+]]
+
+-- Turns the control archives of all packages, one tar after the other with its NUL bytes made newlines, into lines
+-- of what was asked for. Fields are parted by tabs.
+local AWK = [==[
+function top(path,  part, n) {
+  n = split(path, part, "/")
+  if (part[2] ~ /^(usr|var|lib|bin|sbin)$/ || part[3] ~ /^(systemd|default|init.d|cron.d|logrotate.d|sysctl.d|apt)$/)
+    return "/" part[2] "/" part[3] "/" part[4]
+  return "/" part[2] "/" part[3]
+}
+function hit(tag, path,  dir) {
+  if (!(top(path) in tops)) return
+  if (!near) { near = 1; print "L" }
+  if (path in asked) print tag "\t" path
+  for (dir = path; sub("/[^/]*$", "", dir) && dir != "";)
+    if (dir in asked && !((deb, dir) in said)) { said[deb, dir] = 1; print "D\t" dir }
+}
+function script(line) {
+  if (line ~ /^[ ]*#/) return
+  if (line ~ /deb-systemd-|adduser|addgroup|useradd|groupadd|sysusers|invoke-rc.d/ ||
+      line ~ /(^|[ ;&|])(ln|mkdir|install|touch|cp|mv|chown|chmod) / || line ~ /^[ ]*[A-Za-z_][A-Za-z_0-9]*=/)
+    print "S\t" line
+}
+BEGIN {
+  while ((getline line < ENVIRON["asked"]) > 0) {
+    kind = substr(line, 1, 2); line = substr(line, 3)
+    if (kind == "p ") { asked[line] = 1; tops[top(line)] = 1 }
+    if (kind == "u ") units[line] = 1
+  }
+}
+$0 == "" { next }
+{ gsub("\t", " ") }
+held != "" {
+  if ($0 ~ /^0*[0-7][0-7][0-7]$/) {
+    member = substr(held, 3); held = ""; joined = ""
+    if (member == "") { deb++; near = 0; print "B" }
+    next
+  }
+  held = ""
+}
+/^\.\/[a-z0-9]*$/ { held = $0; next }
+member == "control" && /^Package: / { print "N\t" $2 }
+member == "control" && /^Version: / { print "V\t" $2 }
+member == "conffiles" { hit("C", $NF) }
+member == "md5sums" && $0 !~ /^\.|^root$|^ustar/ {
+  path = "/" substr($0, 35)
+  if (path ~ /\/systemd\/system\/[^\/]*$/) {
+    name = path; sub(".*/", "", name)
+    if (name in units) print "U\t" name
+  }
+  hit("F", path)
+}
+member == "preinst" || member == "postinst" {
+  if (sub(/\\$/, "")) { joined = joined $0; next }
+  script(joined $0); joined = ""
+}
+]==]
+
+-- What an archive listing (`tar -tv`) has of the asked paths and of what is right under them.
+local AWK_LIST = [==[
+BEGIN { while ((getline line < ENVIRON["asked"]) > 0) if (line ~ /^p /) asked[substr(line, 3)] = 1 }
+ENVIRON["only_etc"] && $6 !~ /^\.\/(etc\/.*)?$/ { exit }
+{
+  line = $0; sub("^([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ )", "", line); sub("^[.]", "", line)
+  target = ""; at = index(line, " -> ")
+  if ($1 ~ /^l/ && at) { target = substr(line, at + 4); line = substr(line, 1, at - 1) }
+  sub("/$", "", line)
+  dir = line; sub("/[^/]*$", "", dir)
+  if (line in asked || dir in asked) print "T\t" $1 "\t" $2 "\t" $3 "\t" line "\t" target
+}
+]==]
+
+local INSPECT = [[
+cd "$D/archives" || fail "cannot read $D/archives"
+set -- *.deb
+[ -f "$1" ] || exit 0
+W=$(mktemp -d "$D/look.XXXXXX") || fail "cannot write to $D"
+trap 'rm -rf "$W"' EXIT
+asked=$W/asked; export asked
+cat >"$asked"
+cat >"$W/awk" <<'END'
+]] .. AWK .. "END\ncat >\"$W/list\" <<'END'\n" .. AWK_LIST .. [[
+END
+i=1000
+head -q -c 132 "$@" | for f; do
+  i=$((i + 1)); read -r _; read -r _; read -r _; read -r name _ _ _ _ size _
+  dd if="$f" iflag=skip_bytes,count_bytes skip=132 count="$size" bs=256k status=none of="$W/$i.${name##*.}"
+done
+/usr/lib/apt/apt-helper cat-file "$W"/1*.* | tr '\0' '\n' | awk -f "$W/awk" >"$W/found" || fail "cannot read packages"
+cat "$W/found"
+look() { # the archive itself, of packages that bring something near to what was asked for
+  size=$(wc -c <"$1") only_etc=
+  [ "$size" -lt 1048576 ] || only_etc=1
+  export only_etc
+  printf '#deb %s\n' "$2"
+  dpkg-deb --fsys-tarfile "$1" 2>/dev/null | tar -tvf - 2>/dev/null | awk -f "$W/list" | tee "$W/in"
+  mkdir -p "$W/x"
+  grep '^c ' "$asked" | cut -c3- | while IFS= read -r path; do
+    grep -q "^T	-[^	]*	[^	]*	[0-9]\{1,5\}	$path	" "$W/in" || continue
+    dpkg-deb --fsys-tarfile "$1" 2>/dev/null | tar -xOf - --occurrence=1 "./${path#/}" 2>/dev/null >"$W/x/content"
+    printf 'K\t%s\t%s\n' "$path" "$(base64 -w0 <"$W/x/content")"
+  done
+}
+n=0 near=
+while IFS= read -r line; do
+  case $line in
+  B) n=$((n + 1)) near= ;;
+  L) eval "look \"\${$n}\" $n" ;;
+  esac
+done <"$W/found"
+]]
+
+local function lines(spec)
+  local out = {}
+  local function add(tag, values)
+    for _, value in ipairs(values) do
+      if not value:find("\n", 1, true) then out[#out + 1] = tag .. " " .. value .. "\n" end
+    end
+  end
+  add("p", spec.paths)
+  add("c", spec.contents)
+  add("u", spec.units)
+  return table.concat(out)
+end
+
+local function script(list)
+  local spec = json.decode(list[1][1])
+  local text = { apt.PRELUDE, apt.with_sources(spec.repositories), RESOLVE }
+  for _, group in ipairs(spec.groups) do text[#text + 1] = "resolve " .. apt.words(group) .. "\n" end
+  text[#text + 1] = "printf '#packages\\n'\n" .. INSPECT
+  return table.concat(text), lines(spec)
+end
+
+local function new_deb()
+  return { conffiles = {}, files = {}, dirs = {}, units = {}, script = {}, tree = {}, content = {} }
+end
+
+local read = {
+  N = function(deb, name) deb.name = name end,
+  V = function(deb, version) deb.version = version end,
+  C = function(deb, path) deb.conffiles[path] = true end,
+  F = function(deb, path) deb.files[path] = true end,
+  D = function(deb, path) deb.dirs[path] = true end,
+  U = function(deb, unit) deb.units[unit] = true end,
+  S = function(deb, line) deb.script[#deb.script + 1] = line end,
+  L = function() end,
+  K = function(deb, path, text) deb.content[path] = base64.decode(text or "") end,
+  T = function(deb, perms, owner, size, path, target)
+    deb.tree[path] = { perms = perms, owner = owner, size = tonumber(size), target = target }
+  end,
+}
+
+local function fields(line)
+  local list = {}
+  for field in (line .. "\t"):gmatch("([^\t]*)\t") do list[#list + 1] = field end
+  return list
+end
+
+local function read_debs(text)
+  local debs, deb = {}, nil
+  for line in text:gmatch("[^\n]+") do
+    local index = line:match("^#deb (%d+)$")
+    if line == "B" then
+      deb = new_deb()
+      debs[#debs + 1] = deb
+    elseif index then
+      deb = debs[tonumber(index)]
+    elseif deb then
+      local f = fields(line)
+      if read[f[1]] then read[f[1]](deb, table.unpack(f, 2)) end
+    end
+  end
+  return debs
+end
+
+local function read_groups(text)
+  local groups, log = {}, nil
+  for line in text:gmatch("[^\n]+") do
+    if line:find("^#group %d+$") then
+      log = {}
+      groups[#groups + 1] = log
+    elseif log then
+      log[#log + 1] = line
+    end
+  end
+  for i, of_group in ipairs(groups) do groups[i] = apt.parse(table.concat(of_group, "\n")) end
+  return groups
+end
+
+local function answer(r)
+  if r.rc ~= 0 then return { problem = (r.err:gsub("%s+$", "")) } end
+  local refused = r.out:match("#refused %d+\n(.*)")
+  if refused then return { problem = apt.complaint(refused) } end
+  local plans, rest = r.out:match("^(.-)#packages\n(.*)$")
+  if not plans then return { problem = "the answer of apt-get is cut short: " .. r.err } end
+  return { groups = read_groups(plans), debs = read_debs(rest) }
+end
+
+local function parse(r) return { answer(r) } end
+
+return { name = "apt", script = script, parse = parse, timeout_ms = 20 * 60 * 1000 }

@@ -1,0 +1,34 @@
+--- What dpkg says of a package: package("nginx") -> { version =, hold = bool, status = "installed"|"config-files"|
+-- "half-configured"|… }; nil for one that it has never heard of. One `dpkg-query` for all names.
+local sh = require "neap.sh"
+
+local SCRIPT = [[
+command -v dpkg-query >/dev/null || { echo "no dpkg here" >&2; exit 3; }
+LC_ALL=C dpkg-query -W -f '${Package} ${Architecture} ${db:Status-Want} ${db:Status-Status} ${Version}\n' -- ]]
+
+local function script(list)
+  local names = {}
+  for i, args in ipairs(list) do names[i] = args[1] end
+  return SCRIPT .. sh.words(names)
+end
+
+-- A package may be there for several architectures: its own name means any, the installed one first.
+local function better(old, new) return not old or (old.status ~= "installed" and new.status == "installed") end
+
+local function parse(r, list)
+  if r.rc > 1 then error(("the host could not answer 'package' (status %d): %s"):format(r.rc, r.err), 0) end
+  local seen, answers = {}, {}
+  for name, arch, want, status, version in r.out:gmatch("(%S+) (%S+) (%S+) (%S+) (%S*)\n") do
+    local found = { version = version, status = status, hold = want == "hold" }
+    for _, key in ipairs { name, name .. ":" .. arch } do
+      if better(seen[key], found) then seen[key] = found end
+    end
+  end
+  for i, args in ipairs(list) do
+    local found = seen[args[1]]
+    answers[i] = found and found.status ~= "not-installed" and found or nil
+  end
+  return answers
+end
+
+return { name = "package", script = script, parse = parse }

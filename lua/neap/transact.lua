@@ -1,0 +1,67 @@
+--- The script of a package transaction: one that leaves nothing behind, and that can be cut short and run again.
+local apt = require "neap.apt"
+local sh = require "neap.sh"
+
+local transact = {}
+
+-- Keeps services that Neap starts itself, and that do not run yet, from being started by the packages' set-up. The
+-- policy ends with the process that made it, so that one left behind by a power cut does nothing.
+local POLICY = [[
+policy=/usr/sbin/policy-rc.d mine='made by neap for one package transaction'
+if [ -e "$policy" ] && grep -q "$mine" "$policy"; then rm -f "$policy"; fi
+keep=
+for unit in $UNITS; do
+  systemctl is-active --quiet "$unit" 2>/dev/null || keep="$keep|$unit|${unit%%.service}"
+done
+if [ -n "$keep" ] && [ ! -e "$policy" ]; then
+  self=$(exec sh -c 'echo $PPID')
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM HUP
+  cat >"$policy.neap" <<END
+#!/bin/sh
+# $mine; without effect once process $self has ended
+[ "\$(cat /proc/sys/kernel/random/boot_id)" = "$(cat /proc/sys/kernel/random/boot_id)" ] && kill -0 $self || exit 0
+while [ "\${1#-}" != "\$1" ]; do shift; done
+case \$1 in
+${keep#|}) case \$2 in *start*) exit 101 ;; esac ;;
+esac
+exit 0
+END
+  chmod 755 "$policy.neap" && mv "$policy.neap" "$policy" || fail "cannot write $policy"
+fi
+]]
+
+-- A transaction that was cut short by a power cut or a kill is brought to its end first.
+local REPAIR = [[
+broken=
+if [ -n "$(ls /var/lib/dpkg/updates)" ] ||
+   dpkg-query -W -f '${db:Status-Status}\n' | grep -qE '^(half-|unpacked|triggers-)'; then
+  broken=-f try=0
+  while ! dpkg --configure -a --force-confdef --force-confold >"$D/repair.log" 2>&1 8>&-; do
+    grep -q lock "$D/repair.log" && [ $try -lt 300 ] || break
+    try=$((try + 1)); sleep 2
+  done
+fi
+]]
+
+local TRANSACT = [[
+[ -e "$D/stamp" ] || update
+transact() {
+  apt_get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
+    --allow-downgrades --allow-change-held-packages $broken "$@" >"$D/apply.log" 2>&1 </dev/null || {
+    grep -E '^(E:|dpkg: error|dpkg-deb: error)' "$D/apply.log" >&2 || tail -n 15 "$D/apply.log" >&2
+    fail "all that apt-get said stands in $D/apply.log" 1
+  }
+}
+]]
+
+--- Shell text, to follow apt.PRELUDE, that carries out the groups (see apt.words) one after the other.
+-- @param units units that Neap starts itself when their configuration is in place
+function transact.script(groups, units)
+  local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
+  for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
+  text[#text + 1] = 'rm -f "$D"/archives/*.deb\n'
+  return table.concat(text)
+end
+
+return transact

@@ -1,0 +1,253 @@
+--- A package of the host's distribution (Debian and its kin).
+-- All packages that stand together in a playbook are one transaction of apt. The plan resolves and downloads it, and
+-- so shows the packages that come with it and knows what they bring; a package that does not exist, or one that
+-- nobody asked to remove and would have to go, is an error of the plan. Recommended packages stay out unless asked
+-- for. Services of this host that Neap starts are kept from starting until their configuration is in place.
+-- @usage package "nginx"
+-- @usage package { "haproxy", "keepalived" }
+-- @usage package "mariadb-server" { version = "1:10.11*", hold = true }
+-- @usage absent.package "apache2"
+local apt = require "neap.apt"
+local debs = require "neap.debs"
+local json = require "neap.core.json"
+local sh = require "neap.sh"
+local transact = require "neap.transact"
+
+local package = {
+  name = "package", key = "name", batch = true,
+  attributes = {
+    version = { type = "string",
+      doc = "The version to have, upgrading or downgrading to it; may end with * for any that begins so." },
+    hold = { type = "boolean", doc = "Whether apt is kept from changing it, other than through Neap." },
+    recommends = { type = "boolean", option = true, default = false, doc = "Install what it recommends, too." },
+  },
+}
+
+-- Whether version `found` is one that `wanted` allows.
+local function matches(found, wanted)
+  if wanted:sub(-1) ~= "*" then return found == wanted end
+  return found:sub(1, #wanted - 1) == wanted:sub(1, -2)
+end
+package.equal = { version = matches }
+
+function package.check(key, attrs)
+  if not key:find("^[a-z0-9][a-z0-9+.-]+$") and not key:find("^[a-z0-9][a-z0-9+.-]+:[a-z0-9-]+$") then
+    error(("'%s' is no name of a package: small letters, digits, '+', '-' and '.'"):format(key), 0)
+  end
+  if attrs.version and not attrs.version:find("^[%w.+~:-]+%*?$") then
+    error(("'%s' is no version of a package"):format(attrs.version), 0)
+  end
+  return attrs
+end
+
+function package.probe(host, key, want)
+  local found = host:package(key)
+  if not found or found.status == "config-files" then return nil end
+  if want and found.status ~= "installed" then return nil end -- an interrupted installation is to be done again
+  return { version = found.version, hold = found.hold }
+end
+
+local function moves(change)
+  return change.kind == "create" or change.kind == "delete" or change.kind == "update" and change.differs.version
+end
+
+-- The transactions that changes need: one, or two when only some packages want what they recommend.
+local function groups_of(changes)
+  local plain = { install = {}, remove = {}, recommends = false }
+  local rich = { install = {}, remove = {}, recommends = true }
+  for _, change in ipairs(changes) do
+    local name = change.resource.key
+    if moves(change) then
+      if change.kind == "delete" then
+        table.insert(plain.remove, name)
+      else
+        local want = change.resource.attrs or {}
+        table.insert((want.recommends and rich or plain).install, { name = name, version = change.to.version })
+      end
+    end
+  end
+  local groups = {}
+  for _, group in ipairs { plain, rich } do
+    if #group.install + #group.remove > 0 then groups[#groups + 1] = group end
+  end
+  return groups
+end
+
+local function first_args(list)
+  local out = {}
+  for i, args in ipairs(list or {}) do out[i] = args[1] end
+  return out
+end
+
+-- The paths that were asked for in questions of these kinds.
+local function paths_of(asked, kinds)
+  local seen, paths = {}, {}
+  for _, kind in ipairs(kinds) do
+    for _, path in ipairs(first_args(asked[kind])) do
+      if not seen[path] then
+        seen[path] = true
+        paths[#paths + 1] = path
+      end
+    end
+  end
+  return paths
+end
+
+-- Sources of packages that resources before this one will have written or removed.
+local function planned_sources(model)
+  local sources = {}
+  for name, edit in pairs(model.edits.apt_source or {}) do sources[name] = edit.answer or false end
+  return sources
+end
+
+local function wanted_names(changes)
+  local install, remove = {}, {}
+  for _, change in ipairs(changes) do
+    (change.kind == "delete" and remove or install)[change.resource.key] = true
+  end
+  return install, remove
+end
+
+local function names_of(list)
+  local names = {}
+  for i, entry in ipairs(list) do names[i] = "'" .. entry.name .. "'" end
+  return table.concat(names, ", ")
+end
+
+-- What nobody asked for: nil, or the sentence that says so.
+local function unasked(transaction, install, remove)
+  local gone, held = {}, {}
+  for _, entry in ipairs(transaction.removed) do
+    if not remove[entry.name] then gone[#gone + 1] = entry end
+  end
+  for _, kind in ipairs { "held", "downgraded" } do
+    for _, entry in ipairs(transaction[kind]) do
+      if not install[entry.name] and not remove[entry.name] then held[#held + 1] = entry end
+    end
+  end
+  if #gone > 0 then
+    return ("this would remove %s, which nobody asked for: declare absent.package for what may go")
+      :format(names_of(gone))
+  end
+  if #held > 0 then
+    return ("this would change %s, which are held or would be downgraded: declare their version"):format(names_of(held))
+  end
+end
+
+local function note_lines(transaction, install, remove)
+  local notes = {}
+  local function add(list, fmt, with)
+    for _, entry in ipairs(list) do
+      if not install[entry.name] and not remove[entry.name] then
+        notes[#notes + 1] = fmt:format(entry.name, entry.was or entry.version, with and entry.version)
+      end
+    end
+  end
+  add(transaction.new, "brings package %s %s")
+  add(transaction.upgraded, "upgrades package %s %s → %s", true)
+  return notes
+end
+
+-- The versions that the plan promises, in the changes and in the model.
+local function predict_versions(changes, transaction, model)
+  local versions = {}
+  for _, kind in ipairs { "new", "upgraded", "downgraded" } do
+    for _, entry in ipairs(transaction[kind]) do
+      versions[entry.name] = entry.version
+      model:set("package", { entry.name }, { version = entry.version, status = "installed", hold = false })
+    end
+  end
+  for _, entry in ipairs(transaction.removed) do model:set("package", { entry.name }, nil) end
+  for _, change in ipairs(changes) do
+    local version = versions[change.resource.key]
+    if version and change.to then
+      local to = {}
+      for name, value in pairs(change.to) do to[name] = value end
+      to.version = version
+      change.to = to
+      model:set("package", { change.resource.key },
+        { version = version, status = "installed", hold = to.hold or false })
+    end
+  end
+  return versions
+end
+
+local function predict_content(host, list, asked, model)
+  local managed = {}
+  for _, args in ipairs(asked.pending or {}) do
+    local key = args[1]:match("^service:(.*)$")
+    if key then managed[key:find("%.") and key or key .. ".service"] = true end
+  end
+  local view = { managed = function(unit) return managed[unit] end }
+  function view.answer(kind, ...)
+    local edit = model:edit(kind, table.concat({ ... }, "\0"))
+    if edit then return edit.answer or (edit.unknown and {}) or nil end
+    return host[kind](host, ...)
+  end
+  for _, edit in ipairs(debs.predict(list, asked, view)) do
+    if edit.why then
+      model:forget(edit.kind, edit.args, edit.why)
+    else
+      model:set(edit.kind, edit.args, edit.answer)
+    end
+  end
+end
+
+--- Resolves and downloads the transaction, and tells the model what it brings.
+-- @return lines for the plan, or nil and why it cannot be done
+function package.simulate(host, changes, asked, model)
+  local groups = groups_of(changes)
+  if #groups == 0 then return {} end
+  local answer = host:apt(json.encode {
+    groups = groups, repositories = planned_sources(model),
+    paths = paths_of(asked, { "stat", "list", "sha256", "content" }),
+    contents = paths_of(asked, { "sha256", "content" }),
+    units = first_args(asked.unit),
+  })
+  if answer.problem then return nil, answer.problem end
+  local install, remove = wanted_names(changes)
+  local notes, brought = {}, {}
+  for _, transaction in ipairs(answer.groups) do
+    local problem = unasked(transaction, install, remove)
+    if problem then return nil, problem end
+    for _, note in ipairs(note_lines(transaction, install, remove)) do notes[#notes + 1] = note end
+    for name, version in pairs(predict_versions(changes, transaction, model)) do brought[name] = version end
+  end
+  local list = {}
+  for _, deb in ipairs(answer.debs) do
+    if brought[deb.name] == deb.version then list[#list + 1] = deb end
+  end
+  predict_content(host, list, asked, model)
+  return notes
+end
+
+local function titles(groups)
+  local words = {}
+  for _, group in ipairs(groups) do
+    for _, package_ in ipairs(group.install) do words[#words + 1] = package_.name end
+    for _, name in ipairs(group.remove) do words[#words + 1] = "-" .. name end
+  end
+  return "packages: " .. table.concat(words, " ")
+end
+
+local function holds(changes)
+  local hold, unhold = {}, {}
+  for _, change in ipairs(changes) do
+    if change.kind ~= "delete" and change.to and change.to.hold ~= nil then
+      table.insert(change.to.hold and hold or unhold, change.resource.key)
+    end
+  end
+  local text = ""
+  if #hold > 0 then text = text .. "apt-mark hold " .. sh.words(hold) .. ' >"$D/mark.log" 2>&1 8>&-\n' end
+  if #unhold > 0 then text = text .. "apt-mark unhold " .. sh.words(unhold) .. ' >"$D/mark.log" 2>&1 8>&-\n' end
+  return text
+end
+
+--- One step for all changes.
+function package.steps_batch(changes, ctx)
+  local groups = groups_of(changes)
+  local script = apt.PRELUDE .. (#groups > 0 and transact.script(groups, ctx.units or {}) or "") .. holds(changes)
+  return { { run = script, title = #groups > 0 and titles(groups) or "package holds", timeout_ms = 3600 * 1000 } }
+end
+
+return package

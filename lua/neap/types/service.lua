@@ -1,0 +1,108 @@
+--- A service of systemd: whether it runs, whether it starts at boot, and what makes it restart or reload.
+-- It is started only where it does not run, restarted or reloaded only where it did; one that was just started has
+-- read its configuration and needs neither. A change of a resource named in `restart_on` or `reload_on` is written down
+-- on the host until it has been acted on, so that it is not lost when a run ends in between.
+-- @usage service "nginx" { running = true, enabled = true, reload_on = vhost, validate = "nginx -t" }
+-- @usage service "apache2" { running = false, masked = true }
+local fault = require "neap.engine.fault"
+local sh = require "neap.sh"
+
+local service = {
+  name = "service", key = "name", triggers = { "restart", "reload" },
+  attributes = {
+    running = { type = "boolean", doc = "Whether it runs." },
+    enabled = { type = "boolean", doc = "Whether it starts at boot." },
+    masked = { type = "boolean", doc = "Whether nothing can start it." },
+  },
+}
+
+--- The unit's full name: "nginx" is "nginx.service".
+function service.unit(key)
+  if key:find("%.%l+$") then return key end
+  return key .. ".service"
+end
+
+function service.check(key, attrs)
+  if not key:find("^[%w:_.@\\-]+$") or key:find("^%-") then error(("'%s' is no name of a unit"):format(key), 0) end
+  if attrs.masked and (attrs.running or attrs.enabled) then
+    error("a masked service neither runs nor starts at boot: leave out running and enabled", 0)
+  end
+  return attrs
+end
+
+function service.depends(key)
+  local unit = service.unit(key)
+  return { "systemd_unit:" .. unit, "package:" .. key }
+end
+
+-- A static unit has nothing that could be enabled: other units start it, and it is as wanted either way.
+local ENABLED = { enabled = true, ["enabled-runtime"] = true, alias = true }
+local NEITHER = { static = true, indirect = true, generated = true }
+
+local function is_enabled(state, wanted)
+  if NEITHER[state] and wanted ~= nil then return wanted end
+  return ENABLED[state] or NEITHER[state] or false
+end
+
+-- Running means: no start is needed. One that is about to restart itself is on its way.
+local RUNNING = { active = true, reloading = true, activating = true, refreshing = true }
+
+function service.probe(host, key, want)
+  local unit = host:unit(service.unit(key))
+  if not unit then
+    if want and (want.running or want.enabled) then
+      fault.raise("failed", nil, "unit '%s' does not exist and nothing before brings it: "
+        .. "declare its package or systemd_unit", service.unit(key))
+    end
+    return want and { running = false, enabled = false, masked = false } or nil
+  end
+  local masked = unit.load == "masked" or unit.enabled == "masked"
+  return {
+    running = RUNNING[unit.active] or false,
+    enabled = not masked and is_enabled(unit.enabled, want and want.enabled), masked = masked,
+  }
+end
+
+local function verb_of(change)
+  local from, to, differs = change.from or {}, change.to or {}, change.differs
+  if differs.running then return to.running and "start" or "stop" end
+  if change.trigger and from.running then return change.trigger end
+end
+
+-- Why a unit did not come up stands in its log: the last lines of it go with the error.
+local ACT = [[
+if ! systemctl %s %s; then
+  systemctl --no-pager --lines=0 status %s >&2 2>&1
+  journalctl --no-pager -q -n 15 -o cat -u %s >&2 2>/dev/null
+  exit 1
+fi
+]]
+
+function service.steps(key, change)
+  local unit, differs, to = service.unit(key), change.differs, change.to
+  if change.kind == "delete" then -- the unit itself goes with what brought it
+    return { { run = sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
+  end
+  local text = {}
+  if differs.masked and not to.masked then text[#text + 1] = sh("systemctl unmask %s || exit 1\n", unit) end
+  if differs.enabled and to.enabled then text[#text + 1] = sh("systemctl enable %s || exit 1\n", unit) end
+  if differs.enabled and not to.enabled then text[#text + 1] = sh("systemctl disable %s || exit 1\n", unit) end
+  local verb = verb_of(change)
+  if verb == "start" then text[#text + 1] = sh("systemctl reset-failed %s 2>/dev/null\n", unit) end
+  if verb == "reload" then verb = "reload-or-restart" end
+  if verb then text[#text + 1] = sh(ACT, verb, unit, unit, unit) end
+  if differs.masked and to.masked then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
+  if #text == 0 then return {} end
+  return { { run = table.concat(text), title = (verb or "set up") .. " " .. unit, timeout_ms = 10 * 60 * 1000 } }
+end
+
+function service.effects(key, change, model)
+  if not change.to then return end
+  local to = change.to
+  model:set("unit", { service.unit(key) }, {
+    load = to.masked and "masked" or "loaded", active = to.running and "active" or "inactive",
+    enabled = to.masked and "masked" or to.enabled and "enabled" or "disabled", reloads = true, stale = false,
+  })
+end
+
+return service

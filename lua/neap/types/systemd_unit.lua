@@ -1,0 +1,106 @@
+--- A unit of systemd's own making: its file in /etc/systemd/system, read anew by systemd whenever it changes.
+-- Say "name.service.d/10-memory.conf" for a drop-in of a unit that a package brought.
+-- @usage systemd_unit "app.service" { content = render("app/app.service", { user = "app" }) }
+-- @usage systemd_unit "mariadb.service.d/limits.conf" { content = "[Service]\nLimitNOFILE=32768\n" }
+-- @usage absent.systemd_unit "old.service"
+local crypto = require "neap.core.crypto"
+local fault = require "neap.engine.fault"
+local place = require "neap.place"
+local sh = require "neap.sh"
+
+local DIR = "/etc/systemd/system/"
+
+local systemd_unit = {
+  name = "systemd_unit", key = "name",
+  attributes = {
+    content = { type = "string", required = true, blob = true, doc = "The unit's text." },
+    source = { type = "string", option = true, reads = "content",
+      doc = "A file of the project to take the content from." },
+  },
+}
+
+local SUFFIXES = {
+  service = 1, socket = 1, timer = 1, mount = 1, automount = 1, path = 1, target = 1, slice = 1, swap = 1,
+}
+
+-- The unit that a key is about, and whether it is the unit itself.
+local function unit_of(key)
+  local unit = key:match("^([^/]+)%.d/[^/]+%.conf$")
+  return unit or key, unit == nil
+end
+
+function systemd_unit.check(key, attrs)
+  local unit = unit_of(key)
+  if not unit:find("^[%w:_.@\\-]+$") or not SUFFIXES[unit:match("%.(%l+)$") or ""] then
+    error(("'%s' is no name of a unit: say \"%s.service\", or \"x.service.d/y.conf\" for a drop-in")
+      :format(key, key), 0)
+  end
+  return attrs
+end
+
+function systemd_unit.probe(host, key, want)
+  local path, unit = DIR .. key, unit_of(key)
+  host:expect("unit", unit)
+  if want then host:expect("sha256", path) end
+  local st = host:stat(path)
+  local known = host:unit(unit)
+  if not st then return nil end
+  if st.kind ~= "file" then
+    fault.raise("failed", nil, "'%s' is no file but %s: a masked unit is the business of service", path, st.kind)
+  end
+  local content
+  if want and not (known and known.stale) and host:sha256(path) == crypto.sha256(want.content) then
+    content = want.content
+  else
+    content = host:content(path)
+    -- a file that systemd has not read is not in effect
+    if want and known and known.stale and content == want.content then content = "(not read by systemd yet)\n" end
+  end
+  return { content = content }
+end
+
+local RELOAD = { run = "systemctl daemon-reload", title = "systemd reads its units" }
+
+local function delete(path, unit, whole)
+  local stop = whole and sh("systemctl disable --now %s 2>/dev/null\n", unit) or ""
+  local rmdir = whole and "" or sh("rmdir %s 2>/dev/null || :\n", path:match("^(.*)/"))
+  return { { run = stop .. sh("rm -f %s || exit 1\n", path) .. rmdir, title = "remove " .. path }, RELOAD }
+end
+
+function systemd_unit.steps(key, change)
+  local path = DIR .. key
+  local unit, whole = unit_of(key)
+  if change.kind == "delete" then return delete(path, unit, whole) end
+  local steps = {}
+  if not whole then
+    steps[1] = { run = sh("umask 022; mkdir -p %s", path:match("^(.*)/")), title = "make the directory of " .. key }
+  end
+  steps[#steps + 1] = {
+    run = place.write(path, { owner = "root", group = "root", mode = "0644", replaces = change.from and "file" }),
+    stdin = change.to.content, title = "write " .. path,
+  }
+  steps[#steps + 1] = RELOAD
+  return steps
+end
+
+function systemd_unit.effects(key, change, model)
+  local path, to = DIR .. key, change.to
+  local unit, whole = unit_of(key)
+  if not to then
+    for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { path }, nil) end
+    if whole then model:set("unit", { unit }, nil) end
+    return
+  end
+  model:set("stat", { path }, { kind = "file", mode = "0644", owner = "root", group = "root" })
+  model:set("content", { path }, to.content)
+  model:set("sha256", { path }, crypto.sha256(to.content))
+  if whole and change.kind == "create" then
+    local installs = to.content:find("\n%[Install%]") or to.content:find("^%[Install%]")
+    model:set("unit", { unit }, {
+      load = "loaded", active = "inactive", enabled = installs and "disabled" or "static",
+      reloads = to.content:find("\nExecReload=") ~= nil, stale = false,
+    })
+  end
+end
+
+return systemd_unit

@@ -1,0 +1,310 @@
+-- Packages, services and units, with answers of hosts as data: what dpkg, apt and systemd print, what the types make
+-- of it, and which commands follow.
+local t = require "harness"
+local apt = require "neap.apt"
+local ask = require "neap.engine.ask"
+local debs = require "neap.debs"
+local difference = require "neap.engine.difference"
+local Model = require "neap.engine.model"
+local json = require "neap.core.json"
+
+local function question(name, out, rc)
+  local kind = require("neap.questions." .. name)
+  return function(...)
+    local list = {}
+    for i, args in ipairs { ... } do list[i] = type(args) == "table" and args or { args } end
+    return kind.parse({ rc = rc or 0, out = out, err = "" }, list)
+  end
+end
+
+local DPKG = "nginx amd64 install installed 1.22.1-9\nlibc6 i386 install installed 2.36-8\n"
+  .. "libc6 amd64 hold installed 2.36-9\nold all deinstall config-files 1\nnever all unknown not-installed \n"
+t.case("package: dpkg's words", function()
+  local answers = question("package", DPKG, 1)("nginx", "libc6:amd64", "old", "never", "unheard")
+  t.equal(answers[1], { version = "1.22.1-9", status = "installed", hold = false })
+  t.equal(answers[2], { version = "2.36-9", status = "installed", hold = true })
+  t.equal(answers[3].status, "config-files")
+  t.equal({ answers[4], answers[5] }, {})
+end)
+t.case("package: no dpkg is an error, not an absence", function()
+  t.raises(function() question("package", "", 3)("nginx") end, "could not answer")
+end)
+
+local function show(id, load, active, enabled)
+  return ("Id=%s\nLoadState=%s\nActiveState=%s\nUnitFileState=%s\nCanReload=yes\nNeedDaemonReload=no\n")
+    :format(id, load, active, enabled)
+end
+t.case("unit: systemd's words, in order", function()
+  local out = show("a.service", "loaded", "active", "enabled") .. "\n" .. show("b.service", "not-found", "inactive", "")
+    .. "\n" .. show("c.service", "masked", "inactive", "masked")
+  local answers = question("unit", out)("a.service", "b.service", "c.service")
+  t.equal(answers[1], { load = "loaded", active = "active", enabled = "enabled", reloads = true, stale = false })
+  t.equal(answers[2], nil)
+  t.equal(answers[3].load, "masked")
+end)
+t.case("unit: an answer cut short is an error", function()
+  t.raises(function() question("unit", show("a.service", "loaded", "active", "enabled"))("a.service", "b.service") end,
+    "1 units of 2")
+end)
+t.case("pending: marks by escaped names", function()
+  local answers = question("pending", "restart\tservice:a%2Fb%25\nreload\tservice:x\n")("service:a/b%", "service:x", "y")
+  t.equal(answers, { "restart", "reload" })
+end)
+
+local APT = [[
+Reading package lists...
+The following additional packages will be installed:
+   nginx-common (1.22.1-9)
+Suggested packages:
+   fcgiwrap (1.1)
+The following packages will be REMOVED:
+   apache2* (2.4.1)
+The following NEW packages will be installed:
+   nginx (1.22.1-9)
+   nginx-common (1.22.1-9)
+   foo:i386 (1:2~3)
+The following packages will be upgraded:
+   base-files (12.4 => 12.5)
+The following packages will be DOWNGRADED:
+   bar (2 => 1)
+1 upgraded, 3 newly installed, 1 downgraded, 1 to remove and 0 not upgraded.
+]]
+t.case("apt: what it says that it will do", function()
+  local found = apt.parse(APT)
+  t.equal(found.new, { { name = "nginx", version = "1.22.1-9" }, { name = "nginx-common", version = "1.22.1-9" },
+    { name = "foo:i386", version = "1:2~3" } })
+  t.equal(found.removed, { { name = "apache2", version = "2.4.1" } })
+  t.equal(found.upgraded, { { name = "base-files", version = "12.5", was = "12.4" } })
+  t.equal(found.downgraded, { { name = "bar", version = "1", was = "2" } })
+end)
+t.case("apt: why it refuses", function()
+  t.equal(apt.complaint("Reading...\nE: Unable to locate package nosuch\n"), "Unable to locate package nosuch")
+  t.equal(apt.complaint("The following packages have unmet dependencies:\n a : Depends: b (>= 2)\nE: held broken\n"),
+    "a : Depends: b (>= 2); held broken")
+end)
+
+-- What the question `apt` reads from the host: two packages, one with a listing.
+local REPLY = "#group 1\n" .. APT .. "#packages\n" .. table.concat({
+  "B", "C\t/etc/nginx/nginx.conf", "L", "N\tnginx-common", "V\t1.22.1-9", "D\t/etc/nginx", "U\tnginx.service",
+  "S\t    logdir=\"/var/log/nginx\"",
+  "S\t      ln -s /etc/nginx/sites-available/default /etc/nginx/sites-enabled/default",
+  "S\t      mkdir -p ${logdir}/old", "S\tchown root:adm $logdir/old", "S\tchmod 750 $logdir/old",
+  "S\tadduser --system --group --home /nonexistent web >/dev/null",
+  "S\tdeb-systemd-helper enable 'nginx.service' >/dev/null || true",
+  "S\t  deb-systemd-invoke $_dh_action 'nginx.service' >/dev/null || true",
+  "B", "N\tother", "V\t1", "#deb 1",
+  "T\tdrwxr-sr-t\troot/adm\t0\t/etc/nginx/sites-enabled\t", "T\t-rw-r-----\troot/root\t4\t/etc/nginx/nginx.conf\t",
+  "T\t-rw-r--r--\troot/root\t9\t/etc/nginx/sites-available/default\t",
+  "K\t/etc/nginx/nginx.conf\tYWJj",
+}, "\n") .. "\n"
+
+local function predict(asked, known, managed)
+  local answer = question("apt", REPLY) "x"[1]
+  local edits = debs.predict(answer.debs, asked, {
+    answer = function(kind, ...) return known and known[kind .. " " .. table.concat({ ... }, " ")] end,
+    managed = function(unit) return managed and managed[unit] end,
+  })
+  local by_name = {}
+  for _, edit in ipairs(edits) do by_name[edit.kind .. " " .. table.concat(edit.args, " ")] = edit end
+  return by_name
+end
+
+local predictions = {
+  { "a directory, as packed", { stat = { { "/etc/nginx/sites-enabled" } } }, "stat /etc/nginx/sites-enabled",
+    { kind = "directory", mode = "3755", owner = "root", group = "adm", size = 0 } },
+  { "a directory above a file", { stat = { { "/etc/nginx" } } }, "stat /etc/nginx",
+    { kind = "directory", mode = "0755", owner = "root", group = "root" } },
+  { "a configuration file", { stat = { { "/etc/nginx/nginx.conf" } } }, "stat /etc/nginx/nginx.conf",
+    { kind = "file", mode = "0640", owner = "root", group = "root", size = 4 } },
+  { "its content", { stat = { { "/etc/nginx/nginx.conf" } } }, "content /etc/nginx/nginx.conf", "abc" },
+  { "a link that the set-up makes", { stat = { { "/etc/nginx/sites-enabled/default" } } },
+    "stat /etc/nginx/sites-enabled/default",
+    { kind = "symlink", mode = "0777", owner = "root", group = "root", target = "/etc/nginx/sites-available/default" } },
+  { "a directory that the set-up makes and gives away", { stat = { { "/var/log/nginx/old" } } }, "stat /var/log/nginx/old",
+    { kind = "directory", mode = "0750", owner = "root", group = "adm" } },
+  { "what a directory will hold", { list = { { "/etc/nginx/sites-enabled" } } }, "list /etc/nginx/sites-enabled",
+    { "default" } },
+  { "a unit", { unit = { { "nginx.service" } } }, "unit nginx.service",
+    { load = "loaded", active = "active", enabled = "enabled", reloads = true, stale = false } },
+  { "nothing that was not asked", { stat = { { "/srv" } } }, "stat /srv", nil },
+}
+for _, case in ipairs(predictions) do
+  t.case("predicts " .. case[1], function()
+    local edit = predict(case[2])[case[3]]
+    t.equal(edit and edit.answer, case[4])
+    t.truthy(not (edit and edit.why), "certainty")
+  end)
+end
+t.case("predicts that a service of ours is not started", function()
+  local edits = predict({ unit = { { "nginx.service" } } }, nil, { ["nginx.service"] = true })
+  t.equal(edits["unit nginx.service"].answer.active, "inactive")
+end)
+t.case("predicts that a configuration file that is there stays", function()
+  local known = { ["stat /etc/nginx/nginx.conf"] = { kind = "file" } }
+  t.equal(predict({ stat = { { "/etc/nginx/nginx.conf" } } }, known), {})
+end)
+t.case("says why a user cannot be known", function()
+  t.matches(predict({ getent = { { "passwd", "web" } } })["getent passwd web"].why, "nginx%-common")
+end)
+
+-- Probes: { name, type, key, what the host answers, wanted, found or the error }
+local function host_of(answers)
+  local ran = {}
+  local conn = {}
+  function conn.requests() error("asked the host", 0) end
+  local round = ask.new(conn, {})
+  for question_, answer in pairs(answers) do
+    local kind, arg = question_:match("^(%S+) (.*)$")
+    round.answers[kind] = round.answers[kind] or {}
+    round.answers[kind][arg] = { answer = answer or nil }
+  end
+  return round, ran
+end
+
+local function probe(case)
+  local rtype = require("neap.types." .. case[2])
+  local job = { run = function(host) return rtype.probe(host, case[3], case[5]) end }
+  host_of(case[4]):run { job }
+  return job, rtype
+end
+
+local RUNS = { load = "loaded", active = "active", enabled = "enabled" }
+local STOPPED = { load = "loaded", active = "failed", enabled = "disabled" }
+local probes = {
+  { "package: there", "package", "nginx", { ["package nginx"] = { version = "1", status = "installed", hold = false } },
+    {}, { version = "1", hold = false } },
+  { "package: not there", "package", "nginx", { ["package nginx"] = false }, {}, nil },
+  { "package: removed, its configuration left", "package", "x",
+    { ["package x"] = { version = "1", status = "config-files" } }, {}, nil },
+  { "package: half installed is to be installed", "package", "x",
+    { ["package x"] = { version = "1", status = "half-configured" } }, {}, nil },
+  { "package: half installed is to be removed", "package", "x",
+    { ["package x"] = { version = "1", status = "unpacked", hold = false } }, nil, { version = "1", hold = false } },
+  { "service: runs", "service", "nginx", { ["unit nginx.service"] = RUNS }, { running = true },
+    { running = true, enabled = true, masked = false } },
+  { "service: failed", "service", "x.timer", { ["unit x.timer"] = STOPPED }, { running = true },
+    { running = false, enabled = false, masked = false } },
+  { "service: masked", "service", "x", { ["unit x.service"] = { load = "masked", active = "inactive", enabled = "masked" } },
+    { masked = true }, { running = false, enabled = false, masked = true } },
+  { "service: static is as wanted", "service", "x", { ["unit x.service"] = { load = "loaded", active = "active",
+    enabled = "static" } }, { enabled = true }, { running = true, enabled = true, masked = false } },
+  { "service: none, but it is only to be stopped", "service", "x", { ["unit x.service"] = false }, { running = false },
+    { running = false, enabled = false, masked = false } },
+  { "service: none", "service", "x", { ["unit x.service"] = false }, { running = true },
+    error = "unit 'x.service' does not exist" },
+}
+for _, case in ipairs(probes) do
+  t.case(case[1], function()
+    local job = probe(case)
+    if case.error then return t.matches(job.error, case.error) end
+    t.equal({ job.found, job.error, job.unknown }, { case[6] })
+  end)
+end
+
+-- Steps: { name, type, key, found, wanted, trigger, patterns in order that the steps must have, absent = pattern }
+local steps = {
+  { "service: started once, though a reload is due", "service", "nginx", { running = false, enabled = true },
+    { running = true, enabled = true }, "reload", "systemctl start nginx.service", absent = "reload" },
+  { "service: enabled and started", "service", "nginx", { running = false, enabled = false },
+    { running = true, enabled = true }, nil, "enable nginx.service.*systemctl start nginx.service" },
+  { "service: reloaded when it runs", "service", "nginx", { running = true }, { running = true }, "reload",
+    "systemctl reload%-or%-restart nginx.service" },
+  { "service: restarted when it runs", "service", "nginx", { running = true }, { running = true }, "restart",
+    "systemctl restart nginx.service" },
+  { "service: a restart of one that is down does nothing", "service", "nginx", { running = false }, { enabled = false },
+    "restart", "", absent = "restart nginx" },
+  { "service: unmasked before it starts", "service", "x", { running = false, masked = true },
+    { running = true, masked = false }, nil, "unmask x.service.*start x.service" },
+  { "service: masked and stopped", "service", "x", { running = true, masked = false }, { masked = true }, nil,
+    "mask %-%-now x.service" },
+  { "systemd_unit: written, then read by systemd", "systemd_unit", "a.service", nil, { content = "x" }, nil,
+    "enter /etc/systemd/system.*daemon%-reload" },
+  { "systemd_unit: a drop-in makes its directory", "systemd_unit", "a.service.d/b.conf", nil, { content = "x" }, nil,
+    "mkdir %-p /etc/systemd/system/a.service.d.*daemon%-reload" },
+}
+local function text_of(list)
+  local parts = {}
+  for i, step in ipairs(list) do parts[i] = type(step) == "table" and step.run or step end
+  return table.concat(parts, "\n")
+end
+for _, case in ipairs(steps) do
+  t.case(case[1], function()
+    local rtype = require("neap.types." .. case[2])
+    local change = difference.change(rtype, case[4], case[5]) or { kind = "update", from = case[4], to = case[4], differs = {} }
+    change.trigger = case[6]
+    local text = text_of(rtype.steps(case[3], change, {}))
+    t.matches(text, case[7])
+    if case.absent then t.truthy(not text:find(case.absent), "no '" .. case.absent .. "' in " .. text) end
+  end)
+end
+
+-- A plan's transaction, from apt's answer as data.
+local package = require "neap.types.package"
+local function change_of(name, from, to, absent)
+  local attrs = to or {}
+  local change = difference.change(package, from, not absent and attrs or nil)
+  change.resource = { key = name, attrs = attrs }
+  return change
+end
+local function simulate(changes, transaction, asked)
+  local model, spec = Model.new(), nil
+  local host = setmetatable({}, { __index = function(_, kind)
+    return function(_, arg)
+      if kind ~= "apt" then return nil end
+      spec = json.decode(arg)
+      local whole = { new = {}, upgraded = {}, removed = {}, downgraded = {}, held = {} }
+      for name, list in pairs(transaction) do whole[name] = list end
+      return { groups = { whole }, debs = {} }
+    end
+  end })
+  local notes, problem = package.simulate(host, changes, asked or {}, model)
+  return notes, problem, model, spec
+end
+
+t.case("package: the plan promises versions and names what comes along", function()
+  local change = change_of("nginx", nil, {})
+  local notes, _, model, spec = simulate({ change }, {
+    new = { { name = "nginx", version = "1.2" }, { name = "nginx-common", version = "1.2" } },
+    upgraded = { { name = "libc6", was = "1", version = "2" } } })
+  t.equal(notes, { "brings package nginx-common 1.2", "upgrades package libc6 1 → 2" })
+  t.equal(change.to.version, "1.2")
+  t.equal(change.resource.attrs, {})
+  t.equal(model:edit("package", "nginx-common").answer.version, "1.2")
+  t.equal(spec.groups, { { install = { { name = "nginx" } }, remove = {}, recommends = false } })
+  t.matches(package.steps_batch({ change }, {})[1].run, "transact %-%-no%-install%-recommends install 'nginx=1.2'\n")
+end)
+t.case("package: what nobody asked to remove is an error", function()
+  local _, problem = simulate({ change_of("mysql-server", nil, {}) }, {
+    new = { { name = "mysql-server", version = "9" } }, removed = { { name = "mariadb-server", version = "10" } } })
+  t.matches(problem, "would remove 'mariadb%-server', which nobody asked for")
+end)
+t.case("package: what was asked to go may go", function()
+  local _, problem = simulate({ change_of("apache2", { version = "2" }, nil, true) }, {
+    removed = { { name = "apache2", version = "2" } } })
+  t.equal(problem, nil)
+end)
+t.case("package: only some with what they recommend are two transactions", function()
+  local run = package.steps_batch({ change_of("a", nil, {}), change_of("b", nil, { recommends = true }) }, {})[1].run
+  t.matches(run, "transact %-%-no%-install%-recommends install a\ntransact %-%-install%-recommends install b\n")
+end)
+t.case("package: a hold alone asks nothing of apt", function()
+  local change = change_of("a", { version = "1", hold = false }, { hold = true })
+  t.equal(simulate({ change }, {}), {})
+  local run = package.steps_batch({ change }, {})[1].run
+  t.matches(run, "apt%-mark hold a")
+  t.truthy(not run:find("transact"), "no transaction")
+end)
+t.case("package: services that Neap starts are kept from starting", function()
+  local run = package.steps_batch({ change_of("a", nil, {}) }, { units = { "a.service", "b.socket" } })[1].run
+  t.matches(run, "UNITS='a.service b.socket'\n")
+end)
+t.case("package: names are names", function()
+  for _, name in ipairs { "-y", "A", "x y", "nginx*", "a/b", "" } do
+    t.raises(function() package.check(name, {}) end, "no name of a package")
+  end
+  t.raises(function() package.check("ab", { version = "1;x" }) end, "no version")
+end)
+t.case("package: a version with a star is any that begins so", function()
+  t.truthy(package.equal.version("1:10.11.9", "1:10.11*"))
+  t.truthy(not package.equal.version("1:10.1", "1:10.11*"))
+end)
