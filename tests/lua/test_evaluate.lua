@@ -167,8 +167,8 @@ t.case("facts and packages of the host", function()
   local desired = declare([[
 gadget "a" { label = host.facts.os_id }
 gadget "b" { label = host:package_candidate { "mysql", "mariadb" } }
-]], nil, "node1", { facts = { os_id = "debian" }, ask = function(kind, name)
-    return kind == "candidate" and name == "mariadb" and "1.0" or nil
+]], nil, "node1", { facts = { os_id = "debian" }, ask = function(kind, first, second)
+    return kind == "candidate" and first == "mysql" and second or nil
   end })
   t.equal(desired.by_id["gadget:a"].attrs.label, "debian")
   t.equal(desired.by_id["gadget:b"].attrs.label, "mariadb")

@@ -51,6 +51,16 @@ t.case("pending: marks by escaped names", function()
   t.equal(answers, { "restart", "reload" })
 end)
 
+t.case("candidate: the installed one, else the first that is offered", function()
+  local policy = "mysql-server:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n"
+    .. "mariadb-server:\n  Installed: (none)\n  Candidate: 1:10.11\n  Version table:\n     1:10.11 500\n"
+  local two = { "mysql-server", "mariadb-server" }
+  t.equal(question("candidate", "#\n" .. policy)(two), { "mariadb-server" })
+  t.equal(question("candidate", "#\n")(two), {})
+  t.equal(question("candidate", "#\ninstalled mariadb-server installed\n#\n" .. policy)(two, { "mariadb-server" }),
+    { "mariadb-server", "mariadb-server" })
+end)
+
 local APT = [[
 Reading package lists...
 The following additional packages will be installed:

@@ -29,9 +29,8 @@ local function package_candidate(run, names, default)
   if not run.opts.ask then
     fault.raise("playbook", sandbox.where(), "host '%s' cannot be asked for packages here", run.entry.name)
   end
-  for _, name in ipairs(names) do
-    if sandbox.outside(run.opts.ask, "candidate", name) then return name end
-  end
+  local found = sandbox.outside(run.opts.ask, "candidate", table.unpack(frozen.copy(names)))
+  if found then return found end
   if default ~= nil then return default end
   fault.raise("playbook", sandbox.where(), "host '%s' is offered none of the packages '%s'", run.entry.name,
     table.concat(frozen.copy(names), "', '"))

@@ -1,0 +1,49 @@
+--- Which of some packages a host has, or else is offered: candidate("mysql-server", "mariadb-server") -> the one that
+-- is installed, or the first that the host's package sources have a candidate for; nil when neither. The index is
+-- only looked at, and on a bare host fetched, when none is installed.
+local apt = require "neap.apt"
+local sh = require "neap.sh"
+
+local ASK = "prepare() {\n" .. apt.PRELUDE .. [[
+}
+ask() {
+  printf '#\n'
+  LC_ALL=C dpkg-query -W -f 'installed ${Package} ${db:Status-Status}\n' -- "$@" 2>/dev/null |
+    grep ' installed$' && return
+  [ -n "${D:-}" ] || prepare
+  fresh || update
+  apt-cache -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= policy "$@"
+}
+]]
+
+local function script(list)
+  local text = { "D=\n", ASK }
+  for _, args in ipairs(list) do text[#text + 1] = "ask " .. sh.words(args) .. "\n" end
+  return table.concat(text)
+end
+
+local function choose(text, names)
+  local seen = {}
+  for found in text:gmatch("installed (%S+) installed\n") do seen[found] = true end
+  local name
+  for line in text:gmatch("[^\n]+") do
+    name = line:match("^(%S+):$") or name
+    local version = line:match("^  Candidate: (%S+)")
+    if version and version ~= "(none)" then seen[name] = true end
+  end
+  for _, wanted in ipairs(names) do
+    if seen[wanted] then return wanted end
+  end
+end
+
+local function parse(r, list)
+  if r.rc ~= 0 then error((r.err:gsub("%s+$", "")), 0) end
+  local answers, i = {}, 0
+  for text in (r.out .. "#\n"):gsub("^#\n", ""):gmatch("(.-)#\n") do
+    i = i + 1
+    answers[i] = choose(text, list[i])
+  end
+  return answers
+end
+
+return { name = "candidate", script = script, parse = parse, timeout_ms = 10 * 60 * 1000 }
