@@ -32,6 +32,9 @@ local Unknown = {}
 Unknown.__index = Unknown
 Unknown.__tostring = function(self) return "known after apply: " .. self.why end
 
+--- Ends a probe that cannot tell, because `why`.
+function ask.unknown(why) error(setmetatable({ why = why }, Unknown), 0) end
+
 local Round = {}
 Round.__index = Round
 
