@@ -44,7 +44,7 @@ local function tokens_of(text, name)
     if not open then break end
     add_text(text:sub(at, open - 1))
     local close = text:find("%>", open + 2, true)
-    if not close then fault.raise("playbook", ("%s:%d"):format(name, line), "'<%%' has no '%%>'") end
+    if not close then fault.raise("playbook", ("%s:%d"):format(name, line), "'<%' has no '%>'") end
     local inside = text:sub(open + 2, close - 1)
     local eats = inside:sub(-1) == "-" and inside:sub(-2) ~= "--"
     if eats then inside = inside:sub(1, -2) end
@@ -97,13 +97,43 @@ local function trim(tokens)
   end
 end
 
--- The Lua text of one token; it has exactly the newlines that the token had.
+-- Where the string, long string or long comment that begins at `at` ends; nil where none begins there.
+local function skip_quoted(code, at)
+  local quote = code:match("^[\"']", at)
+  if quote then
+    local i = at + 1
+    while i <= #code and code:sub(i, i) ~= quote do i = i + (code:sub(i, i) == "\\" and 2 or 1) end
+    return i + 1
+  end
+  local level = code:match("^%[(=*)%[", at) or code:match("^%-%-%[(=*)%[", at)
+  if level then return (select(2, code:find("]" .. level .. "]", at, true)) or #code) + 1 end
+end
+
+-- Code without a comment at its end, which would hide what follows on that line.
+local function open_ended(code)
+  local at, line_comment = 1, nil
+  while at <= #code do
+    local after = skip_quoted(code, at)
+    if after then
+      at = after
+    elseif code:find("^%-%-", at) then
+      line_comment = at
+      at = code:find("\n", at, true) or #code + 1
+    else
+      at = at + 1
+    end
+  end
+  if line_comment and not code:find("\n", line_comment, true) then return code:sub(1, line_comment - 1) end
+  return code
+end
+
+-- The Lua text of one token. A semicolon ends code, so that what is missing there is missed on that line.
 local function code_of(token, literals)
-  if token.kind == "code" then return token.text .. " " end
+  if token.kind == "code" then return open_ended(token.text) .. ";" end
   if token.kind == "comment" then return ("\n"):rep(count_newlines(token.text)) end
   if token.kind == "value" then
     literals[#literals + 1] = token.text:match("^%s*(.-)%s*$")
-    return ("__put(%d,(%s));"):format(#literals, token.text)
+    return ("__put(%d,(%s));"):format(#literals, open_ended(token.text))
   end
   local newline = ("\n"):rep(count_newlines(token.text))
   if token.silent then return newline end
@@ -115,10 +145,11 @@ end
 -- @param name what errors call it, as in "templates/app.conf"
 -- @return a compiled template for render()
 function template.compile(text, name)
-  local tokens, literals, code = tokens_of(text, name), {}, {}
+  local tokens, literals = tokens_of(text, name), {}
   turn_includes(tokens)
   trim(tokens)
-  for _, token in ipairs(tokens) do code[#code + 1] = code_of(token, literals) end
+  local code = {}
+  for i, token in ipairs(tokens) do code[i] = code_of(token, literals) end
   local source = table.concat(code)
   sandbox.load(source, name, {}) -- syntax errors are found here
   return { name = name, literals = literals, source = source }
