@@ -1,5 +1,6 @@
 --- Inventories: which hosts there are, in which groups, with which variables.
 -- The format is told by the name: .lua, .yml or .yaml, a directory; anything else is INI.
+local directory = require "neap.inventory.directory"
 local fault = require "neap.engine.fault"
 local limit = require "neap.inventory.limit"
 local Model = require "neap.inventory.model"
@@ -27,21 +28,27 @@ local function read_text(path)
   return text
 end
 
-local function reader_for(path)
-  local extension = path:match("%.(%w+)$")
-  return require("neap.inventory." .. (READERS[extension] or "ini"))
-end
-
 local function read(model, path, words)
   local st, message = sys.stat(path)
   if not st then fault.raise("inventory", nil, "%s: name an inventory with -i", message) end
-  if st.kind == "directory" then return require("neap.inventory.directory")(model, path, words, read) end
+  if st.kind == "directory" then
+    return directory.read(path, function(inner) read(model, inner, words) end)
+  end
   local file = { path = path, text = read_text(path) }
   model.files[path] = file.text
-  reader_for(path)(model, file, words)
-  if READERS[path:match("%.(%w+)$")] ~= "lua" then
-    require("neap.inventory.directory").beside(model, path)
+  require("neap.inventory." .. (READERS[path:match("%.(%w+)$")] or "ini"))(model, file, words)
+end
+
+-- The folders beside whose files variables may stand.
+local function folders_of(paths)
+  local folders, seen = {}, {}
+  for _, path in ipairs(paths) do
+    local st = sys.stat(path)
+    local dir = st and st.kind == "directory" and path or path:match("^(.*)/[^/]*$") or "."
+    if not seen[dir] then folders[#folders + 1] = dir end
+    seen[dir] = true
   end
+  return folders
 end
 
 --- The hosts that a list of patterns chooses (nil: all), in the inventory's order; what matches nothing is an error.
@@ -58,6 +65,7 @@ end
 function inventory.load(paths, opts)
   local model = Model.new()
   for _, path in ipairs(paths) do read(model, path, opts and opts.words or {}) end
+  for _, dir in ipairs(folders_of(paths)) do directory.variables(model, dir) end
   model:finish()
   for _, host in ipairs(model.hosts) do
     host.vars, host.origins = variables.merge(model:layers(host))

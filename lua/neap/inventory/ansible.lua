@@ -1,0 +1,108 @@
+--- What Ansible's inventories say in their own words: connection settings by variable, ranges of hosts, values in text.
+local fault = require "neap.engine.fault"
+local Model = require "neap.inventory.model"
+local near = require "neap.near"
+
+local ansible = {}
+
+local SETTINGS = {
+  ansible_host = "address", ansible_ssh_host = "address", ansible_port = "port", ansible_ssh_port = "port",
+  ansible_user = "user", ansible_ssh_user = "user", ansible_password = "password", ansible_ssh_pass = "password",
+  ansible_ssh_private_key_file = "private_key", ansible_private_key_file = "private_key", ansible_become = "become",
+  ansible_become_user = "become_user", ansible_become_password = "become_password",
+  ansible_become_pass = "become_password",
+}
+
+-- Settings of Ansible that mean nothing here: a host needs no Python, and is reached by ssh.
+local IGNORED = {
+  ansible_connection = true, ansible_python_interpreter = true, ansible_become_method = true,
+  ansible_become_flags = true, ansible_ssh_common_args = true, ansible_ssh_extra_args = true, ansible_shell_type = true,
+  ansible_shell_executable = true, ansible_ssh_pipelining = true, ansible_network_os = true, ansible_ssh_args = true,
+}
+
+local YES = { yes = true, ["true"] = true, ["True"] = true, on = true, ["1"] = true }
+local NO = { no = true, ["false"] = true, ["False"] = true, off = true, ["0"] = true }
+
+local function as_setting(name, value)
+  local wanted = Model.CONNECTION[name]
+  if wanted == "boolean" and type(value) ~= "boolean" then
+    if YES[tostring(value)] then return true end
+    if NO[tostring(value)] then return false end
+  end
+  if wanted == "integer" then return math.tointeger(tonumber(value)) or value end
+  if (wanted == "string" or wanted == "secret") and math.type(value) == "integer" then return tostring(value) end
+  return value
+end
+
+--- Adds variables to a host or group; those that say how to connect become settings.
+-- @param place function(name) -> "file:line"
+function ansible.set(model, object, vars, label, place)
+  local rest = {}
+  for name, value in pairs(vars) do
+    local setting = SETTINGS[name]
+    if setting then
+      model:connect(object, setting, as_setting(setting, value), place(name))
+    elseif type(name) == "string" and name:find("^ansible_") and not IGNORED[name] then
+      local hint = near.hint(name, SETTINGS)
+      if hint ~= "" then fault.raise("inventory", place(name), "no setting '%s'%s", name, hint) end
+      rest[name] = value
+    elseif not IGNORED[name] then
+      rest[name] = value
+    end
+  end
+  model:set(object, rest, label, place())
+end
+
+local function counted(first, last, step)
+  local list, fmt = {}, first:find("^0%d") and "%0" .. #first .. "d" or "%d"
+  for n = math.tointeger(tonumber(first)), math.tointeger(tonumber(last)), step do list[#list + 1] = fmt:format(n) end
+  return list
+end
+
+local function lettered(first, last, step)
+  local list = {}
+  for byte = first:byte(), last:byte(), step do list[#list + 1] = string.char(byte) end
+  return list
+end
+
+local MOST = 65536
+
+--- The names that a pattern of hosts stands for: node[1:3], db-[a:c], x[01:10:2].
+function ansible.hosts(pattern, place)
+  local before, inside, after = pattern:match("^(.-)%[([^%]]*)%](.*)$")
+  if not before then return { pattern } end
+  local first, last, step = inside:match("^(%w+):(%w+):?(%d*)$")
+  step = tonumber(step) or 1
+  local middle
+  if first and first:find("^%d+$") and last:find("^%d+$") and step > 0 and tonumber(last) - tonumber(first) < MOST then
+    middle = counted(first, last, step)
+  elseif first and first:find("^%a$") and last:find("^%a$") and step > 0 then
+    middle = lettered(first, last, step)
+  end
+  if not middle or #middle == 0 then
+    fault.raise("inventory", place, "'%s' is no range of hosts: node[1:3], node[01:12] or node[a:c]", pattern)
+  end
+  local names = {}
+  for _, part in ipairs(middle) do
+    for _, name in ipairs(ansible.hosts(before .. part .. after, place)) do
+      names[#names + 1] = name
+      if #names > MOST then fault.raise("inventory", place, "'%s' are more than %d hosts", pattern, MOST) end
+    end
+  end
+  return names
+end
+
+--- A value as INI writes it: numbers, True and False, lists and tables in brackets; else the text.
+function ansible.value(text)
+  if text:find("^-?[1-9]%d*$") or text == "0" then return math.tointeger(tonumber(text)) or text end
+  if text:find("^-?%d+%.%d+$") then return tonumber(text) end
+  if text == "True" or text == "true" then return true end
+  if text == "False" or text == "false" then return false end
+  if text:find("^[%[{]") then
+    local value = require("neap.core.json").decode((text:gsub("'", '"')))
+    if value ~= nil then return value end
+  end
+  return text
+end
+
+return ansible
