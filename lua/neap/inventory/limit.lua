@@ -21,10 +21,11 @@ local function names_of(model)
   return names
 end
 
-local function in_glob(model, glob)
+local function in_glob(model, glob, opts)
   local chosen, pattern = {}, from_glob(glob)
-  local ok, err = pcall(string.find, "", pattern)
-  if not ok then fault.raise("usage", nil, "pattern '%s' is no glob: %s", glob, err) end
+  if glob:gsub("%[!?%]?[^%]]*%]", ""):find("[", 1, true) then
+    fault.raise(opts.code, opts.where, "pattern '%s' is no glob: a '[' is not closed", glob)
+  end
   for _, host in ipairs(model.hosts) do
     chosen[host.name] = host.name:find(pattern) ~= nil or nil
     for _, group in ipairs(host.groups) do
@@ -36,7 +37,7 @@ end
 
 -- The set of hosts that one term names.
 local function in_term(model, term, opts)
-  if term == "all" or term == "*" then return model.groups.all and in_glob(model, "*") end
+  if term == "all" or term == "*" then return in_glob(model, "*", opts) end
   if model.by_name[term] then return { [term] = true } end
   if model.groups[term] then
     local chosen = {}
@@ -44,7 +45,7 @@ local function in_term(model, term, opts)
     return chosen
   end
   if term:find("[*?%[]") then
-    local chosen = in_glob(model, term)
+    local chosen = in_glob(model, term, opts)
     if opts.strict and next(chosen) == nil then
       fault.raise(opts.code, opts.where, "pattern '%s' matches no host and no group", term)
     end
