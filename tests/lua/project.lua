@@ -21,7 +21,8 @@ function project.write(files)
   made[#made + 1] = root
   for name, text in pairs(files) do
     mkdirs(root .. "/" .. name)
-    assert(sys.write_file(root .. "/" .. name, text))
+    local file <close> = assert(io.open(root .. "/" .. name, "wb"))
+    assert(file:write(text))
   end
   return root
 end
