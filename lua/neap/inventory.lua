@@ -12,14 +12,25 @@ local inventory = {}
 local READERS = { lua = "lua", yml = "yaml", yaml = "yaml" }
 local NAMES = { "inventory.lua", "inventory.yml", "inventory.yaml", "inventory.ini", "inventory" }
 
---- The inventory that is used where none is named, looked for in `dirs`; or nil.
-function inventory.find(dirs)
-  for _, dir in ipairs(dirs) do
+-- Where an inventory is looked for: beside the playbook, above `playbooks/`, here.
+local function folders_for(playbook)
+  local beside = playbook and (playbook:match("^(.*/)[^/]*$") or "")
+  if not beside then return { "" } end
+  local above = beside:match("^(.*)playbooks/$")
+  return { beside, above or "", "" }
+end
+
+--- The inventories that the command line names, or the one that is found where it names none.
+-- @param opts inventory = list or nil, playbook = path or nil
+function inventory.paths(opts)
+  if opts.inventory then return opts.inventory end
+  for _, dir in ipairs(folders_for(opts.playbook)) do
     for _, name in ipairs(NAMES) do
-      local path = dir == "." and name or dir .. "/" .. name
-      if sys.stat(path) then return path end
+      if sys.stat(dir .. name) then return { dir .. name } end
     end
   end
+  fault.raise("usage", nil, "no inventory: give one with -i FILE (there is no inventory.lua here%s)",
+    opts.playbook and " or beside the playbook" or "")
 end
 
 local function read_text(path)

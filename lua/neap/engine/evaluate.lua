@@ -76,6 +76,7 @@ end
 --- The desired state of one host.
 -- @param host entry of the inventory
 -- @param opts facts = table; ask = function(kind, ...) -> answer (may yield); note = function(text, where);
+--   candidate = function(names) -> name, in place of asking for packages (for lint);
 --   faults = list: mistakes in resources are put there instead of the first being raised; limits (sandbox.run)
 -- @return { host=, list = resources in order, by_id=, inputs = { [path] = bytes }, components = { names } }
 function evaluate.host(project, host, opts)

@@ -26,6 +26,7 @@ end
 -- The first of `names` that the host's package source offers.
 local function package_candidate(run, names, default)
   if type(names) == "string" then names = { names } end
+  if run.opts.candidate then return run.opts.candidate(frozen.copy(names)) end
   if not run.opts.ask then
     fault.raise("playbook", sandbox.where(), "host '%s' cannot be asked for packages here", run.entry.name)
   end
