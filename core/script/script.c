@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "libs.h"
+#include "memory.h"
 
 struct script {
 	lua_State *L;
+	struct memory memory;
 };
 
 static const luaL_Reg libs[] = {
@@ -20,6 +22,7 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.diff", luaopen_neap_core_diff },
 	{ "neap.core.store", luaopen_neap_core_store },
 	{ "neap.core.json", luaopen_neap_core_json },
+	{ "neap.core.memory", luaopen_neap_core_memory },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },
 	{ NULL, NULL },
@@ -64,7 +67,7 @@ int script_new(struct script **out, const char *lua_dir, struct err *e)
 	struct script *sc = calloc(1, sizeof(*sc));
 	int rc;
 
-	if (!sc || !(sc->L = luaL_newstate())) {
+	if (!sc || !(sc->L = lua_newstate(memory_alloc, &sc->memory))) {
 		free(sc);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}

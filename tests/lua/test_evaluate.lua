@@ -250,18 +250,23 @@ local wrong = {
   { "Lua's own errors", 'local x = nil\nreturn x.y', "^playbooks/site.lua:2: attempt to index a nil value" },
   { "a syntax error", 'gadget "a" {\n', "^playbooks/site.lua:2: unexpected symbol near <eof>" },
   { "an error with a table", 'error({})', "^playbooks/site.lua:1: table$" },
-  { "an endless loop", 'while true do end', "^playbooks/site.lua:1: stopped after 1 million instructions" },
-  { "an endless loop that catches", 'while true do pcall(function() while true do end end) end', "stopped after 1 million" },
+  { "an endless loop", 'while true do end', "^playbooks/site.lua:1: stopped after 4 million instructions" },
+  { "an endless loop that catches", 'while true do pcall(function() while true do end end) end', "stopped after 4 million" },
   { "io", 'io.open("/etc/passwd")', "unknown name 'io'" },
   { "chance", 'gadget(tostring(math.random()))', "attempt to call a nil value %(field 'random'%)" },
   { "an address", 'gadget(("%p"):format({}))', "would show an address" },
   { "a finalizer", 'setmetatable({}, { __gc = function() end })', "has no '__gc'" },
+  { "growth without end", "local t = {}\nfor i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "stopped: it needs more than 20 MB of memory" },
+  { "growth that catches", "local t = {}\nwhile true do pcall(function() for i = 1, 1e9 do t[#t + 1] = ('x'):rep(1000) .. i end end) end",
+    "stopped: it needs more than 20 MB of memory" },
   { "a huge string", 'local s = ("x"):rep(1 << 40)', "bytes are more than a playbook may make" },
   { "a metatable of all strings", 'getmetatable("").__index = 1', "getmetatable wants a table" },
 }
 for _, case in ipairs(wrong) do
   t.case("refuses " .. case[1], function()
-    t.raises(function() declare(case[2], nil, "node1", { limits = { instructions = 1000000 } }) end, case[3])
+    t.raises(function()
+      declare(case[2], nil, "node1", { limits = { instructions = 4000000, memory_bytes = 20 << 20 } })
+    end, case[3])
   end)
 end
 

@@ -10,13 +10,14 @@
 local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
 local frozen = require "neap.engine.frozen"
+local memory = require "neap.core.memory"
 local near = require "neap.near"
-local has_memory, memory = pcall(require, "neap.core.memory")
 
 local sandbox = {}
 
 local STEP = 100000
 local LIMITS = { instructions = 200000000, memory_bytes = 512 * 1024 * 1024 }
+local NO_MEMORY = "not enough memory" -- what Lua says then
 local REP_MAX_BYTES = 64 * 1024 * 1024
 
 --- tostring() without addresses. A secret stays the secret it is.
@@ -92,7 +93,7 @@ local stopped
 local function pass_stop(ok, err, ...)
   if not ok then
     if stopped then error(stopped, 0) end
-    if err == "not enough memory" then error(err, 0) end
+    if err == NO_MEMORY then error(err, 0) end
     if fault.is(err) then err = tostring(err) end
   end
   return ok, err, ...
@@ -197,7 +198,7 @@ local OWN = debug.getinfo(1, "S").short_src
 -- Any error raised under run(), as a fault where the sandboxed code is to blame; an error of the engine's own keeps
 -- its traceback.
 local function handler(err)
-  if fault.is(err) or stopped then return err end
+  if fault.is(err) or stopped or err == NO_MEMORY then return err end
   if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(text_of(err))) end
   local name, line, message = position_of(err)
   if name and sources["@" .. name] then return fault.new("playbook", name .. ":" .. line, "%s", message) end
@@ -206,7 +207,7 @@ local function handler(err)
 end
 
 local string_meta = debug.getmetatable("")
-local depth = 0
+local current -- the limits of the run that is going on, if one is
 
 -- The hook of one run; it goes on raising once the bound is passed. It raises in sandboxed code only, so that the
 -- engine's own functions are never cut off in the middle, and neither is the way out of run().
@@ -226,24 +227,24 @@ local function guard(limits, thread)
 end
 
 local function enter(limits, thread)
-  depth = depth + 1
+  current = limits
   string_meta.__index = strings
-  if has_memory then memory.limit(memory.used() + limits.memory_bytes) end
+  memory.limit(memory.used() + limits.memory_bytes)
   guard(limits, thread)
 end
 
 local function leave(thread)
   debug.sethook(thread)
-  depth = depth - 1
-  if has_memory then memory.limit(0) end
+  memory.limit(0)
   string_meta.__index = string
+  current = nil
 end
 
 --- Runs `fn(...)` within bounds; returns what it returns, raises what it raises, as a fault.
 -- @param limits { instructions=, memory_bytes= }, defaults for what is absent
 function sandbox.run(limits, fn, ...)
+  if current then return fn(...) end
   limits = setmetatable(limits or {}, { __index = LIMITS })
-  if depth > 0 then return fn(...) end
   local thread = coroutine.running()
   stopped = nil
   enter(limits, thread)
@@ -252,7 +253,7 @@ function sandbox.run(limits, fn, ...)
   local why = stopped
   stopped = nil
   if results[1] then return table.unpack(results, 2, results.n) end
-  if results[2] == "not enough memory" then
+  if results[2] == NO_MEMORY then
     why = fault.new("playbook", nil, "stopped: it needs more than %d MB of memory", limits.memory_bytes // 1048576)
   end
   error(why or results[2], 0)
@@ -260,15 +261,12 @@ end
 
 --- Runs engine code that may yield to other hosts from inside the sandbox.
 function sandbox.outside(fn, ...)
-  if depth == 0 then return fn(...) end
-  local thread, saved = coroutine.running(), depth
+  if not current then return fn(...) end
+  local thread, limits = coroutine.running(), current
   local hook, mask, count = debug.gethook(thread)
   leave(thread)
-  depth = 0
   local results = table.pack(pcall(fn, ...))
-  depth = saved
-  string_meta.__index = strings
-  if has_memory then memory.limit(memory.used() + LIMITS.memory_bytes) end
+  enter(limits, thread)
   debug.sethook(thread, hook, mask, count)
   if results[1] then return table.unpack(results, 2, results.n) end
   error(results[2], 0)
