@@ -56,7 +56,7 @@ suite_sources() {
 		"$own" | stable | testing | unstable | sid) main=${main:-$uri} ;;
 		esac
 	done < <(apt_sources /etc/apt)
-	[ -n "$main" ] || die "no Debian mirror for '$own' found in /etc/apt/sources.list or /etc/apt/sources.list.d: add one"
+	[ -n "$main" ] || die "no Debian mirror for '$own' in /etc/apt/sources.list{,.d}: add one"
 	echo "deb $(via_http "$main") $suite main"
 	case $suite in sid | unstable | experimental) return ;; esac
 	[ -z "$updates" ] || echo "deb $(via_http "$updates") $suite-updates main"
@@ -154,7 +154,8 @@ forward_start() {
 	local cacher
 	cacher=$(proc_pid "$CACHE/acng/pid") || die "apt-cacher-ng has ended: see '$CACHE/acng/log'"
 	daemon "$3" "$STATE/forward.log" nsenter "--net=/run/netns/$1" \
-		systemd-socket-activate -l "$2:$PROXY_PORT" nsenter "--net=/proc/$cacher/ns/net" \
+		systemd-socket-activate -E "NEAP_LAB_OF=$STATE" -l "$2:$PROXY_PORT" \
+		nsenter "--net=/proc/$cacher/ns/net" \
 		/lib/systemd/systemd-socket-proxyd "127.0.0.1:$(<"$CACHE/acng/port")"
 	wait_for 5 forward_answers "$1" "$2" || die "no package cache on $2 in '$1': see '$STATE/forward.log'"
 }

@@ -67,8 +67,8 @@ host_manager() {
 
 host_answers() {
 	nsenter "--net=/run/netns/$NETNS" timeout 5 \
-		ssh -F "$STATE/ssh_config" -o ConnectTimeout=2 -o BatchMode=yes -o UserKnownHostsFile="$(host_dir "$1")/known_hosts" "$1" : \
-		</dev/null >/dev/null 2>&1
+		ssh -F "$STATE/ssh_config" -o ConnectTimeout=2 -o BatchMode=yes \
+		-o UserKnownHostsFile="$(host_dir "$1")/known_hosts" "$1" : </dev/null >/dev/null 2>&1
 }
 
 # host_ready HOST: waits until the host has booted and sshd lets us in. A failed
