@@ -64,6 +64,7 @@ end
 
 --- The hosts that a list of patterns chooses (nil: all), in the inventory's order; what matches nothing is an error.
 function inventory.select(model, patterns)
+  if #model.hosts == 0 then fault.raise("inventory", model.paths[1], "the inventory names no host") end
   local pattern = type(patterns) == "table" and table.concat(patterns, ",") or patterns or "all"
   return limit.select(model, pattern, { strict = true, code = "usage" })
 end
@@ -75,6 +76,7 @@ end
 --   warnings, files ({ [path] = text })
 function inventory.load(paths, opts)
   local model = Model.new()
+  model.paths = paths
   for _, path in ipairs(paths) do read(model, path, opts and opts.words or {}) end
   for _, dir in ipairs(folders_of(paths)) do directory.variables(model, dir) end
   model:finish()

@@ -72,7 +72,7 @@ local function complete(made, declaration)
   local missing = schema.fill(rtype, made.key, made.attrs)
   if missing then return resource.problem(declaration, nil, "attribute '%s' is required", missing) end
   if not rtype.check then return nil end
-  local ok, result = pcall(rtype.check, made.key, made.attrs)
+  local ok, result = pcall(rtype.check, made.key, made.attrs, made.meta)
   if not ok then return resource.problem(declaration, nil, "%s", fault.plain(result)) end
   made.attrs = result or made.attrs
 end

@@ -11,7 +11,7 @@ Types.__index = Types
 local NAME = "^[%a_][%w_]*$"
 
 --- @param dir directory with a user's own types, or nil
-function Types.new(dir) return setmetatable({ dir = dir, loaded = {} }, Types) end
+function Types.new(dir) return setmetatable({ dir = dir, loaded = {}, paths = {} }, Types) end
 
 local function own(self, name)
   local path = self.dir and ("%s/%s.lua"):format(self.dir, name)
@@ -38,9 +38,12 @@ function Types:get(name)
   rtype, path = own(self, name)
   if not rtype then rtype, path = shipped(name) end
   if not rtype then return nil end
-  self.loaded[name] = schema.complete(rtype, name, path)
+  self.loaded[name], self.paths[name] = schema.complete(rtype, name, path), path
   return rtype
 end
+
+--- The file of the type `name`, which get() has given.
+function Types:path(name) return self.paths[name] end
 
 local function add_names(names, dir)
   for _, file in ipairs(dir and sys.list_dir(dir) or {}) do
