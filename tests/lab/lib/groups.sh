@@ -3,8 +3,8 @@
 # and units fail now and then with 219/CGROUP.
 
 # host_groups NAME HOST: the paths of the host's groups, made or not: one where
-# the machine has the unified hierarchy alone, one in each hierarchy that
-# systemd uses where it has the hybrid one.
+# the machine has the unified hierarchy alone (not tried yet), one in each
+# hierarchy that systemd uses where it has the hybrid one.
 host_groups() {
 	local top=/sys/fs/cgroup h
 	if [ -e "$top/cgroup.controllers" ]; then

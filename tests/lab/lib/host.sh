@@ -76,7 +76,7 @@ host_answers() {
 host_ready() {
 	local dir state
 	dir=$(host_dir "$1")
-	wait_for 30 host_manager "$1" || :
+	wait_for 60 host_manager "$1" || :
 	state=$(host_systemd "$1" --wait)
 	case $state in
 	running) ;;
@@ -87,7 +87,7 @@ host_ready() {
 		return 1
 		;;
 	esac
-	wait_for 15 host_answers "$1" || {
+	wait_for 30 host_answers "$1" || {
 		say "host '$1' has booted but its sshd does not let us in: try 'lab exec $1 journalctl -u ssh'"
 		return 1
 	}
