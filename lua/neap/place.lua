@@ -14,7 +14,8 @@ local sh = require "neap.sh"
 
 local place = {}
 
-local HEAD = [[
+--- Shell functions that all of these scripts begin with.
+place.FUNCTIONS = [[
 LC_ALL=C; export LC_ALL; umask 077
 fail() { printf '%s\n' "$1" >&2; exit "${2:-1}"; }
 enter() {
@@ -74,12 +75,14 @@ end
 --- Opens a script about `path`: functions, $n its name, the shell in its directory.
 function place.at(path)
   local dir, name = place.split(path)
-  return HEAD .. sh("n=%s\nenter %s\n", name, dir)
+  return place.FUNCTIONS .. sh("n=%s\nenter %s\n", name, dir)
 end
 
---- Refuses to go on unless what stands at the path is what the plan saw: nil (nothing), or its kind.
+--- Refuses to go on unless what stands at the path is what the plan saw: nil (nothing), or its kind; "any" is anything
+-- but a directory.
 function place.expect(path, kind)
   local moved = "|| fail " .. sh.quote(("'%s' is not what the plan saw: plan again"):format(path)) .. " 75\n"
+  if kind == "any" then return '[ -h "./$n" ] || [ ! -d "./$n" ] ' .. moved end
   if kind == "symlink" then return '[ -h "./$n" ] ' .. moved end
   if kind == "directory" then return '[ -d "./$n" ] && [ ! -h "./$n" ] ' .. moved end
   if kind == "file" then return '[ -f "./$n" ] && [ ! -h "./$n" ] ' .. moved end

@@ -1,6 +1,6 @@
 --- A host that is this machine: requests run in a shell of its own, the way the shell on a managed host runs them,
 -- for tests that want to see a type's scripts at work. What they touch lies in a scratch directory; with `private`,
--- /etc, /home and /var of the scripts are copies in a mount namespace that ends with each request (root only).
+-- /etc, /home and /var/mail of the scripts are copies in a mount namespace that ends with each request (root only).
 local crypto_ok, taint = pcall(require, "neap.core.taint")
 local Host = {}
 Host.__index = Host
@@ -39,6 +39,10 @@ end
 
 function Host.is_root() return capture("id -u") == "0" end
 
+-- What useradd, su and the tools need of /etc.
+local COPIED = "passwd group shadow gshadow subuid subgid login.defs default skel pam.d security nsswitch.conf " ..
+  "shells alternatives ld.so.cache sysctl.d hostname"
+
 --- Whether private namespaces can be had here.
 function Host.can_be_private()
   return os.execute("unshare -m sh -c 'mount -t tmpfs none /mnt' 2>/dev/null") == true
@@ -47,14 +51,15 @@ end
 --- A host with a scratch directory of its own.
 -- @param options { shell = "dash", private = bool }
 function Host.new(options)
-  local dir = capture("mktemp -d /tmp/neap-test.XXXXXX")
+  local dir = capture("mktemp -d -p \"$(test -w /dev/shm && echo /dev/shm || echo /tmp)\" neap-test.XXXXXX")
   local self = setmetatable({
     dir = dir .. "/tree", wire = dir .. "/wire", top = dir, shell = options.shell or "dash", private = options.private,
     requests_made = 0,
   }, Host)
   assert(os.execute(("mkdir %s %s && chmod 755 %s"):format(self.dir, self.wire, dir)))
   if self.private then
-    assert(os.execute(("mkdir %s/home %s/spool && cp -a /etc %s/etc"):format(dir, dir, dir)))
+    local copy = "cd %s && mkdir home mail etc && cd /etc && cp -a %s %s/etc 2>/dev/null; test -s %s/etc/passwd"
+    assert(os.execute(copy:format(dir, COPIED, dir, dir)))
   end
   return self
 end
@@ -63,7 +68,7 @@ local PRIVATE = [[
 set -e
 mount --bind "$1/etc" /etc
 mount --bind "$1/home" /home
-mount --bind "$1/spool" /var/spool
+mount --bind "$1/mail" /var/mail
 shift
 exec "$@"
 ]]

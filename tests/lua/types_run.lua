@@ -1,5 +1,5 @@
 --- Runs cases of resource types on a local host: plan, apply, what a shell sees, plan again.
--- A case: { name, setup script, resources, look script, what it prints, error = pattern of the error, private = bool }.
+-- A case: { name, setup script, resources, look script, what it prints, error = pattern of the error }.
 -- Resources: { type = { key, attrs } } for one, or a list of { type, key, attrs, absent = bool }; a key
 -- that is a path and does not begin with a slash lies below the scratch directory.
 local Host = require "local_host"
@@ -79,17 +79,20 @@ local function second_plan(t, host, desired)
   t.equal(left, {}, "changes of a second plan")
 end
 
-local function one(t, case, shell)
-  local host <close> = setmetatable(Host.new { shell = shell, private = case.private }, {
+local function one(t, case, shell, private)
+  local host <close> = setmetatable(Host.new { shell = shell, private = private }, {
     __index = Host, __close = Host.close,
   })
   if case[2] ~= "" then host:sh(case[2]) end
-  local desired = desired_of(host, case[3])
   if case.error then
-    t.raises(function() apply(host, plan_of(host, desired)) end, case.error)
+    t.raises(function()
+      local desired = desired_of(host, case[3])
+      apply(host, plan_of(host, desired))
+    end, case.error)
     if case[4] then t.equal(host:sh(case[4]), case[5]) end
     return
   end
+  local desired = desired_of(host, case[3])
   local made = plan_of(host, desired)
   t.truthy(#made.changes > 0 or case.nothing, "a change")
   apply(host, made)
@@ -97,15 +100,19 @@ local function one(t, case, shell)
   if not case.once then second_plan(t, host, desired) end
 end
 
---- Runs all cases under each shell of this machine.
-function run.all(t, cases)
-  if not Host.is_root() then
-    io.stdout:write("skipped: needs root\n")
+--- Runs all cases. They take this machine's shells in turn; with NEAP_EVERY_SHELL in the environment each runs under
+-- every shell.
+-- @param options { private = bool }, see local_host
+function run.all(t, cases, options)
+  if not Host.is_root() or options and options.private and not Host.can_be_private() then
+    io.stdout:write("skipped: needs root and namespaces\n")
     return t.case("skipped", function() end)
   end
-  for _, shell in ipairs(Host.shells()) do
-    for _, case in ipairs(cases) do
-      t.case(("%s (%s)"):format(case[1], shell), one, t, case, shell)
+  local shells, private, every = Host.shells(), options and options.private, os.getenv "NEAP_EVERY_SHELL"
+  for s, shell in ipairs(shells) do
+    for i = every and 1 or s, #cases, every and 1 or #shells do
+      local case = cases[i]
+      t.case(("%s (%s)"):format(case[1], shell), one, t, case, shell, private)
     end
   end
 end

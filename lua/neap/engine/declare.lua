@@ -96,6 +96,19 @@ local function add(self, made, faults)
   end
 end
 
+-- Tells a type that takes away what nobody keeps (directory, with purge) which paths are kept: keys, and what types say
+-- that they write elsewhere.
+local function adopt(resources)
+  local paths = {}
+  for _, made in ipairs(resources) do
+    local own = made.rtype.paths and made.rtype.paths(made.key, made.attrs) or { made.key }
+    table.move(own, 1, #own, #paths + 1, paths)
+  end
+  for _, made in ipairs(resources) do
+    if made.rtype.adopt and not made.absent then made.rtype.adopt(made.key, made.attrs, paths) end
+  end
+end
+
 --- Ends the declaring: returns the resources in declared order and by id. Each has `needs`: the ids of those that must
 -- come before it. What is wrong goes into `faults`.
 function Declarations:finish(faults)
@@ -104,6 +117,7 @@ function Declarations:finish(faults)
     local made = resource.new(declaration, faults)
     if made then add(self, made, faults) end
   end
+  adopt(self.resources)
   if #faults == 0 then link.all(self.resources, self.by_id, self.context, faults) end
   return self.resources, self.by_id
 end

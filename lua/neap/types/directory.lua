@@ -9,7 +9,7 @@ local place = require "neap.place"
 local sh = require "neap.sh"
 
 local directory = {
-  name = "directory", key = "path", children = true,
+  name = "directory", key = "path",
   attributes = {
     mode = { type = "mode", doc = "Permissions in octal, such as \"0750\"." },
     owner = { type = "string", doc = "Name or number of the user that owns it." },
@@ -25,8 +25,9 @@ local directory = {
   },
 }
 
-function directory.check(key, attrs)
-  place.check(key)
+directory.check_key = place.check
+
+function directory.check(_, attrs)
   attrs.mode = look.mode(attrs.mode)
   look.unless_occupied(attrs)
   if attrs.purge then attrs.surplus = {} end
@@ -36,11 +37,11 @@ end
 function directory.depends(key, attrs) return look.depends(key, attrs) end
 
 --- Fills in what a purge keeps: the names right below `key` that lead to a declared path.
--- @param keys keys of all resources of the host
-function directory.adopt(key, attrs, keys)
+-- @param paths what all resources of the host keep
+function directory.adopt(key, attrs, paths)
   local head, seen = key .. "/", {}
   attrs.keep = {}
-  for _, path in ipairs(keys) do
+  for _, path in ipairs(paths) do
     local name = path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
     if name and not seen[name] then
       seen[name] = true
@@ -51,7 +52,7 @@ function directory.adopt(key, attrs, keys)
 end
 
 local function surplus_of(host, key, want)
-  if not want or not want.purge then return nil end
+  if not want or not want.purge then return want and want.surplus end
   if not want.keep then look.fail("'%s' cannot be purged: it is not known what the playbook declares in it", key) end
   local kept, surplus = {}, {}
   for _, name in ipairs(want.keep) do kept[name] = true end

@@ -29,8 +29,9 @@ local file = {
   },
 }
 
-function file.check(key, attrs)
-  place.check(key)
+file.check_key = place.check
+
+function file.check(_, attrs)
   attrs.mode = look.mode(attrs.mode)
   look.unless_occupied(attrs)
   local content = attrs.content

@@ -17,8 +17,9 @@ local symlink = {
   },
 }
 
-function symlink.check(key, attrs)
-  place.check(key)
+symlink.check_key = place.check
+
+function symlink.check(_, attrs)
   if attrs.to == "" or attrs.to and attrs.to:find("%c") then error("a link's target is a path", 0) end
   return attrs
 end

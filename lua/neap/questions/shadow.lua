@@ -1,0 +1,30 @@
+--- What a user's password lets in: shadow("deploy") -> {locked=bool, password=secret|nil}; nil when there is no such
+-- user, or nobody may look. The hash is a secret from here on.
+local names = require "neap.user_names"
+local sh = require "neap.sh"
+local taint = require "neap.core.taint"
+
+local function script(list)
+  local keys = {}
+  for i, args in ipairs(list) do keys[i] = names.check(args[1]) end
+  return "if command -v getent >/dev/null; then " .. sh("getent shadow ") .. sh.words(keys) ..
+    "; else cat /etc/shadow 2>/dev/null; fi; :"
+end
+
+--- `!` before a hash locks it; a field that no hash can be locks too.
+local function reading(field, user)
+  local mark, hash = field:match("^([!*]*)(.*)$")
+  return { locked = mark ~= "", password = hash ~= "" and taint.wrap(hash, "password of " .. user) or nil }
+end
+
+local function parse(r, list)
+  local seen, answers = {}, {}
+  for name, field in r.out:gmatch("([^:\n]+):([^:\n]*):[^\n]*") do seen[name] = seen[name] or field end
+  for i, args in ipairs(list) do
+    local field = seen[args[1]]
+    answers[i] = field and reading(field, args[1])
+  end
+  return answers
+end
+
+return { name = "shadow", script = script, parse = parse }

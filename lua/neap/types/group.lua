@@ -1,0 +1,33 @@
+--- A Unix group.
+-- @usage group "deploy" { gid = 2001 }
+local names = require "neap.user_names"
+local sh = require "neap.sh"
+
+local group = {
+  name = "group", key = "name", check_key = names.check,
+  attributes = {
+    gid = { type = "integer", doc = "Its number; when not given, the host picks one." },
+    system = { type = "boolean", option = true, doc = "Pick the number of a new group among those of system groups." },
+  },
+}
+
+function group.probe(host, key)
+  local line = host:getent("group", key)
+  if not line then return nil end
+  return { gid = math.tointeger(tonumber(line:match("^[^:]*:[^:]*:(%d+)"))) }
+end
+
+function group.steps(key, change)
+  if change.kind == "delete" then return { sh("groupdel %s", key) } end
+  local gid = change.to.gid and sh(" -g %d", change.to.gid) or ""
+  if change.kind == "update" then return { "groupmod" .. gid .. sh(" %s", key) } end
+  return { "groupadd" .. (change.to.system and " -r" or "") .. gid .. sh(" %s", key) }
+end
+
+--- A number that the host is still to pick is left empty.
+function group.effects(key, change, model)
+  local to = change.to
+  model:set("getent", { "group", key }, to and ("%s:x:%s:"):format(key, to.gid or "") or nil)
+end
+
+return group

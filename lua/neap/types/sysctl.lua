@@ -1,0 +1,97 @@
+--- A kernel parameter, now and after the next boot.
+-- The value is written to the running kernel and to a file of its own in /etc/sysctl.d.
+-- @usage sysctl "net.ipv4.ip_nonlocal_bind" { value = "1" }
+-- @usage sysctl "vm.swappiness" { value = "10", live = false }
+local look = require "neap.look"
+local place = require "neap.place"
+local question = require "neap.questions.sysctl"
+local sh = require "neap.sh"
+
+local sysctl = {
+  name = "sysctl", key = "parameter",
+  attributes = {
+    value = { type = "any", required = true, doc = "A string or an integer; blanks and tabs between words are one." },
+    live = { type = "boolean", default = true, option = true,
+      doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
+    persisted = { type = "boolean", readonly = true, doc = "Whether the file in /etc/sysctl.d says the same." },
+  },
+}
+
+--- A name with dots between its parts, or with slashes where a part has dots.
+function sysctl.check_key(key)
+  if not key:find("^[%w_-]+[./][%w_./:@-]+$") or key:find("..", 1, true) then
+    error(("'%s' is no name of a kernel parameter, such as net.ipv4.ip_forward"):format(key), 0)
+  end
+  return key
+end
+
+function sysctl.check(_, attrs)
+  local value = math.type(attrs.value) == "integer" and tostring(attrs.value) or attrs.value
+  if type(value) ~= "string" or value:find("%c") then error("'value' is a line of text or an integer", 0) end
+  attrs.value = value:gsub("%s+", " "):match("^%s*(.-)%s*$")
+  attrs.persisted = true
+  return attrs
+end
+
+local function file_of(key) return "/etc/sysctl.d/90-neap-" .. key:gsub("/", "@") .. ".conf" end
+
+function sysctl.paths(key) return { file_of(key) } end
+function sysctl.depends(key) return look.depends(file_of(key), {}) end
+
+local function text_of(key, value) return ("# %s is managed by neap\n%s = %s\n"):format(key, key, value) end
+
+local function blanks(value) return value and (value:gsub("%s+", " "):gsub(" $", "")) end
+
+local function said_in(text, key)
+  return text and text:match("\n" .. key:gsub("%p", "%%%0") .. " = ([^\n]*)\n$")
+end
+
+function sysctl.probe(host, key, want)
+  host:expect("sysctl", key)
+  local text = host:content(file_of(key))
+  local said, live = said_in(text, key), blanks(host:sysctl(key))
+  if not want then return text and { value = said or live, persisted = true } or nil end
+  if want.live == false then
+    live = said
+    if not text then return nil end
+  end
+  if not live and not text then return nil end
+  local persisted = said == want.value
+  if want.persisted == false then persisted = text ~= nil end
+  return { value = live, persisted = persisted }
+end
+
+local function set_live(key, value)
+  local path = question.path(key)
+  local function otherwise(fmt) return sh(" || { echo %s >&2; exit 1; }\n", fmt:format(path)) end
+  return {
+    run = sh("[ -e %s ]", path) ..
+      otherwise("the kernel of this host has no %s: load what brings it first, or say live = false") ..
+      sh("printf '%%s\\n' %s >%s", value, path) ..
+      otherwise("cannot write %s: where it is read-only, as in a container, set it outside and say live = false"),
+    title = ("set %s to %s"):format(key, value),
+  }
+end
+
+function sysctl.steps(key, change)
+  local to, path, steps = change.to, file_of(key), {}
+  if not to or to.persisted == false then
+    steps[1] = { run = place.remove(path, "file"), title = "remove " .. path }
+  elseif change.kind == "create" or change.differs.persisted or change.differs.value then
+    local write = "[ -d /etc/sysctl.d ] || mkdir -m 0755 /etc/sysctl.d || exit 1\n" ..
+      place.write(path, { mode = "0644", replaces = "any" })
+    steps[1] = { run = write, stdin = text_of(key, to.value), title = "write " .. path }
+  end
+  if to and to.live ~= false and (change.kind == "create" or change.differs.value) then
+    steps[#steps + 1] = set_live(key, to.value)
+  end
+  return steps
+end
+
+function sysctl.effects(key, change, model)
+  local to = change.to
+  model:set("content", { file_of(key) }, to and text_of(key, to.value) or nil)
+  if to and to.live ~= false then model:set("sysctl", { key }, to.value) end
+end
+
+return sysctl

@@ -1,0 +1,167 @@
+--- A Unix user.
+-- What is not said stays as it is; a new user gets a group of the same name and, unless it is a system user, a home.
+-- The password is a hash as crypt(3) makes it, and a secret.
+-- @usage user "deploy" { groups = { "www-data" }, shell = "/bin/bash", password = secret("deploy_hash") }
+-- @usage user "app" { system = true, home = "/srv/app", create_home = false }
+local names = require "neap.user_names"
+local sh = require "neap.sh"
+local taint = require "neap.core.taint"
+
+local user = {
+  name = "user", key = "name", check_key = names.check,
+  attributes = {
+    uid = { type = "integer", doc = "Its number; when not given, the host picks one." },
+    group = { type = "string", doc = "Name or number of its primary group." },
+    groups = { type = "list", doc = "All further groups; the user leaves any other." },
+    comment = { type = "string", doc = "The full name, or what the user is for." },
+    home = { type = "string", doc = "The home directory." },
+    shell = { type = "string", doc = "The login shell; a new system user's is /usr/sbin/nologin." },
+    password = { type = "string", doc = "The hash of its password, as crypt(3) makes it; a secret." },
+    locked = { type = "boolean", doc = "Whether its password is locked; keys still let in." },
+    system = { type = "boolean", option = true, doc = "Make a new user a system user: low number, no home." },
+    create_home = { type = "boolean", option = true,
+      doc = "Make a new user's home; true unless it is a system user." },
+    remove_home = { type = "boolean", option = true,
+      doc = "When it is to be absent: take its home and mail away too." },
+  },
+}
+
+local function one_line(value, what)
+  if value and value:find("[:\n]") then error(("'%s' cannot hold a colon or a newline"):format(what), 0) end
+end
+
+local function check_password(attrs)
+  local password = attrs.password
+  if not password then
+    if attrs.locked == false then error("locked = false wants a password: without one nothing can be unlocked", 0) end
+    return
+  end
+  local hash = taint.reveal(password)
+  if not hash:find("^[%w./$_=,+*-]+$") or #hash < 13 then
+    error("password is a hash as crypt(3) makes it: openssl passwd -6 prints one", 0)
+  end
+  if not taint.is(password) then attrs.password = taint.wrap(password, "password") end
+end
+
+--- Sorted, each once.
+local function as_set(list)
+  local seen, set = {}, {}
+  for _, name in ipairs(list) do
+    names.check(name)
+    if not seen[name] then
+      seen[name] = true
+      set[#set + 1] = name
+    end
+  end
+  table.sort(set)
+  return set
+end
+
+function user.check(_, attrs)
+  one_line(attrs.comment, "comment")
+  one_line(attrs.home, "home")
+  one_line(attrs.shell, "shell")
+  if attrs.group then names.or_number(attrs.group) end
+  if attrs.groups then attrs.groups = as_set(attrs.groups) end
+  check_password(attrs)
+  return attrs
+end
+
+function user.depends(_, attrs)
+  local ids = {}
+  if attrs.group then ids[1] = "group:" .. attrs.group end
+  for _, name in ipairs(attrs.groups or {}) do ids[#ids + 1] = "group:" .. name end
+  if attrs.home then ids[#ids + 1] = "directory:" .. (attrs.home:match("^(.+)/[^/]+$") or "/") end
+  return ids
+end
+
+--- The primary group as it is wanted: by number where a number is wanted, else by name.
+local function primary(host, gid, want)
+  if want and (not want.group or want.group:find("^%d+$")) then return want.group and gid end
+  local line = host:getent("group", gid)
+  return line and line:match("^[^:]+") or gid
+end
+
+function user.probe(host, key, want, attrs)
+  local look_at_password = not want or want.password or want.locked ~= nil
+  host:expect("groups", key)
+  if look_at_password then host:expect("shadow", key) end
+  local line = host:getent("passwd", key)
+  if not line then return nil end
+  local uid, gid, comment, home, shell = line:match("^[^:]*:[^:]*:(%d*):(%d*):([^:]*):([^:]*):([^:]*)$")
+  local found = {
+    uid = math.tointeger(tonumber(uid)), comment = comment, home = home, shell = shell,
+    remove_home = attrs and attrs.remove_home,
+  }
+  found.group = gid ~= "" and primary(host, gid, want) or want and want.group
+  if not want or want.groups then found.groups = host:groups(key) end
+  local shadow = look_at_password and host:shadow(key)
+  if shadow then found.password, found.locked = shadow.password, shadow.locked end
+  return found
+end
+
+local function option(flag, value) return value and sh(" %s %s", flag, tostring(value)) or "" end
+
+local function account(to, differs)
+  local function given(name) return (not differs or differs[name]) and to[name] or nil end
+  local groups = given("groups")
+  return option("-u", given "uid") .. option("-g", given "group") ..
+    option("-G", groups and table.concat(groups, ",")) .. option("-c", given "comment") .. option("-d", given "home") .. option("-s", given "shell")
+end
+
+--- The password, before it is locked or unlocked: chpasswd unlocks.
+local function password_steps(key, to, differs)
+  local steps = {}
+  if to.password and differs.password then
+    steps[1] = {
+      run = "chpasswd -e", stdin = taint.wrap(key .. ":" .. taint.reveal(to.password) .. "\n", "password"),
+      title = "set the password of " .. key,
+    }
+  end
+  if differs.locked or to.locked and differs.password then
+    steps[#steps + 1] = sh("usermod %s %s", to.locked and "-L" or "-U", key)
+  end
+  return steps
+end
+
+local function add(key, to)
+  local home = to.create_home
+  if home == nil then home = not to.system end
+  local made = setmetatable({ shell = to.shell or to.system and "/usr/sbin/nologin" or nil }, { __index = to })
+  local flags = (to.system and " -r" or "") .. (home and " -m" or " -M") .. account(made)
+  if to.group then return "useradd" .. flags .. sh(" %s", key) end
+  -- a group of the same name may be there already
+  return sh("if getent group %s >/dev/null; then set -- -g %s; else set -- -U; fi\n", key, key) ..
+    "useradd" .. flags .. sh(' "$@" %s', key)
+end
+
+function user.steps(key, change)
+  local to, differs = change.to, change.differs
+  if change.kind == "delete" then
+    return { "userdel" .. (change.from.remove_home and " -r" or "") .. sh(" %s", key) }
+  end
+  local steps
+  if change.kind == "create" then
+    steps, differs = { add(key, to) }, { password = true, locked = to.locked == false }
+  else
+    local flags = account(to, differs)
+    steps = { flags ~= "" and "usermod" .. flags .. sh(" %s", key) or nil }
+  end
+  return table.move(password_steps(key, to, differs), 1, 2, #steps + 1, steps)
+end
+
+local function passwd_line(key, to)
+  local gid = to.group and to.group:match("^%d+$") or ""
+  local shell = to.shell or (to.system and "/usr/sbin/nologin" or "/bin/sh")
+  return ("%s:x:%s:%s:%s:%s:%s"):format(key, to.uid or "", gid, to.comment or "", to.home or "/home/" .. key, shell)
+end
+
+function user.effects(key, change, model)
+  local to = change.to
+  model:set("getent", { "passwd", key }, to and passwd_line(key, to) or nil)
+  model:set("groups", { key }, to and to.groups or {})
+  model:set("shadow", { key }, to and { locked = to.locked or not to.password, password = to.password } or nil)
+  if change.kind == "create" and not to.group then model:set("getent", { "group", key }, key .. ":x::") end
+end
+
+return user
