@@ -54,7 +54,6 @@ function Host.new(options)
   local dir = capture("mktemp -d -p \"$(test -w /dev/shm && echo /dev/shm || echo /tmp)\" neap-test.XXXXXX")
   local self = setmetatable({
     dir = dir .. "/tree", wire = dir .. "/wire", top = dir, shell = options.shell or "dash", private = options.private,
-    requests_made = 0,
   }, Host)
   assert(os.execute(("mkdir %s %s && chmod 755 %s"):format(self.dir, self.wire, dir)))
   if self.private then
@@ -73,32 +72,41 @@ shift
 exec "$@"
 ]]
 
-local function command_of(self)
-  local inner = ("s=$(cat %s/script); ( eval \"$s\n\" ) <%s/stdin"):format(self.wire, self.wire)
-  local command = self.shell .. " -c " .. quoted(inner)
+-- One process for all requests of a flight: each script in a subshell, its streams in files, its status at the end
+-- of a list.
+local function command_of(self, count)
+  local lines = { "cd " .. quoted(self.wire) }
+  for i = 1, count do
+    lines[i + 1] = ("( . ./script%d ) <stdin%d >out%d 2>err%d; echo $? >>status"):format(i, i, i, i)
+  end
+  local command = self.shell .. " -c " .. quoted(table.concat(lines, "\n"))
   if self.private then
     command = ("unshare -m sh -c %s sh %s %s"):format(quoted(PRIVATE), quoted(self.top), command)
   end
-  return ("timeout 60 %s >%s/out 2>%s/err"):format(command, self.wire, self.wire)
+  return "exec timeout 100 " .. command
 end
 
---- Runs one request as neap.core.remote's conn:request does.
-function Host:request(request)
-  local stdin = request.stdin or ""
-  if crypto_ok and taint.is(stdin) then stdin = taint.reveal(stdin) end
-  write(self.wire .. "/script", request.script)
-  write(self.wire .. "/stdin", stdin)
-  self.requests_made = self.requests_made + 1
-  local _, how, status = os.execute(command_of(self))
-  if how == "signal" then status = 128 + status end
-  return { rc = status, out = read(self.wire .. "/out"), err = read(self.wire .. "/err") }
-end
-
+--- Runs requests as neap.core.remote's conn:requests does.
 function Host:requests(list)
-  local replies = {}
-  for i, request in ipairs(list) do replies[i] = self:request(request) end
+  for i, request in ipairs(list) do
+    local stdin = request.stdin or ""
+    if crypto_ok and taint.is(stdin) then stdin = taint.reveal(stdin) end
+    write(self.wire .. "/script" .. i, request.script .. "\n")
+    write(self.wire .. "/stdin" .. i, stdin)
+  end
+  write(self.wire .. "/status", "")
+  os.execute(command_of(self, #list))
+  local replies, status = {}, read(self.wire .. "/status"):gmatch("%d+")
+  for i in ipairs(list) do
+    replies[i] = {
+      rc = assert(math.tointeger(tonumber(status())), "a request was killed"), out = read(self.wire .. "/out" .. i),
+      err = read(self.wire .. "/err" .. i),
+    }
+  end
   return replies
 end
+
+function Host:request(request) return self:requests({ request })[1] end
 
 --- Runs a script; raises unless it succeeds. What it prints, without the last newline.
 function Host:sh(script)

@@ -106,7 +106,8 @@ local function account(to, differs)
   local function given(name) return (not differs or differs[name]) and to[name] or nil end
   local groups = given("groups")
   return option("-u", given "uid") .. option("-g", given "group") ..
-    option("-G", groups and table.concat(groups, ",")) .. option("-c", given "comment") .. option("-d", given "home") .. option("-s", given "shell")
+    option("-G", groups and table.concat(groups, ",")) ..
+    option("-c", given "comment") .. option("-d", given "home") .. option("-s", given "shell")
 end
 
 --- The password, before it is locked or unlocked: chpasswd unlocks.
