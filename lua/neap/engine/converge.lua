@@ -48,11 +48,31 @@ local function plan_host(self, host)
   if #host.plan.errors > 0 then fault.raise(host.plan.errors[1].code, host.plan.errors[1].where, "%s", host.plan.errors[1].message) end
 end
 
+local BEFORE_ALL = { playbook = true, inventory = true, usage = true }
+
+-- A mistake in what the operator wrote stops the run for all hosts, before
+-- anything is touched.
+local function stop_on_mistakes(self)
+  local mistakes, said = {}, {}
+  for _, host in ipairs(self.hosts) do
+    local problem = host.problem
+    if problem and BEFORE_ALL[problem.code] and not said[tostring(problem)] then
+      said[tostring(problem)] = true
+      mistakes[#mistakes + 1] = problem
+    end
+  end
+  if #mistakes == 0 then return end
+  local first = mistakes[1]
+  local more = #mistakes > 1 and string.format(" (and %d more)", #mistakes - 1) or ""
+  fault.raise(first.code, first.where, "%s%s", first.message, more)
+end
+
 --- Plans all hosts. Only inside loop.run.
 function converge.plan(self)
   self.project = evaluate.project(self.opts.playbook, self.inventory, { secrets = self.opts.secrets, extra = self.opts.extra })
   session.connect(self)
   session.each(self, "planning", function(host) plan_host(self, host) end)
+  stop_on_mistakes(self)
 end
 
 --- The plans of the hosts that have one, for show.
@@ -77,6 +97,7 @@ function converge.show(self)
     end
   end
   local count, total = show.count(plans)
+  if #plans == 0 then return 0 end
   if total == 0 then
     self.ui:line(string.format("nothing differs: %d resources on %d hosts", resources, #plans))
   else
