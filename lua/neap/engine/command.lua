@@ -48,15 +48,14 @@ end
 function command.over_hosts(opts, fn)
   return command.plain(opts, function(ui)
     local self = session.open(opts, ui)
-    local exit
+    local fine, result
     local ok, problem = loop.run(function()
-      local fine, result = guarded(fn, self, ui)
+      fine, result = guarded(fn, self, ui)
       session.close(self)
-      if not fine then error(result, 0) end
-      exit = result
     end)
     if not ok then error(problem, 0) end
-    return exit
+    if not fine then error(result, 0) end
+    return result
   end)
 end
 

@@ -37,11 +37,11 @@ end
 
 -- Folder of the state repository: the repository's path and its key's.
 local function place(opts)
-  if opts.state then return opts.state, (folder_of(opts.state) or ".") .. "/key" end
+  if opts.state then return opts.state, (folder_of(opts.state) or ".") .. "/seal.key" end
   local here = real "."
   local start = opts.playbook and folder_of(real(opts.playbook)) or here
   local dir = search_up(start) or new_place(start, here)
-  return dir .. "/state.git", dir .. "/key", dir
+  return dir .. "/state.git", dir .. "/seal.key", dir
 end
 
 local function complain(message) fault.raise("store", nil, "%s", message) end
