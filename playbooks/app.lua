@@ -6,7 +6,7 @@ local FILES = { "wsgi.py", "database.py", "page.html", "schema.sql" }
 return function(host, site)
   local app = site.app
   package { "gunicorn", "python3-pymysql" }
-  local account = user(app.user) { system = true, home = app.directory, shell = "/usr/sbin/nologin" }
+  local account = user(app.user) { system = true, home = app.directory }
 
   local release = app.directory .. "/releases/" .. app.release
   directory { app.directory, app.directory .. "/releases", release } { mode = "0755" }
@@ -25,8 +25,8 @@ return function(host, site)
       replicas = stack.replicas_for(host), tls = stack.flavour(host, site) == "mysql" and "yes" or "no",
     },
   }
-  local unit = template("/etc/systemd/system/" .. app.name .. ".service") {
-    source = "service/app.service", vars = { app = app, config = config },
+  local unit = systemd_unit(app.name .. ".service") {
+    content = render("service/app.service", { app = app, config = config }),
   }
   service(app.name) { running = true, enabled = true, restart_on = { unit, settings, current, parts } }
 end

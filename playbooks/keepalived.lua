@@ -17,7 +17,7 @@ return function(host, site)
   if #addresses == 0 then return end
 
   package "keepalived"
-  local checker = user(site.keepalived.script_user) { system = true, home = "/nonexistent", shell = "/usr/sbin/nologin" }
+  local checker = user(site.keepalived.script_user) { system = true, home = "/nonexistent" }
   local check = template "/etc/keepalived/check-haproxy" {
     source = "keepalived/check-haproxy", mode = "0755", vars = { haproxy = site.haproxy },
   }
