@@ -12,6 +12,14 @@ local function interface_of(host, site)
   error(("no interface of '%s' has the address %s: set keepalived.interface"):format(host.name, stack.address(host)))
 end
 
+local CONFIG = "/etc/keepalived/keepalived.conf"
+
+-- Some versions, when all is well, end their own look at a configuration with a signal to their process group.
+local VALIDATE = ([[
+out=$(setsid -w keepalived -t -f %s 2>&1); rc=$?
+if [ $rc != 0 ] && { [ $rc != 143 ] || [ -n "$out" ]; }; then printf '%%s\n' "$out" >&2; exit 1; fi
+]]):format(CONFIG)
+
 return function(host, site)
   local addresses = stack.virtual_addresses(host, site)
   if #addresses == 0 then return end
@@ -22,7 +30,7 @@ return function(host, site)
     source = "keepalived/check-haproxy", mode = "0755", vars = { haproxy = site.haproxy },
   }
   local peers = filter(hosts "lb", function(h) return h.name ~= host.name end)
-  local config = template "/etc/keepalived/keepalived.conf" {
+  local config = template(CONFIG) {
     source = "keepalived/keepalived.conf", mode = "0640",
     vars = {
       keepalived = site.keepalived, addresses = addresses, check = check.key, interface = interface_of(host, site),
@@ -30,7 +38,6 @@ return function(host, site)
     },
   }
   service "keepalived" {
-    running = true, enabled = true, after = { checker, check }, reload_on = config,
-    validate = "keepalived -t -f /etc/keepalived/keepalived.conf",
+    running = true, enabled = true, after = { checker, check }, reload_on = config, validate = VALIDATE,
   }
 end

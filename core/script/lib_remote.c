@@ -9,6 +9,7 @@
 
 #include "libs.h"
 #include "remote/shell.h"
+#include "taint.h"
 #include "task.h"
 
 #define CONN_META "neap.connection"
@@ -73,21 +74,30 @@ static struct realm *realm_of(lua_State *L)
 
 /* ---- options: read from the table at index 1, which keeps them alive ---- */
 
-static const char *opt_string(lua_State *L, int t, const char *name)
+/* A string, which may be a secret where `secret`. */
+static const char *opt_text(
+    lua_State *L, int t, const char *name, bool secret)
 {
 	const char *value;
+	size_t len;
 
 	if (lua_getfield(L, t, name) == LUA_TNIL) {
 		lua_pop(L, 1);
 		return NULL;
 	}
-	if (lua_type(L, -1) != LUA_TSTRING)
-		luaL_error(L, "'%s' must be a string", name);
-	value = lua_tostring(L, -1);
-	if (strlen(value) != lua_rawlen(L, -1))
+	if (lua_type(L, -1) != LUA_TSTRING && !(secret && taint_is(L, -1)))
+		luaL_error(L, "'%s' must be a string%s", name,
+		    secret ? " or a secret" : "");
+	value = taint_bytes(L, -1, &len);
+	if (strlen(value) != len)
 		luaL_error(L, "'%s' must not hold a zero byte", name);
 	lua_pop(L, 1);
 	return value;
+}
+
+static const char *opt_string(lua_State *L, int t, const char *name)
+{
+	return opt_text(L, t, name, false);
 }
 
 static lua_Integer opt_integer(lua_State *L, int t, const char *name,
@@ -162,14 +172,15 @@ static void read_config(lua_State *L, int t, struct shell_config *c)
 			.user = opt_string(L, t, "user"),
 			.identities = opt_list(L, t, "identities"),
 			.agent = opt_bool(L, t, "agent", true),
-			.password = opt_string(L, t, "password"),
+			.password = opt_text(L, t, "password", true),
 			.known_hosts = opt_list(L, t, "known_hosts"),
 			.connect_ms = opt_integer(L, t, "connect_timeout_ms",
 			    10000),
 			.auth_ms = opt_integer(L, t, "auth_timeout_ms",
 			    20000),
 		},
-		.become_password = opt_string(L, t, "become_password"),
+		.become_password = opt_text(L, t, "become_password",
+		    true),
 	};
 	lua_getfield(L, t, "host_key_check");
 	c->session.accept_new = luaL_checkoption(L, -1, "strict", checks) == 1;
@@ -233,9 +244,10 @@ static void read_input(lua_State *L, struct request *r)
 
 	if (lua_isnil(L, -1))
 		return;
-	if (lua_type(L, -1) != LUA_TSTRING)
-		luaL_error(L, "'stdin' must be a string");
-	input = lua_tolstring(L, -1, &len);
+	if (lua_type(L, -1) != LUA_TSTRING && !taint_is(L, -1))
+		luaL_error(L, "'stdin' must be a string or a secret");
+	input = taint_bytes(L, -1, &len);
+	r->secret = r->input.secret = taint_is(L, -1);
 	buf_put(&r->input, input, len);
 }
 
