@@ -35,7 +35,7 @@ end
 local function from_yaml(text, path)
   local values, message = require("neap.core.yaml").decode(text, path)
   if type(values) ~= "table" then fault.raise("usage", nil, "%s", message or path .. ": wants name: value") end
-  return values
+  return require("neap.plain")(values)
 end
 
 local READERS = { lua = from_lua, yml = from_yaml, yaml = from_yaml }

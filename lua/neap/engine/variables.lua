@@ -4,6 +4,7 @@
 -- any other value replace what was there.
 local fault = require "neap.engine.fault"
 local near = require "neap.near"
+local plain = require "neap.plain"
 local taint = require "neap.core.taint"
 
 local variables = {}
@@ -86,7 +87,7 @@ local function like(text, old, path)
   if type(old) == "table" or text:find("^[%[{]") then
     local value, message = require("neap.core.json").decode(text)
     if value == nil then fault.raise("usage", nil, "-e %s: wants JSON: %s", path, message) end
-    return value
+    return plain(value)
   end
   if text == "true" or text == "false" then return text == "true" end
   return math.tointeger(tonumber(text)) or text

@@ -2,6 +2,7 @@
 local fault = require "neap.engine.fault"
 local Model = require "neap.inventory.model"
 local near = require "neap.near"
+local plain = require "neap.plain"
 
 local ansible = {}
 
@@ -38,7 +39,7 @@ end
 -- @param place function(name) -> "file:line"
 function ansible.set(model, object, vars, label, place)
   local rest = {}
-  for name, value in pairs(vars) do
+  for name, value in pairs(plain(vars)) do
     local setting = SETTINGS[name]
     if setting then
       model:connect(object, setting, as_setting(setting, value), place(name))
@@ -100,7 +101,7 @@ function ansible.value(text)
   if text == "False" or text == "false" then return false end
   if text:find("^[%[{]") then
     local value = require("neap.core.json").decode((text:gsub("'", '"')))
-    if value ~= nil then return value end
+    if value ~= nil then return plain(value) end
   end
   return text
 end
