@@ -59,9 +59,19 @@ local function tokens_of(text, name)
   return tokens
 end
 
+-- An include whose text would go nowhere.
+local function check_include(token, name)
+  local before = token.text:match("([^%s])%s*%f[%w_]include%s*[%(\"']")
+  if before and not before:find("[=(,{.]") then
+    fault.raise("playbook", ("%s:%d"):format(name, token.line), "'include' among other code goes nowhere: give it %s",
+      "a tag of its own, <% include(...) %>")
+  end
+end
+
 -- `<% include(…) %>` is meant as `<%= include(…) %>`, the line's newline being the included file's own.
-local function turn_includes(tokens)
+local function turn_includes(tokens, name)
   for i, token in ipairs(tokens) do
+    if token.kind == "code" then check_include(token, name) end
     if token.kind == "code" and token.text:find("^%s*include%s*[%(\"']") then
       token.kind, token.included = "value", true
       local after = tokens[i + 1]
@@ -146,7 +156,7 @@ end
 -- @return a compiled template for render()
 function template.compile(text, name)
   local tokens, literals = tokens_of(text, name), {}
-  turn_includes(tokens)
+  turn_includes(tokens, name)
   trim(tokens)
   local code = {}
   for i, token in ipairs(tokens) do code[i] = code_of(token, literals) end

@@ -109,7 +109,7 @@ for _, case in ipairs(circles) do
         local id, host, other = word:match("^(%w+)<?(%w*):?(%w*)$")
         list[#list + 1] = { id = id, where = "p.lua:" .. #list + 1, meta = { wait = host ~= "" and { { host = host, id = other } } or nil } }
       end
-      desireds[i] = { host = { name = name }, list = list }
+      desireds[i] = { host = { name = name }, list = list, by_id = {} }
     end
     local faults = waits.check(desireds)
     if case[3] then

@@ -54,6 +54,7 @@ local wrong = {
   { "a block that is not closed", "a\n<% for i = 1, 2 do %>\nb\n", {}, "^templates/t:%d+: 'end' expected" },
   { "a mark that is not closed", "a\nb <%= x", {}, "^templates/t:2: '<%%' has no '%%>'$" },
   { "Lua's own errors", "a\n<%= 1 + {} %>", {}, "^templates/t:2: attempt to perform arithmetic" },
+  { "an include that goes nowhere", "\n<% if true then include 'x' end %>", {}, "^templates/t:2: 'include' among other code goes nowhere" },
   { "setting a global", "<% x = 1 %>", {}, "^templates/t:1: 'x' is no local variable" },
   { "changing a variable", "<% t.x = 1 %>", { t = { x = 0 } }, "'t.x' cannot be changed" },
   { "what a sandbox has not", "<% os.exit() %>", {}, "'os' is not set" },

@@ -13,6 +13,7 @@ local plan = require "neap.engine.plan"
 local record = require "neap.engine.record"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
+local waits = require "neap.engine.waits"
 
 local converge = {}
 
@@ -42,6 +43,7 @@ local function plan_host(self, host)
   local round = ask.new(host.conn, host.facts)
   local desired = evaluate.host(self.project, host.entry, {
     facts = host.facts, ask = function(kind, ...) return round:one(kind, ...) end,
+    note = function(text, where) self.ui:detail(string.format("%s: %s: %s", host.name, where, text)) end,
   })
   only_tagged(desired, self.opts.tags)
   host.plan = plan.host(round, desired)
@@ -67,12 +69,23 @@ local function stop_on_mistakes(self)
   fault.raise(first.code, first.where, "%s%s", first.message, more)
 end
 
+-- Hosts that would wait for each other for ever.
+local function stop_on_circles(self)
+  local desireds = {}
+  for _, host in ipairs(self.hosts) do
+    if host.plan and host.status == "ok" then desireds[#desireds + 1] = host.plan.desired end
+  end
+  local mistakes = waits.check(desireds)
+  if mistakes[1] then error(mistakes[1], 0) end
+end
+
 --- Plans all hosts. Only inside loop.run.
 function converge.plan(self)
   self.project = evaluate.project(self.opts.playbook, self.inventory, { secrets = self.opts.secrets, extra = self.opts.extra })
   session.connect(self)
   session.each(self, "planning", function(host) plan_host(self, host) end)
   stop_on_mistakes(self)
+  stop_on_circles(self)
 end
 
 --- The plans of the hosts that have one, for show.

@@ -11,14 +11,15 @@ local function place_of(desired)
   return at
 end
 
--- What a resource waits for on other hosts of this run, as { host, index }.
+-- What a resource waits for on other hosts of this run, as { host, index }. What the run leaves out (by its tags) is
+-- not waited for.
 local function edges_of(by_host, resource, faults)
   local edges = {}
   for _, wait in ipairs(resource.meta.wait or {}) do
     local other = by_host[wait.host]
     if other and other.at[wait.id] then
       edges[#edges + 1] = { wait.host, other.at[wait.id] }
-    elseif other then
+    elseif other and not other.desired.by_id[wait.id] then
       faults[#faults + 1] = fault.new("playbook", resource.where,
         "%s waits for '%s' on host '%s', which does not declare it%s", resource.id, wait.id, wait.host,
         near.hint(wait.id, other.at))
