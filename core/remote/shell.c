@@ -106,9 +106,27 @@ static void end(struct shell *sh, const struct err *e)
 	sh->events.ended(sh->arg, e);
 }
 
-static void explain_sudo(const struct shell *sh, const char *words,
-    struct err *e)
+/* sudo's first words say why; more may follow them. */
+static void sudo_said(char *out, size_t size, const struct shell *sh)
 {
+	const struct buf *b = &sh->err.body;
+	const char *at = b->len ? strstr(b->data, "sudo: ") : NULL;
+	struct buf line = BUF_INIT;
+
+	if (!at) {
+		said(out, size, sh);
+		return;
+	}
+	line.data = (char *)at;
+	line.len = strcspn(at, "\n");
+	last_line(out, size, &line);
+}
+
+static void explain_sudo(const struct shell *sh, struct err *e)
+{
+	char words[200];
+
+	sudo_said(words, sizeof(words), sh);
 	if (strstr(words, "password is required") || strstr(words, "no tty"))
 		err_set(e, ERR_SUDO,
 		    "host '%s': sudo wants a password to become '%s': give it "
@@ -124,13 +142,14 @@ static void explain_end(const struct shell *sh, struct err *e)
 {
 	char words[200];
 
+	if (sh->phase < PHASE_READY && sh->user) {
+		explain_sudo(sh, e);
+		return;
+	}
 	said(words, sizeof(words), sh);
-	if (sh->phase < PHASE_READY && sh->user)
-		explain_sudo(sh, words, e);
-	else
-		err_set(e, ERR_SHELL, "host '%s': the shell %s%s%s", sh->name,
-		    sh->phase < PHASE_READY ? "does not start" : "has ended",
-		    *words ? ": " : "", words);
+	err_set(e, ERR_SHELL, "host '%s': the shell %s%s%s", sh->name,
+	    sh->phase < PHASE_READY ? "does not start" : "has ended",
+	    *words ? ": " : "", words);
 }
 
 static void on_ended(void *arg, const struct err *why)
@@ -175,13 +194,14 @@ static void begin_turn(struct shell *sh)
 		    on_limit, sh, NULL);
 }
 
-/* 124 and 137 are what timeout(1) says when it had to stop the script. */
+/* 124 and 137 are what timeout(1) says when it had to stop the script; with
+ * busybox it is the script that says how it died, 143. */
 static void judge_limit(const struct shell *sh, struct request *r)
 {
 	int64_t took_ms = loop_now_ms() - r->began_ms;
 
 	if (r->limit_ms && took_ms >= r->limit_ms &&
-	    (r->status == 124 || r->status == 137))
+	    (r->status == 124 || r->status == 137 || r->status == 143))
 		err_set(&r->error, ERR_TIMEOUT,
 		    "host '%s': a script ran longer than %lld ms and was "
 		    "stopped",

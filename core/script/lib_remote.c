@@ -10,6 +10,7 @@
 #include "libs.h"
 #include "remote/shell.h"
 #include "taint.h"
+#include "taint.h"
 #include "task.h"
 
 #define CONN_META "neap.connection"
@@ -72,7 +73,7 @@ static struct realm *realm_of(lua_State *L)
 	return *box;
 }
 
-/* ---- options: read from the table at index 1, which keeps them alive ---- */
+/* ---- options: from a table, which keeps them alive ---- */
 
 /* A string, which may be a secret where `secret`. */
 static const char *opt_text(

@@ -73,7 +73,8 @@ struct session {
 	struct agent_job agent_job;
 	struct session_events events;
 	void *arg;
-	bool closed; /* by the other side */
+	bool unblocked; /* the socket, again */
+	bool closed;	/* by the other side */
 	bool told;   /* data since the last `settled` */
 	bool wants_room;
 	int exit_status;

@@ -226,10 +226,11 @@ static int step_kex(struct session *s, struct err *e)
 {
 	int rc = ssh_connect(s->ssh);
 
-	/* libssh makes the socket blocking when it sees it connected, though
-	 * it only writes after POLLOUT, and would block in a large write. */
-	if (ssh_get_fd(s->ssh) >= 0)
-		fcntl(s->fd, F_SETFL, O_NONBLOCK);
+	/* libssh makes the socket blocking when it first sees it connected,
+	 * though it only writes after POLLOUT, and would then block in a large
+	 * write. */
+	if (!s->unblocked && ssh_get_fd(s->ssh) >= 0)
+		s->unblocked = fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0;
 	if (rc == SSH_AGAIN)
 		return STEP_WAIT;
 	if (rc != SSH_OK)
@@ -279,8 +280,10 @@ static int step_open(struct session *s, struct err *e)
 		return err_set(e, ERR_SHELL,
 		    "host '%s': it runs no command: %s", s->name,
 		    session_words(s));
+	if (rc == SSH_OK) /* the reply is there already: not to be asked again */
+		s->stage = STAGE_RUN;
 	s->events.opened(s->arg);
-	return rc == SSH_OK ? STEP_DONE : STEP_WAIT;
+	return STEP_WAIT;
 }
 
 static int step_exec(struct session *s, struct err *e)

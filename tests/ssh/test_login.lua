@@ -1,0 +1,210 @@
+-- Who the host is and who we are: host keys, identities, passwords, the agent, sudo.
+local t = require "harness"
+local s = require "ssh_host"
+
+local function key(type)
+  local kind, base64 = s.read("hostkey_" .. type .. ".pub"):match("^(%S+) (%S+)")
+  return kind .. " " .. base64
+end
+
+local function fingerprint(file)
+  return s.shell("ssh-keygen -lf " .. s.dir .. "/" .. file):match("SHA256:%S+")
+end
+
+--- Options, with a known_hosts of this text.
+local function knowing(text, changes)
+  local options = { known_hosts = { s.write("kh", text) } }
+  for k, v in pairs(changes or {}) do options[k] = v end
+  return options
+end
+
+local here = "[127.0.0.1]:" .. s.port
+
+local function works(changes)
+  local conn, message = s.connect(changes)
+  if not conn then error(message, 2) end
+  conn:close()
+end
+
+local function fails(changes, code, ...)
+  local conn, message, found = s.connect(changes)
+  if conn then error("it connects", 2) end
+  t.equal(found, code, "code of '" .. message .. "'")
+  t.truthy(message:find("^host 'web1': "), "no host in: " .. message)
+  for _, pattern in ipairs { ... } do t.matches(message, pattern) end
+end
+
+-- ---- host keys ----
+
+t.case("the host is asked for the type of key that is known", function()
+  for _, type in ipairs { "ed25519", "ecdsa", "rsa" } do works(knowing(here .. " " .. key(type) .. "\n")) end
+end)
+
+t.case("an unknown host is refused, with its fingerprint", function()
+  fails(knowing(""), "hostkey", "no key of '%[127.0.0.1%]:" .. s.port .. "'", fingerprint("hostkey_ed25519.pub"):gsub("%p", "%%%0"))
+  fails({ known_hosts = { s.dir .. "/nowhere" } }, "hostkey", "no key of")
+end)
+
+t.case("the name without the port, or another port, is another host", function()
+  fails(knowing("127.0.0.1 " .. key("ed25519") .. "\n[127.0.0.1]:1 " .. key("ed25519") .. "\n"), "hostkey", "no key of")
+end)
+
+t.case("a wrong key is refused, with place, fingerprints and remedy", function()
+  local foreign = s.read("id_foreign.pub"):match("^%S+ %S+")
+  local function quoted(text) return (text:gsub("%p", "%%%0")) end
+  fails(knowing("# comment\n\n" .. here .. " " .. foreign .. "\n"), "hostkey", "kh:3 has ssh%-ed25519 ",
+    quoted(fingerprint("id_foreign.pub")), quoted(fingerprint("hostkey_ed25519.pub")), "ssh%-keygen %-R")
+  fails(knowing(here .. " " .. foreign .. "\n", { host_key_check = "accept-new" }), "hostkey", "wrong host key")
+end)
+
+t.case("an old key beside the right one does no harm", function()
+  works(knowing(here .. " " .. s.read("id_foreign.pub"):match("^%S+ %S+") .. "\n" .. here .. " " .. key("ed25519") .. "\n"))
+end)
+
+t.case("hashed names, patterns and several files", function()
+  s.write("hashed", "other " .. key("rsa") .. "\n" .. here .. " " .. key("ed25519") .. "\n")
+  s.shell("ssh-keygen -q -H -f " .. s.dir .. "/hashed 2>/dev/null")
+  t.truthy(not s.read("hashed"):find("127"), "it is not hashed")
+  works { known_hosts = { s.dir .. "/nowhere", s.dir .. "/hashed" } }
+  works(knowing("[127.*]:" .. s.port .. ",!other " .. key("ed25519") .. "\n"))
+  fails(knowing("[127.*]:" .. s.port .. ",!" .. here .. " " .. key("ed25519") .. "\n"), "hostkey", "no key of")
+end)
+
+t.case("a revoked key is refused, wherever it also stands", function()
+  fails(knowing(here .. " " .. key("ed25519") .. "\n@revoked * " .. key("ed25519") .. "\n"), "hostkey", "revoked in .*kh:2")
+end)
+
+t.case("a @cert-authority alone vouches for nobody, and it says so", function()
+  fails(knowing("@cert-authority * " .. key("ed25519") .. "\n"), "hostkey", "@cert%-authority in .*kh:1", "not supported")
+end)
+
+t.case("a type of key that the host has not got", function()
+  fails(knowing(here .. " ecdsa-sha2-nistp521 AAAA\n"), "hostkey", "no host key of the types")
+end)
+
+t.case("accept-new writes a new host down, with mode 0600, and then knows it", function()
+  s.shell("rm -rf " .. s.dir .. "/new")
+  local path = s.dir .. "/new/known_hosts"
+  works { known_hosts = { path }, host_key_check = "accept-new" }
+  t.equal(s.read("new/known_hosts"), here .. " " .. key("ed25519") .. "\n")
+  t.equal(s.shell("stat -c %a " .. path .. " " .. s.dir .. "/new"), "600\n700\n")
+  works { known_hosts = { path } }
+  works { known_hosts = { path }, host_key_check = "accept-new" }
+  t.equal(s.read("new/known_hosts"), here .. " " .. key("ed25519") .. "\n")
+end)
+
+t.case("accept-new appends to a file that lacks its last newline", function()
+  works(knowing("other ssh-rsa AAAA", { host_key_check = "accept-new" }))
+  t.equal(s.read("kh"), "other ssh-rsa AAAA\n" .. here .. " " .. key("ed25519") .. "\n")
+end)
+
+-- ---- identities ----
+
+t.case("keys of each type let in", function()
+  for _, type in ipairs { "ed25519", "ecdsa", "rsa" } do works { identities = { s.dir .. "/id_" .. type } } end
+end)
+
+t.case("identities are tried in their order", function()
+  works { identities = { s.dir .. "/nowhere", s.dir .. "/id_foreign", s.dir .. "/id_ed25519" } }
+end)
+
+t.case("what was tried is told", function()
+  fails({ identities = { s.dir .. "/nowhere", s.dir .. "/port", s.dir .. "/id_foreign", s.dir .. "/id_encrypted" } }, "auth",
+    "does not let us in", "'[^']*nowhere': No such file", "port' is not a private key", "key [^,]*id_foreign",
+    "id_encrypted' is encrypted: load it into the agent")
+end)
+
+t.case("the agent signs, also for an encrypted key", function()
+  local sock = s.dir .. "/agent"
+  s.shell("ssh-agent -a " .. sock .. " sh -c 'DISPLAY=:0 SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=" .. s.write("askpass",
+    "#!/bin/sh\necho secret\n") .. "; export DISPLAY SSH_ASKPASS SSH_ASKPASS_REQUIRE; chmod +x $SSH_ASKPASS; ssh-add -q "
+    .. s.dir .. "/id_foreign " .. s.dir .. "/id_encrypted </dev/null; "
+    .. os.getenv("NEAP_LUA") .. " " .. s.write("by_agent.lua", [[
+      package.path = os.getenv("NEAP_TESTS") .. "/ssh/?.lua;" .. os.getenv("NEAP_TESTS") .. "/lua/?.lua;" .. package.path
+      local s, loop = require "ssh_host", require "neap.core.loop"
+      local f = assert(io.open(s.dir .. "/by_agent", "w"))
+      local tasks = {}
+      s.task(function()
+        for i = 1, 6 do
+          tasks[i] = loop.spawn(function()
+            local conn, message = require("neap.core.remote").connect(s.options { agent = true, identities = { s.dir .. "/id_encrypted" } })
+            if conn then message = conn:request({ script = "echo in" }).out end
+            f:write(message)
+          end)
+        end
+        for _, task in ipairs(tasks) do task:join() end
+      end)
+      f:close()
+    ]]) .. "'")
+  t.equal(s.read("by_agent"), ("in\n"):rep(6))
+end)
+
+if not s.is_root then return end
+
+t.case("a password, by itself and asked for by PAM", function()
+  works { identities = { s.dir .. "/id_foreign" }, password = "pass word" }
+  fails({ identities = { s.dir .. "/id_foreign" }, password = "wrong" }, "auth", "password", "id_foreign")
+end)
+
+t.case("a user that is not there", function()
+  fails({ user = "nobodyatall" }, "auth", "nobodyatall@127.0.0.1")
+end)
+
+t.case("a login shell that lets nobody in", function()
+  fails({ user = "nologin" }, "shell", "This account is currently not available")
+end)
+
+-- ---- sudo ----
+
+local function sudo(user, changes)
+  local options = s.options { user = user, become = true, prologue = "id -un; echo $HOME" }
+  for k, v in pairs(changes or {}) do options[k] = v end
+  return options
+end
+
+local function becomes(whom, options)
+  local conn, message = s.connect(options)
+  if not conn then error(message, 2) end
+  t.equal(conn.prologue.out:match("^%S+"), whom)
+  t.equal(s.task(function() return conn:request { script = "id -un; cat", stdin = ("x\0"):rep(40000) } end),
+    { rc = 0, out = whom .. "\n" .. ("x\0"):rep(40000), err = "" })
+  conn:close()
+end
+
+t.case("sudo without a password, with and without a pty, with one given in vain", function()
+  becomes("root", sudo "sudoer")
+  becomes("root", sudo "sudopty")
+  becomes("dash", sudo("sudopty", { become_user = "dash" }))
+  becomes("root", sudo("sudoer", { become_password = "not needed" }))
+end)
+
+t.case("sudo with a password", function()
+  becomes("root", sudo("sudopass", { become_password = "pass word" }))
+  becomes("bash", sudo("sudopass", { become_password = "pass word", become_user = "bash" }))
+end)
+
+t.case("sudo that wants a password and gets none, or a wrong one", function()
+  fails(sudo "sudopass", "sudo", "sudo wants a password to become 'root'", "%-K")
+  fails(sudo("sudopass", { become_password = "wrong" }), "sudo", "does not take the password")
+  fails(sudo("dash", { become_password = "pass word" }), "sudo", "not in the sudoers file")
+end)
+
+t.case("no sudo at all", function()
+  fails(sudo "ash", "sudo", "sudo.* not found")
+end)
+
+t.case("no user to become by such a name", function()
+  fails(sudo("sudoer", { become_user = "nobodyatall" }), "sudo", "unknown user")
+  fails(sudo("sudoer", { become_user = "x';reboot" }), "usage", "not the name of a user")
+end)
+
+t.case("the sudo password is nowhere on the host", function()
+  local conn = s.connect(sudo("sudopass", { become_password = "pass word" }))
+  local r = s.task(function()
+    return conn:request { script = "cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c 'pass[ ]word'" }
+  end)
+  t.equal(r.out, "0\n")
+  conn:close()
+end)
+
+
