@@ -147,7 +147,7 @@ static void encode_map(struct encoder *enc, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		step->key = keys[i].data;
 		begin_item(enc, i);
-		json_put_string(enc->to, keys[i].data, keys[i].len, true);
+		jsonput_string(enc->to, keys[i].data, keys[i].len, true);
 		buf_puts(enc->to, enc->indent ? ": " : ":");
 		lua_pushlstring(L, keys[i].data, keys[i].len);
 		lua_rawget(L, -3);
@@ -186,8 +186,8 @@ static void encode_table(struct encoder *enc)
 static void encode_number(struct encoder *enc)
 {
 	if (lua_isinteger(enc->L, -1))
-		json_put_integer(enc->to, lua_tointeger(enc->L, -1));
-	else if (!json_put_number(enc->to, lua_tonumber(enc->L, -1)))
+		jsonput_integer(enc->to, lua_tointeger(enc->L, -1));
+	else if (!jsonput_number(enc->to, lua_tonumber(enc->L, -1)))
 		refuse(enc, "a number that is not finite");
 }
 
@@ -210,7 +210,7 @@ static void encode(struct encoder *enc)
 		return;
 	case LUA_TSTRING:
 		s = lua_tolstring(L, -1, &len);
-		json_put_string(enc->to, s, len, false);
+		jsonput_string(enc->to, s, len, false);
 		return;
 	case LUA_TTABLE:
 		encode_table(enc);
@@ -250,9 +250,9 @@ static int json_encode(lua_State *L)
 
 static int free_doc(lua_State *L)
 {
-	struct json_doc **doc = lua_touserdata(L, 1);
+	struct jsondoc **doc = lua_touserdata(L, 1);
 
-	json_free(*doc);
+	jsondoc_free(*doc);
 	*doc = NULL;
 	return 0;
 }
@@ -262,13 +262,13 @@ static int json_decode(lua_State *L)
 	struct err e = {0};
 	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	struct json_doc **doc =
+	struct jsondoc **doc =
 	    box_local(L, sizeof(*doc), "neap.json.doc", free_doc);
 	struct build *b = lua_newuserdatauv(L, sizeof(*b), 0);
 	struct sink sink = build_sink(b, L);
 
-	if (json_parse(doc, text, len, &e) < 0 ||
-	    json_visit(*doc, &sink, &e) < 0)
+	if (jsondoc_parse(doc, text, len, &e) < 0 ||
+	    jsondoc_visit(*doc, &sink, &e) < 0)
 		return box_fail(L, &e);
 	return 1;
 }

@@ -15,5 +15,6 @@ int luaopen_neap_core_json(lua_State *L);
 int luaopen_neap_core_memory(lua_State *L);
 int luaopen_neap_core_sys(lua_State *L);
 int luaopen_neap_core_taint(lua_State *L);
+int luaopen_neap_core_yaml(lua_State *L);
 
 #endif

@@ -238,7 +238,7 @@ static void put_json(struct buf *to, const char *value, size_t len)
 	struct buf whole = BUF_INIT;
 
 	whole.secret = true;
-	json_put_string(&whole, value, len, false);
+	jsonput_string(&whole, value, len, false);
 	if (buf_failed(&whole))
 		to->failed = true;
 	else

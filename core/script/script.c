@@ -25,6 +25,7 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.memory", luaopen_neap_core_memory },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },
+	{ "neap.core.yaml", luaopen_neap_core_yaml },
 	{ NULL, NULL },
 };
 

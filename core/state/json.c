@@ -14,15 +14,15 @@
 /* The first of the 256 characters that stand for foreign bytes. */
 enum { FOREIGN = 0x10ff00 };
 
-struct json_doc {
+struct jsondoc {
 	json_t *root;
 	struct buf scratch; /* a string with its foreign bytes back in place */
 };
 
-int json_parse(
-    struct json_doc **out, const char *text, size_t len, struct err *e)
+int jsondoc_parse(
+    struct jsondoc **out, const char *text, size_t len, struct err *e)
 {
-	struct json_doc *doc;
+	struct jsondoc *doc;
 	json_error_t je;
 
 	if (len > DATUM_TEXT_MAX_BYTES)
@@ -44,7 +44,7 @@ int json_parse(
 	return 0;
 }
 
-void json_free(struct json_doc *doc)
+void jsondoc_free(struct jsondoc *doc)
 {
 	if (!doc)
 		return;
@@ -55,7 +55,7 @@ void json_free(struct json_doc *doc)
 
 /* A string as jansson has it, which is UTF-8, to the bytes it stands for. A
  * foreign byte is F4 8F BC..BF and one more. */
-static int put_bytes(struct json_doc *doc, const struct sink *sink,
+static int put_bytes(struct jsondoc *doc, const struct sink *sink,
     enum datum_kind kind, const char *s, size_t len, struct err *e)
 {
 	struct datum d = {.kind = kind, .data = s, .len = len};
@@ -85,10 +85,10 @@ static int put_bytes(struct json_doc *doc, const struct sink *sink,
 	return sink->put(sink->ctx, &d, e);
 }
 
-static int visit(struct json_doc *doc, json_t *v, int depth,
+static int visit(struct jsondoc *doc, json_t *v, int depth,
     const struct sink *sink, struct err *e);
 
-static int visit_list(struct json_doc *doc, json_t *list, int depth,
+static int visit_list(struct jsondoc *doc, json_t *list, int depth,
     const struct sink *sink, struct err *e)
 {
 	struct datum d = {.kind = DATUM_LIST, .count = json_array_size(list)};
@@ -102,7 +102,7 @@ static int visit_list(struct json_doc *doc, json_t *list, int depth,
 	return rc;
 }
 
-static int visit_map(struct json_doc *doc, json_t *map, int depth,
+static int visit_map(struct jsondoc *doc, json_t *map, int depth,
     const struct sink *sink, struct err *e)
 {
 	struct datum d = {.kind = DATUM_MAP, .count = json_object_size(map)};
@@ -123,7 +123,7 @@ static int visit_map(struct json_doc *doc, json_t *map, int depth,
 	return rc;
 }
 
-static int visit(struct json_doc *doc, json_t *v, int depth,
+static int visit(struct jsondoc *doc, json_t *v, int depth,
     const struct sink *sink, struct err *e)
 {
 	struct datum d = {.kind = DATUM_NULL};
@@ -159,7 +159,7 @@ static int visit(struct json_doc *doc, json_t *v, int depth,
 	return sink->put(sink->ctx, &d, e);
 }
 
-int json_visit(struct json_doc *doc, const struct sink *sink, struct err *e)
+int jsondoc_visit(struct jsondoc *doc, const struct sink *sink, struct err *e)
 {
 	return visit(doc, doc->root, 0, sink, e);
 }
@@ -196,7 +196,7 @@ static size_t put_char(struct buf *to, const char *s, size_t len, bool key)
 	return n;
 }
 
-void json_put_string(struct buf *to, const char *s, size_t len, bool key)
+void jsonput_string(struct buf *to, const char *s, size_t len, bool key)
 {
 	size_t i = 0;
 
@@ -217,12 +217,12 @@ void json_put_string(struct buf *to, const char *s, size_t len, bool key)
 	buf_putc(to, '"');
 }
 
-void json_put_integer(struct buf *to, long long i)
+void jsonput_integer(struct buf *to, long long i)
 {
 	buf_printf(to, "%lld", i);
 }
 
-bool json_put_number(struct buf *to, double n)
+bool jsonput_number(struct buf *to, double n)
 {
 	char text[40];
 

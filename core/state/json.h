@@ -18,25 +18,25 @@
 #include "base/err.h"
 #include "datum.h"
 
-struct json_doc;
+struct jsondoc;
 
 /* Reads `len` bytes (at most DATUM_TEXT_MAX_BYTES) of text, a value of any
- * kind. *out is then the caller's, to json_free(). Returns 0, ERR_PARSE (the
+ * kind. *out is then the caller's, to jsondoc_free(). Returns 0, ERR_PARSE (the
  * text says the line and column), ERR_LIMIT or ERR_NOMEM. */
-int json_parse(
-    struct json_doc **out, const char *text, size_t len, struct err *e);
-void json_free(struct json_doc *doc);
+int jsondoc_parse(
+    struct jsondoc **out, const char *text, size_t len, struct err *e);
+void jsondoc_free(struct jsondoc *doc);
 
 /* Hands the document to `sink`. Returns 0, ERR_LIMIT where it is deeper than
  * DATUM_DEPTH_MAX, or what the sink returned. The document may be freed after
  * the sink has left by longjmp. */
-int json_visit(struct json_doc *doc, const struct sink *sink, struct err *e);
+int jsondoc_visit(struct jsondoc *doc, const struct sink *sink, struct err *e);
 
 /* Append a value to `to`: a string with its quotes (as a key, NUL is escaped
  * as a foreign byte), an integer, a float in its shortest form that reads back
  * as the same (false, and nothing appended, for NaN and the infinities). */
-void json_put_string(struct buf *to, const char *s, size_t len, bool key);
-void json_put_integer(struct buf *to, long long i);
-bool json_put_number(struct buf *to, double n);
+void jsonput_string(struct buf *to, const char *s, size_t len, bool key);
+void jsonput_integer(struct buf *to, long long i);
+bool jsonput_number(struct buf *to, double n);
 
 #endif
