@@ -217,7 +217,7 @@ all:
     db:
       hosts: { node1: }
 ]] }, { "h.yml" })
-    t.equal(names(yaml.hosts), "lone node1 node2 node3")
+    t.equal(names(yaml.hosts), "lone node1 node3 node2") -- names before patterns
     local node1 = yaml.by_name.node1
     t.equal({ node1.user, node1.vars.workers, node1.vars.flag, node1.vars.list[2] }, { "ops", 4, true, "b" })
     t.equal(node1.groups, { "all", "db", "web" })
