@@ -160,9 +160,7 @@ function template.compile(text, name)
   trim(tokens)
   local code = {}
   for i, token in ipairs(tokens) do code[i] = code_of(token, literals) end
-  local source = table.concat(code)
-  sandbox.load(source, name, {}) -- syntax errors are found here
-  return { name = name, literals = literals, source = source }
+  return { literals = literals, chunk = sandbox.compile(table.concat(code), name) }
 end
 
 -- What a value is printed as; a problem is raised at the running line of the template.
@@ -204,7 +202,7 @@ end
 function template.render(compiled, vars, words)
   local pieces = {}
   local env = environment(vars, words or {}, pieces, compiled.literals)
-  sandbox.load(compiled.source, compiled.name, env)()
+  sandbox.instance(compiled.chunk, env)()
   for _, piece in ipairs(pieces) do
     if type(piece) ~= "string" then return taint.concat(pieces, "") end
   end

@@ -36,7 +36,8 @@ function evaluate.project(playbook, inventory, opts)
   project.inventory, project.extra = inventory, opts.extra or {}
   project.secrets = Secrets.open { path = opts.secrets, placeholder = opts.placeholder }
   project.types = Types.new(project.root .. "/" .. project.dir .. "types")
-  project.variables, project.variables_read, project.templates = {}, {}, {}
+  project.variables, project.variables_read = {}, {}
+  project.chunks, project.templates, project.chosen = {}, {}, {}
   files.read(project, project.playbook)
   project.defaults = read_defaults(project)
   return project
@@ -47,7 +48,8 @@ function evaluate.variables(project, host)
   local made = project.variables[host.name]
   if not made then
     local layers = { { label = project.dir .. "defaults.lua", vars = project.defaults } }
-    table.move(project.inventory:layers(host), 1, #project.inventory:layers(host), 2, layers)
+    local own = project.inventory:layers(host)
+    table.move(own, 1, #own, 2, layers)
     made = {}
     made.vars, made.origins = variables.merge(layers)
     variables.extra(made.vars, made.origins, project.extra)

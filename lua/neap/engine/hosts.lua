@@ -70,21 +70,25 @@ function hosts.one(run, entry)
   return made
 end
 
+-- The entries that a pattern chooses, which are the same for every host.
+local function chosen(run, pattern)
+  local known = pattern ~= nil and run.project.chosen[pattern]
+  if known then return known end
+  local list = limit.select(run.project.inventory, pattern, hosts.faults())
+  local set = { list = list }
+  for _, entry in ipairs(list) do set[entry] = true end
+  run.project.chosen[pattern] = set
+  return set
+end
+
 --- hosts "pattern": a list of them.
 function hosts.list(run, pattern)
   local list = {}
-  for i, entry in ipairs(limit.select(run.project.inventory, pattern, hosts.faults())) do
-    list[i] = hosts.one(run, entry)
-  end
+  for i, entry in ipairs(chosen(run, pattern).list) do list[i] = hosts.one(run, entry) end
   return list
 end
 
 --- Whether `pattern` chooses the host that is evaluated.
-function hosts.matches(run, pattern)
-  for _, entry in ipairs(limit.select(run.project.inventory, pattern, hosts.faults())) do
-    if entry == run.entry then return true end
-  end
-  return false
-end
+function hosts.matches(run, pattern) return chosen(run, pattern)[run.entry] or false end
 
 return hosts

@@ -1,5 +1,4 @@
 --- What of a host must come before what: names in meta attributes resolved, implied dependencies added.
-local frozen = require "neap.engine.frozen"
 local meta = require "neap.engine.meta"
 local near = require "neap.near"
 local resource_of = require "neap.engine.resource"
@@ -13,16 +12,20 @@ local function put(list, id)
   list[#list + 1] = id
 end
 
--- The declared ids that `id` stands for; "type:*" is all of a type, of those before the resource `until_it` if given.
-local function resolve(self, id, until_it)
+-- Calls `fn` with each declared id that `id` stands for; "type:*" is all of a type, of those before the resource
+-- `until_it` if given. Tells whether the name is known.
+local function each(self, id, until_it, fn)
+  if self.by_id[id] then
+    fn(id)
+    return true
+  end
   local kind = id:match("^([%w_]+):%*$")
-  if not kind then return self.by_id[id] and { id } or {} end
-  local ids = {}
+  if not kind then return false end
   for _, other in ipairs(self.resources) do
     if other == until_it then break end
-    if other.type == kind then ids[#ids + 1] = other.id end
+    if other.type == kind then fn(other.id) end
   end
-  return ids
+  return true
 end
 
 local function undeclared(self, resource, name, id)
@@ -35,17 +38,16 @@ end
 
 -- What the playbook says.
 local function declared(self, resource, faults)
-  for _, name in ipairs(frozen.keys(resource.meta)) do
-    for _, id in ipairs(meta.of(resource.rtype)[name] == "ids" and resource.meta[name] or {}) do
-      local found = resolve(self, id)
-      if #found == 0 and not id:find(":%*$") then faults[#faults + 1] = undeclared(self, resource, name, id) end
-      for _, other in ipairs(found) do
+  for _, name in ipairs(meta.naming(resource.rtype)) do
+    for _, id in ipairs(resource.meta[name] or {}) do
+      local known = each(self, id, nil, function(other)
         if other ~= resource.id and name == "before" then
           put(self.by_id[other].needs, resource.id)
         elseif other ~= resource.id or other == id then
           put(resource.needs, other)
         end
-      end
+      end)
+      if not known then faults[#faults + 1] = undeclared(self, resource, name, id) end
     end
   end
   for _, id in ipairs(resource.mentions) do put(resource.needs, id) end
@@ -54,11 +56,10 @@ end
 -- What the type knows: a file needs its directory, where that is declared.
 local function implied(self, resource)
   if not resource.rtype.depends or resource.absent then return end
-  for _, id in ipairs(resource.rtype.depends(resource.key, resource.attrs) or {}) do
-    for _, other in ipairs(resolve(self, id, resource)) do
-      if other ~= resource.id then put(resource.needs, other) end
-    end
+  local function need(other)
+    if other ~= resource.id then put(resource.needs, other) end
   end
+  for _, id in ipairs(resource.rtype.depends(resource.key, resource.attrs) or {}) do each(self, id, resource, need) end
 end
 
 --- Sets `needs` of all resources; names that nothing was declared by go into `faults`.

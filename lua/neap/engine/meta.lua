@@ -26,6 +26,18 @@ function meta.of(rtype)
   return kinds
 end
 
+--- The names of those meta attributes of a type that name resources, sorted.
+function meta.naming(rtype)
+  if rtype.meta_naming then return rtype.meta_naming end
+  local names = {}
+  for name, kind in pairs(meta.of(rtype)) do
+    if kind == "ids" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  rtype.meta_naming = names
+  return names
+end
+
 local read = {}
 
 function read.ids(v)

@@ -33,7 +33,7 @@ function Reference.__newindex(ref)
 end
 function Reference.__call(ref, attrs)
   local declaration = declaration_of[ref]
-  amend(declaration, attrs, declaration.context.where())
+  amend(declaration, attrs, declaration.context.where(3))
   return ref
 end
 function Reference.__tostring(ref) return declaration_of[ref].key end

@@ -34,13 +34,13 @@ local function unknown_attribute(declaration, name)
 end
 
 -- One given attribute into made.attrs or made.meta; returns a fault or nil.
-local function take(made, declaration, name, v)
+local function take(made, declaration, name, v, plain)
   local spec = declaration.rtype.attributes[name]
   if spec and spec.readonly then
     return resource.problem(declaration, name, "attribute '%s' is found, not declared", name)
   end
   if spec then
-    local value, wrong = schema.value(spec, v, references.plain_with(made.mentions))
+    local value, wrong = schema.value(spec, v, plain)
     if wrong then return resource.problem(declaration, name, "attribute '%s' %s", name, wrong) end
     made.attrs[name] = value
     return nil
@@ -54,7 +54,8 @@ end
 
 -- Attributes that name a file of the project become that file's content.
 local function read_inputs(made, declaration)
-  for name, spec in pairs(declaration.rtype.attributes) do
+  for _, name in ipairs(declaration.rtype.attribute_names) do
+    local spec = declaration.rtype.attributes[name]
     local path = spec.reads and made.attrs[name]
     if path then
       if made.attrs[spec.reads] ~= nil then
@@ -84,9 +85,9 @@ function resource.new(declaration, faults)
     absent = declaration.absent, attrs = {}, meta = { after = {}, before = {}, tags = {} }, mentions = {},
     where = declaration.where, component = declaration.component, declaration = declaration,
   }
-  local before = #faults
-  for _, name in ipairs(frozen.keys(declaration.given or {})) do
-    faults[#faults + 1] = take(made, declaration, name, declaration.given[name])
+  local before, plain = #faults, references.plain_with(made.mentions)
+  for _, name in ipairs(declaration.given and frozen.keys(declaration.given) or {}) do
+    faults[#faults + 1] = take(made, declaration, name, declaration.given[name], plain)
   end
   faults[#faults + 1] = read_inputs(made, declaration)
   if #faults == before and not made.absent then faults[#faults + 1] = complete(made, declaration) end

@@ -4,7 +4,7 @@
 --
 --     sandbox.run(limits, fn, ...)     instruction and memory bounds around untrusted code
 --     sandbox.environment(words)       the names such code sees
---     sandbox.load(text, name, env)    compiles it (text only, never bytecode)
+--     sandbox.load(text, name, env)    compiles it (text only, never foreign bytecode)
 --
 -- Secrets pass through the text functions as secrets: joining one into a string gives a secret.
 local taint = require "neap.core.taint"
@@ -99,6 +99,14 @@ local function pass_stop(ok, err, ...)
   return ok, err, ...
 end
 
+-- A library that all environments share, and none can change.
+local function shared(library)
+  return setmetatable({}, {
+    __metatable = "library", __index = library,
+    __newindex = function(_, name) error(("'%s' of a library cannot be changed"):format(tostring(name)), 2) end,
+  })
+end
+
 local basic = {
   assert = assert, error = error, ipairs = ipairs, select = select, tonumber = tonumber, type = type,
   rawequal = rawequal, tostring = text_of, pairs = function(t)
@@ -114,6 +122,7 @@ local basic = {
     if type(t) ~= "table" then error("getmetatable wants a table", 2) end
     return getmetatable(t)
   end,
+  string = shared(strings), table = shared(tables), math = shared(numbers), utf8 = shared(utf8),
   setmetatable = function(t, mt)
     if type(t) ~= "table" then error("setmetatable wants a table", 2) end
     if type(mt) == "table" and rawget(mt, "__gc") ~= nil then error("a playbook has no '__gc'", 2) end
@@ -144,9 +153,7 @@ end
 function sandbox.environment(words, opts)
   opts = opts or {}
   local env = copy(basic, {})
-  env.string, env.table, env.math, env.utf8 = copy(strings, {}), copy(tables, {}), copy(numbers, {}), copy(utf8, {})
   for k, v in pairs(words or {}) do env[k] = v end
-  env._G = nil
   return setmetatable(env, {
     __metatable = "environment",
     __index = function(_, name)
@@ -163,12 +170,27 @@ end
 
 local sources = {} -- "@name" of all that was compiled here
 
+local names = setmetatable({}, { __mode = "k" }) -- function -> name of its file, false for the engine's own
+
+-- The file in which a function was compiled here, or false; remembered, since this is asked for each resource.
+local function name_of(fn)
+  local name = names[fn]
+  if name == nil then
+    local source = debug.getinfo(fn, "S").source
+    name = sources[source] and source:sub(2) or false
+    names[fn] = name
+  end
+  return name
+end
+
 --- "file:line" of the innermost running function that was compiled here, or nil.
-function sandbox.where()
-  for level = 2, 200 do
-    local info = debug.getinfo(level, "Sl")
+-- @param first level at which to begin to look, for callers who know how far it is at least
+function sandbox.where(first)
+  for level = first or 2, 200 do
+    local info = debug.getinfo(level, "fl")
     if not info then return nil end
-    if sources[info.source] then return ("%s:%d"):format(info.source:sub(2), info.currentline) end
+    local name = name_of(info.func)
+    if name then return name .. ":" .. info.currentline end
   end
 end
 
@@ -192,6 +214,12 @@ function sandbox.load(text, name, env, code)
   sources["@" .. name] = true
   return fn
 end
+
+--- Compiles text once for many environments; the result is for instance().
+function sandbox.compile(text, name, code) return string.dump(sandbox.load(text, name, {}, code)) end
+
+--- What compile() made, as a function in an environment.
+function sandbox.instance(compiled, env) return (assert(load(compiled, "compiled", "b", env))) end
 
 local OWN = debug.getinfo(1, "S").short_src
 

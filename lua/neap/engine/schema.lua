@@ -30,6 +30,7 @@ function schema.complete(rtype, name, path)
     end
     rtype.attributes[attribute] = spec
   end
+  rtype.attribute_names = frozen.keys(rtype.attributes)
   for _, fn in ipairs { "probe", "steps" } do
     if type(rtype[fn]) ~= "function" and not (fn == "steps" and rtype.steps_batch) then
       wrong("it has no function '%s'", fn)
@@ -128,7 +129,7 @@ end
 --- Fills in defaults and finds what is missing.
 -- @return the name of a required attribute that is not there, or nil
 function schema.fill(rtype, key, attrs)
-  for _, name in ipairs(frozen.keys(rtype.attributes)) do
+  for _, name in ipairs(rtype.attribute_names) do
     local spec = rtype.attributes[name]
     if attrs[name] == nil and spec.default ~= nil then
       if type(spec.default) == "function" then

@@ -26,7 +26,9 @@ end
 --- A Lua file of the project as a function, in this host's environment.
 function words.chunk(run, name)
   local text, cleaned = read(run, name)
-  return sandbox.load(text, cleaned, run.env)
+  local chunks = run.project.chunks
+  chunks[cleaned] = chunks[cleaned] or sandbox.compile(text, cleaned)
+  return sandbox.instance(chunks[cleaned], run.env)
 end
 
 -- A word that is only half said ("on 'web'" without what to do) is found at the end.

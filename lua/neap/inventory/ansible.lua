@@ -2,6 +2,7 @@
 local fault = require "neap.engine.fault"
 local Model = require "neap.inventory.model"
 local near = require "neap.near"
+local place_of = require "neap.inventory.place"
 local plain = require "neap.plain"
 
 local ansible = {}
@@ -42,7 +43,7 @@ function ansible.set(model, object, vars, label, place)
   for name, value in pairs(plain(vars)) do
     local setting = SETTINGS[name]
     if setting then
-      model:connect(object, setting, as_setting(setting, value), place(name))
+      model:connect(object, setting, as_setting(setting, value), function() return place(name) end)
     elseif type(name) == "string" and name:find("^ansible_") and not IGNORED[name] then
       local hint = near.hint(name, SETTINGS)
       if hint ~= "" then fault.raise("inventory", place(name), "no setting '%s'%s", name, hint) end
@@ -51,7 +52,7 @@ function ansible.set(model, object, vars, label, place)
       rest[name] = value
     end
   end
-  model:set(object, rest, label, place())
+  model:set(object, rest, label, place)
 end
 
 local function counted(first, last, step)
@@ -81,13 +82,16 @@ function ansible.hosts(pattern, place)
     middle = lettered(first, last, step)
   end
   if not middle or #middle == 0 then
-    fault.raise("inventory", place, "'%s' is no range of hosts: node[1:3], node[01:12] or node[a:c]", pattern)
+    fault.raise("inventory", place_of.text(place), "'%s' is no range of hosts: node[1:3], node[01:12] or node[a:c]",
+      pattern)
   end
   local names = {}
   for _, part in ipairs(middle) do
     for _, name in ipairs(ansible.hosts(before .. part .. after, place)) do
       names[#names + 1] = name
-      if #names > MOST then fault.raise("inventory", place, "'%s' are more than %d hosts", pattern, MOST) end
+      if #names > MOST then
+        fault.raise("inventory", place_of.text(place), "'%s' are more than %d hosts", pattern, MOST)
+      end
     end
   end
   return names

@@ -52,7 +52,7 @@ local function read_vars(model, object, path)
     if vars == nil or type(vars) == "userdata" then return end
     fault.raise("inventory", path, "variables are a mapping: name: value")
   end
-  ansible.set(model, object, vars, path, require("neap.inventory.place")(text, path))
+  ansible.set(model, object, vars, path, require("neap.inventory.place")({ path = path, text = text }))
 end
 
 local function each_vars(model, dir, objects, what)

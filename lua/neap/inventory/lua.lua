@@ -24,6 +24,11 @@ local function allowed(own)
   return names
 end
 
+-- The place of one field, found when it is asked for.
+local function field(place, name)
+  return function() return place(name) end
+end
+
 -- Takes the connection settings out of an entry; any other name must be in `own`.
 local function settings(model, object, entry, own, what, place)
   if type(entry) ~= "table" then
@@ -32,7 +37,7 @@ local function settings(model, object, entry, own, what, place)
   for _, name in ipairs(natural.keys(entry)) do
     local value = entry[name]
     if Model.CONNECTION[name] then
-      model:connect(object, name, value, place(name))
+      model:connect(object, name, value, field(place, name))
     elseif not own[name] then
       fault.raise("inventory", place(name), "%s: no entry '%s'%s", what, tostring(name),
         near.hint(tostring(name), allowed(own)))
@@ -43,18 +48,18 @@ local function settings(model, object, entry, own, what, place)
 end
 
 local function read_host(model, name, entry, file)
-  local place = place_of(file.text, file.path, name)
-  local host = model:host(name, place())
+  local place = place_of(file, name)
+  local host = model:host(name, place)
   settings(model, host, entry, HOST, ("host '%s'"):format(tostring(name)), place)
-  for _, group in ipairs(entry.groups or {}) do model:join(host, model:group(group, place("groups"))) end
-  model:set(host, entry.vars or {}, ("%s: host %s"):format(file.path, name), place("vars"))
+  for _, group in ipairs(entry.groups or {}) do model:join(host, model:group(group, field(place, "groups"))) end
+  model:set(host, entry.vars or {}, ("%s: host %s"):format(file.path, name), field(place, "vars"))
 end
 
 local function read_group(model, name, entry, file)
-  local place = place_of(file.text, file.path, name)
-  local group = model:group(name, place())
+  local place = place_of(file, name)
+  local group = model:group(name, place)
   settings(model, group, entry, GROUP, ("group '%s'"):format(tostring(name)), place)
-  for _, child in ipairs(entry.children or {}) do model:adopt(group, model:group(child, place("children"))) end
+  for _, child in ipairs(entry.children or {}) do model:adopt(group, model:group(child, field(place, "children"))) end
   for _, host in ipairs(entry.hosts or {}) do
     if not model.by_name[host] then
       fault.raise("inventory", place("hosts"), "group '%s': no host '%s'%s", name, tostring(host),
@@ -62,7 +67,7 @@ local function read_group(model, name, entry, file)
     end
     model:join(model.by_name[host], group)
   end
-  model:set(group, entry.vars or {}, ("%s: group %s"):format(file.path, name), place("vars"))
+  model:set(group, entry.vars or {}, ("%s: group %s"):format(file.path, name), field(place, "vars"))
 end
 
 -- Groups that are named only by hosts, where others are declared: likely misspelt.
@@ -85,9 +90,9 @@ return function(model, file, words)
   if type(data) ~= "table" then
     fault.raise("inventory", file.path, "an inventory in Lua returns a table { hosts = … }")
   end
-  local place = place_of(file.text, file.path)
+  local place = place_of(file)
   settings(model, model.groups.all, data, TOP, "inventory", place)
-  model:set(model.groups.all, data.vars or {}, file.path .. ": vars", place("vars"))
+  model:set(model.groups.all, data.vars or {}, file.path .. ": vars", field(place, "vars"))
   for _, name in ipairs(natural.keys(data.hosts or {})) do read_host(model, name, data.hosts[name], file) end
   for _, name in ipairs(natural.keys(data.groups or {})) do read_group(model, name, data.groups[name], file) end
   check_groups(model, data.groups or {})

@@ -6,9 +6,12 @@
 --          └─ db ──── node1
 local fault = require "neap.engine.fault"
 local near = require "neap.near"
+local place_of = require "neap.inventory.place"
 
 local Model = {}
 Model.__index = Model
+
+local function fail(place, ...) fault.raise("inventory", place_of.text(place), ...) end
 
 --- Connection settings that hosts, groups and the inventory as a whole may have, and the type of each.
 Model.CONNECTION = {
@@ -23,13 +26,13 @@ function Model.new()
 end
 
 --- The host `name`, made if it is new.
--- @param place "file" or "file:line" where it is named
+-- @param place "file" or "file:line" where it is named, or a function that finds it
 function Model:host(name, place)
   local host = self.by_name[name]
   if host then return host end
   if type(name) ~= "string" or name == "" or name:find("[%s/%c:,&!*?%[%]'\"]") then
     local hint = type(name) == "string" and name:find("%s") and ": it holds a blank" or ""
-    fault.raise("inventory", place, "'%s' is no host name%s", tostring(name), hint)
+    fail(place, "'%s' is no host name%s", tostring(name), hint)
   end
   host = { name = name, where = place, vars = {}, connection = {}, layers = {}, groups = {} }
   self.by_name[name] = host
@@ -42,7 +45,7 @@ function Model:group(name, place)
   local group = self.groups[name]
   if group then return group end
   if type(name) ~= "string" or not name:find("^[%w_][%w_.-]*$") then
-    fault.raise("inventory", place, "'%s' is no group name", tostring(name))
+    fail(place, "'%s' is no group name", tostring(name))
   end
   group = { name = name, where = place, layers = {}, connection = {}, members = {}, children = {}, parents = {} }
   self.groups[name] = group
@@ -69,7 +72,7 @@ end
 function Model:set(object, vars, label, place)
   for name in pairs(vars) do
     if type(name) ~= "string" or not name:find("^[%a_][%w_]*$") then
-      fault.raise("inventory", place or label, "'%s' is no name of a variable: letters, digits and _", tostring(name))
+      fail(place or label, "'%s' is no name of a variable: letters, digits and _", tostring(name))
     end
   end
   object.layers[#object.layers + 1] = { label = label, vars = vars }
@@ -84,27 +87,29 @@ end
 function Model:connect(object, name, value, place)
   local wanted = Model.CONNECTION[name]
   if not wanted then
-    fault.raise("inventory", place, "no connection setting '%s'%s", name, near.hint(name, Model.CONNECTION))
+    fail(place, "no connection setting '%s'%s", name, near.hint(name, Model.CONNECTION))
   end
   local kind = kind_of(value)
   if kind ~= wanted and not (wanted == "secret" and kind == "string") then
-    fault.raise("inventory", place, "'%s' wants %s, got %s", name, wanted == "secret" and "a string" or
+    fail(place, "'%s' wants %s, got %s", name, wanted == "secret" and "a string" or
       (wanted == "integer" and "an integer" or "a " .. wanted), kind)
   end
   if name == "port" and (value < 1 or value > 65535) then
-    fault.raise("inventory", place, "port %d is not in 1 to 65535", value)
+    fail(place, "port %d is not in 1 to 65535", value)
   end
   object.connection[name] = value
 end
 
-function Model:warn(place, fmt, ...) self.warnings[#self.warnings + 1] = fault.new("inventory", place, fmt, ...) end
+function Model:warn(place, fmt, ...)
+  self.warnings[#self.warnings + 1] = fault.new("inventory", place_of.text(place), fmt, ...)
+end
 
 -- How deep each group stands below "all"; a group that is its own ancestor is an error.
 local function depths(self)
   local depth = {}
   local function of(group, path)
     if depth[group] then return depth[group] end
-    if path[group] then fault.raise("inventory", self.groups[group].where, "group '%s' is its own ancestor", group) end
+    if path[group] then fail(self.groups[group].where, "group '%s' is its own ancestor", group) end
     path[group] = true
     local most = group == "all" and 0 or 1
     for _, parent in ipairs(self.groups[group].parents) do most = math.max(most, of(parent, path) + 1) end
@@ -176,7 +181,7 @@ end
 function Model:finish()
   for name, group in pairs(self.groups) do
     if self.by_name[name] then
-      fault.raise("inventory", self.by_name[name].where or group.where, "'%s' is both a host and a group", name)
+      fail(self.by_name[name].where or group.where, "'%s' is both a host and a group", name)
     end
   end
   memberships(self, depths(self))

@@ -12,18 +12,28 @@ local function find_word(lines, word, from)
   end
 end
 
---- A function that gives "path:line" of a field of the entry `name` (of the entry itself, without a field).
-function place.finder(text, path, name)
-  local lines
+local function lines_of(text)
+  local lines = {}
+  for line in (text .. "\n"):gmatch("(.-)\n") do lines[#lines + 1] = line end
+  return lines
+end
+
+--- A function that gives "path:line" of a field of the entry `name` (of the entry itself, without a field). Nothing is
+-- searched before it is called.
+-- @param file { path=, text= }
+function place.finder(file, name)
   return function(field)
-    if not lines then
-      lines = {}
-      for line in (text .. "\n"):gmatch("(.-)\n") do lines[#lines + 1] = line end
-    end
-    local at = name and find_word(lines, name, 1)
-    local found = field and find_word(lines, field, at or 1) or at
-    return found and ("%s:%d"):format(path, found) or path
+    file.lines = file.lines or lines_of(file.text)
+    local at = name and find_word(file.lines, name, 1)
+    local found = field and find_word(file.lines, field, at or 1) or at
+    return found and ("%s:%d"):format(file.path, found) or file.path
   end
+end
+
+--- A place that is a string, or a function that finds it.
+function place.text(v)
+  if type(v) == "function" then return v() end
+  return v
 end
 
 return setmetatable(place, { __call = function(_, ...) return place.finder(...) end })

@@ -11,16 +11,16 @@ local PARTS = { hosts = true, vars = true, children = true }
 local function mapping(v, what, place)
   if type(v) == "table" and v[1] == nil then return v end
   if v == nil or v == false or type(v) == "userdata" then return {} end
-  fault.raise("inventory", place, "%s is a mapping: names with a colon, not a %s", what,
+  fault.raise("inventory", place_of.text(place), "%s is a mapping: names with a colon, not a %s", what,
     type(v) == "table" and "list" or type(v))
 end
 
 local function read_hosts(model, group, hosts, file)
   for _, pattern in ipairs(natural.keys(hosts)) do
-    local place = place_of(file.text, file.path, pattern)
-    local vars = mapping(hosts[pattern], ("host '%s'"):format(tostring(pattern)), place())
-    for _, name in ipairs(ansible.hosts(tostring(pattern), place())) do
-      local host = model:host(name, place())
+    local place = place_of(file, pattern)
+    local vars = mapping(hosts[pattern], ("host '%s'"):format(tostring(pattern)), place)
+    for _, name in ipairs(ansible.hosts(tostring(pattern), place)) do
+      local host = model:host(name, place)
       model:join(host, group)
       ansible.set(model, host, vars, ("%s: host %s"):format(file.path, name), place)
     end
@@ -28,17 +28,19 @@ local function read_hosts(model, group, hosts, file)
 end
 
 local function read_group(model, name, entry, file, parent)
-  local place = place_of(file.text, file.path, name)
-  local group = model:group(name, place())
+  local place = place_of(file, name)
+  local group = model:group(name, place)
   if parent then model:adopt(parent, group) end
-  entry = mapping(entry, ("group '%s'"):format(tostring(name)), place())
+  entry = mapping(entry, ("group '%s'"):format(tostring(name)), place)
   for _, part in ipairs(natural.keys(entry)) do
     if not PARTS[part] then
       fault.raise("inventory", place(part), "group '%s': no entry '%s'%s; it has hosts, vars and children", name,
         tostring(part), near.hint(tostring(part), PARTS))
     end
   end
-  local function part(of) return mapping(entry[of], ("'%s' of group '%s'"):format(of, name), place(of)) end
+  local function part(of)
+    return mapping(entry[of], ("'%s' of group '%s'"):format(of, name), function() return place(of) end)
+  end
   read_hosts(model, group, part "hosts", file)
   ansible.set(model, group, part "vars", ("%s: group %s"):format(file.path, name), place)
   for _, child in ipairs(natural.keys(part "children")) do
