@@ -98,3 +98,12 @@ t.case("a batch is simulated once and told what others ask", function()
   t.equal(result.changes[1].batch, result.changes[2].batch)
   t.equal(result.changes[1].batch.notes, { "brings y" })
 end)
+
+t.case("what is started by the change needs no restart shown", function()
+  local starter = setmetatable({ name = "starter", starts = function(change) return change.differs.size end }, { __index = fake.daemon })
+  local host = fake.new { d = { size = 0 } }
+  local _, result = planned(host, {
+    resource("a", { size = 1 }), resource("d", { size = 1 }, { restart_on = { "thing:a" } }, starter),
+  })
+  t.equal({ result.changes[2].trigger, result.changes[2].starts }, { "restart", true })
+end)

@@ -168,8 +168,10 @@ local function change_now(self, change)
   return now
 end
 
+-- A set is validated before whatever makes its reader read it.
 local function needs_validation(change)
-  return change.trigger or change.kind == "create" or change.differs.running
+  local starts = change.resource.rtype.starts
+  return change.trigger or starts and starts(change)
 end
 
 local function carry_out(self, change)

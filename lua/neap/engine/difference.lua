@@ -36,6 +36,12 @@ local function as_wanted(rtype, attribute, found, wanted, whole)
   return same(found, wanted)
 end
 
+-- An option steers how a change is made and is no part of the state.
+local function is_option(rtype, attribute)
+  local schema = rtype.attributes[attribute]
+  return type(schema) == "table" and schema.option
+end
+
 local function overlay(from, want)
   local to = {}
   for k, v in pairs(from) do to[k] = v end
@@ -55,8 +61,7 @@ function difference.change(rtype, found, want)
   if found == nil then return { kind = "create", to = want, differs = {} } end
   local differs = {}
   for attribute, wanted in pairs(want) do
-    local schema = rtype.attributes[attribute]
-    if not (type(schema) == "table" and schema.option) and
+    if not is_option(rtype, attribute) and
         not as_wanted(rtype, attribute, found[attribute], wanted, found) then
       differs[attribute] = true
     end
@@ -70,7 +75,9 @@ end
 function difference.same_state(rtype, a, b, names)
   if a == nil or b == nil then return a == b end
   for attribute in pairs(names or overlay(a, b)) do
-    if not as_wanted(rtype, attribute, a[attribute], b[attribute], a) then return false end
+    if not is_option(rtype, attribute) and not as_wanted(rtype, attribute, a[attribute], b[attribute], a) then
+      return false
+    end
   end
   return true
 end

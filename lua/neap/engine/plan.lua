@@ -99,6 +99,8 @@ local function change_of(self, resource, job)
   if verb and not resource.absent then
     change = change or { kind = "update", from = job.found, to = job.found, differs = {} }
     change.trigger, change.because = verb, because
+    -- What is started now has no need to be restarted.
+    change.starts = resource.rtype.starts and resource.rtype.starts(change)
   end
   if change then
     change.id, change.resource, change.notes = resource.id, resource, {}

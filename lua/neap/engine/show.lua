@@ -127,11 +127,11 @@ function show.change(change)
   local only_trigger = change.trigger and change.kind == "update" and next(change.differs) == nil
   if only_trigger then sign = "!" end
   local head = string.format("  %s %s %s", sign, resource.type, resource.key)
-  if change.trigger then head = head .. ": " .. change.trigger end
+  if change.trigger and not change.starts then head = head .. ": " .. change.trigger end
   local lines = { { text = head, color = color, where = resource.where } }
   if change.unknown then lines[#lines + 1] = { text = "    known after apply: " .. change.unknown } end
   if not only_trigger then add_attributes(lines, change) end
-  if change.because and #change.because > 0 then
+  if change.because and #change.because > 0 and not change.starts then
     lines[#lines + 1] = { text = "    because of " .. table.concat(change.because, ", ") }
   end
   for _, other in ipairs(resource.meta.wait or {}) do
