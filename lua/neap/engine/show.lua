@@ -10,6 +10,8 @@ local SIGNS = { create = { "+", "green" }, update = { "~", "yellow" }, delete = 
 -- Beyond this a text is not diffed but counted.
 local DIFF_MAX_BYTES = 1024 * 1024
 local VALUE_MAX = 100
+-- Of a text that is new as a whole, this many lines are shown without -v.
+local NEW_LINES = 12
 
 local function is_blob(rtype, name)
   local schema = rtype.attributes[name]
@@ -91,14 +93,18 @@ local function add_text(lines, name, old, new)
     lines[#lines + 1] = { text = "    " .. name .. ": " .. why }
     return
   end
-  local header = true
+  local header, first = true, #lines
   for line in text:gmatch("([^\n]*)\n?") do
     if header and line:match("^@@") then header = false end
     if not header and line ~= "" then
       local sign = line:sub(1, 1)
       local color = sign == "+" and "green" or sign == "-" and "red" or sign == "@" and "cyan" or nil
-      lines[#lines + 1] = { text = "    " .. line, color = color }
+      lines[#lines + 1] = { text = "    " .. line, color = color, minor = old == nil and #lines - first > NEW_LINES }
     end
+  end
+  local more = #lines - first - 1 - NEW_LINES
+  if old == nil and more > 0 then
+    lines[#lines + 1] = { text = string.format("    … and %d more lines (-v shows them)", more), brief = true }
   end
 end
 
@@ -187,7 +193,8 @@ function show.plans(plans, ui)
       header = names
     end
     for i, line in ipairs(group.lines) do
-      if not line.minor or ui.verbose > 0 or i == 1 then
+      local wanted = ui.verbose > 0 and not line.brief or ui.verbose == 0 and not line.minor
+      if wanted or i == 1 then
         local text = line.color and ui:paint(line.color, line.text) or ui:clean(line.text)
         if line.where then text = text .. "  " .. ui:paint("dim", line.where) end
         ui:line(text)
