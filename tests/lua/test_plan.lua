@@ -100,10 +100,44 @@ t.case("a batch is simulated once and told what others ask", function()
 end)
 
 t.case("what is started by the change needs no restart shown", function()
-  local starter = setmetatable({ name = "starter", starts = function(change) return change.differs.size end }, { __index = fake.daemon })
+  local starter = setmetatable({
+    name = "starter", starts = function(change) return change.differs.size end,
+  }, { __index = fake.daemon })
   local host = fake.new { d = { size = 0 } }
   local _, result = planned(host, {
     resource("a", { size = 1 }), resource("d", { size = 1 }, { restart_on = { "thing:a" } }, starter),
   })
   t.equal({ result.changes[2].trigger, result.changes[2].starts }, { "restart", true })
+end)
+
+t.case("a question that is expected travels with the one that is asked", function()
+  local host = fake.new { a = { size = 1 }, b = { size = 2 } }
+  local eager = setmetatable({
+    name = "eager",
+    probe = function(h)
+      h:expect("thing", "b")
+      local a = h:thing("a")
+      return a and h:thing("b")
+    end,
+  }, { __index = fake.thing })
+  t.equal(planned(host, { resource("x", { size = 2 }, {}, eager) }), {})
+  t.equal(host.rounds, 1)
+end)
+
+t.case("what was in the way may be gone when the plan gets there", function()
+  local host = fake.new { a = { size = 1 } }
+  local shy = setmetatable({
+    name = "shy",
+    probe = function(h) if h:thing("a") then error("a is in the way", 0) end end,
+  }, { __index = fake.thing })
+  local lines, result = planned(host, { resource("a"), resource("s", { size = 1 }, {}, shy) })
+  t.equal(#result.errors, 0)
+  t.equal(lines, { "delete thing:a", "create shy:s" })
+end)
+
+t.case("options do not count among what was predicted", function()
+  local difference = require "neap.engine.difference"
+  local rtype = { attributes = { size = { type = "integer" }, how = { type = "string", option = true } } }
+  t.truthy(difference.same_state(rtype, { size = 1 }, { size = 1, how = "fast" }, { size = 1, how = "fast" }))
+  t.truthy(not difference.same_state(rtype, { size = 2 }, { size = 1, how = "fast" }, { size = 1, how = "fast" }))
 end)
