@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <string.h>
 
-static bool same(char a, char b)
+static bool same(char a, char b, bool fold)
 {
-	return a == '?' ||
-	    tolower((unsigned char)a) == tolower((unsigned char)b);
+	return a == '?' || a == b ||
+	    (fold && tolower((unsigned char)a) == tolower((unsigned char)b));
 }
 
-static bool match(const char *pattern, size_t len, const char *text)
+static bool match(
+    const char *pattern, size_t len, const char *text, bool fold)
 {
 	const char *end = pattern + len, *star = NULL, *retry = NULL;
 
@@ -20,7 +21,7 @@ static bool match(const char *pattern, size_t len, const char *text)
 		if (pattern < end && *pattern == '*') {
 			star = ++pattern;
 			retry = text;
-		} else if (pattern < end && same(*pattern, *text)) {
+		} else if (pattern < end && same(*pattern, *text, fold)) {
 			pattern++;
 			text++;
 		} else if (star) {
@@ -37,7 +38,7 @@ static bool match(const char *pattern, size_t len, const char *text)
 
 bool pattern_match(const char *pattern, const char *text)
 {
-	return match(pattern, strlen(pattern), text);
+	return match(pattern, strlen(pattern), text, false);
 }
 
 bool pattern_list_match(const char *list, char separator, const char *text)
@@ -49,9 +50,9 @@ bool pattern_list_match(const char *list, char separator, const char *text)
 		size_t len = end ? (size_t)(end - list) : strlen(list);
 
 		if (len && *list == '!') {
-			if (match(list + 1, len - 1, text))
+			if (match(list + 1, len - 1, text, true))
 				return false;
-		} else if (len && match(list, len, text)) {
+		} else if (len && match(list, len, text, true)) {
 			found = true;
 		}
 		if (!end)

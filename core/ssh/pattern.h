@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-/* Whether the whole of `text` is of the form `pattern`; the case of letters
- * does not matter. */
+/* Whether the whole of `text` is of the form `pattern`. */
 bool pattern_match(const char *pattern, const char *text);
 
-/* Whether a pattern of the list matches and none that begins with `!` does. */
+/* Whether a pattern of the list matches and none that begins with `!` does;
+ * here the case of letters does not matter. */
 bool pattern_list_match(const char *list, char separator, const char *text);
 
 #endif

@@ -1,27 +1,15 @@
 /* What all sessions of a run share. */
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "home.h"
 #include "internal.h"
 
 static const char *const identity_files[] = { "id_ed25519", "id_ecdsa",
 	"id_rsa", NULL };
 static const char *const known_hosts_files[] = { "known_hosts",
 	"known_hosts2", NULL };
-
-static const char *home(void)
-{
-	const char *dir = getenv("HOME");
-	const struct passwd *pw;
-
-	if (dir && *dir)
-		return dir;
-	pw = getpwuid(getuid());
-	return pw ? pw->pw_dir : "/";
-}
 
 static void free_list(char **list)
 {
@@ -37,7 +25,7 @@ static char **in_home(const char *const *names, const char *const *more)
 	size_t n = 0;
 
 	for (; list && *names; names++, n++)
-		if (asprintf(&list[n], "%s/.ssh/%s", home(), *names) < 0)
+		if (asprintf(&list[n], "%s/.ssh/%s", home_dir(), *names) < 0)
 			goto fail;
 	for (; list && more && *more; more++, n++)
 		if (!(list[n] = strdup(*more)))
