@@ -7,7 +7,7 @@ local taint = require "neap.core.taint"
 local function connect(more)
   local options = { name = "nobody", address = "127.0.0.1", port = 1, user = "root", connect_timeout_ms = 2000 }
   for name, value in pairs(more) do options[name] = value end
-  return loop.run(function() 
+  return loop.run(function()
     local conn, message, code = remote.connect(options)
     return conn, message, code
   end)

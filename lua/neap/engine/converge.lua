@@ -47,7 +47,8 @@ local function plan_host(self, host)
   })
   only_tagged(desired, self.opts.tags)
   host.plan = plan.host(round, desired)
-  if #host.plan.errors > 0 then fault.raise(host.plan.errors[1].code, host.plan.errors[1].where, "%s", host.plan.errors[1].message) end
+  local first = host.plan.errors[1]
+  if first then fault.raise(first.code, first.where, "%s", first.message) end
 end
 
 local BEFORE_ALL = { playbook = true, inventory = true, usage = true }
@@ -81,7 +82,8 @@ end
 
 --- Plans all hosts. Only inside loop.run.
 function converge.plan(self)
-  self.project = evaluate.project(self.opts.playbook, self.inventory, { secrets = self.opts.secrets, extra = self.opts.extra })
+  self.project = evaluate.project(self.opts.playbook, self.inventory,
+    { secrets = self.opts.secrets, extra = self.opts.extra })
   session.connect(self)
   session.each(self, "planning", function(host) plan_host(self, host) end)
   stop_on_mistakes(self)
@@ -114,9 +116,9 @@ function converge.show(self)
   if total == 0 then
     self.ui:line(string.format("nothing differs: %d resources on %d hosts", resources, #plans))
   else
-    self.ui:line(string.format("\nplan: %d to create, %d to update, %d to delete%s; %d resources on %d hosts", count.create,
-      count.update, count.delete, count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "",
-      resources, #plans))
+    self.ui:line(string.format("\nplan: %d to create, %d to update, %d to delete%s; %d resources on %d hosts",
+      count.create, count.update, count.delete,
+      count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "", resources, #plans))
   end
   return total
 end
@@ -245,7 +247,9 @@ local function outcome(self, version)
   local operator, machine = sys.operator()
   local hosts = {}
   for _, host in ipairs(self.hosts) do
-    hosts[host.name] = { status = host.status, changes = host.changes or 0, problem = host.problem and host.problem.message }
+    hosts[host.name] = {
+      status = host.status, changes = host.changes or 0, problem = host.problem and host.problem.message,
+    }
   end
   return json.encode({
     operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb,

@@ -9,7 +9,8 @@ facts.script = [[
 echo "[os]"; cat /etc/os-release 2>/dev/null
 echo "[machine_id]"; cat /etc/machine-id 2>/dev/null
 echo "[uname]"; uname -snrm
-echo "[memory]"; while IFS= read -r l; do case $l in MemTotal:*) echo "$l"; break;; esac; done </proc/meminfo 2>/dev/null
+echo "[memory]"; while IFS= read -r l; do case $l in MemTotal:*) echo "$l"; break;; esac
+done </proc/meminfo 2>/dev/null
 echo "[cpus]"; n=0; for d in /sys/devices/system/cpu/cpu[0-9]*; do [ -d "$d" ] && n=$((n+1)); done; echo "$n"
 echo "[addresses]"; ip -o addr show scope global 2>/dev/null
 echo "[init]"; [ -d /run/systemd/system ] && echo systemd
@@ -21,13 +22,13 @@ echo "[uid]"; id -u
 local ARCHITECTURES = { x86_64 = "amd64", aarch64 = "arm64", armv7l = "armhf", i686 = "i386" }
 
 local function sections_of(text)
-  local sections, current = {}, {}
+  local sections, current = {}, nil
   for line in text:gmatch("[^\n]+") do
     local name = line:match("^%[([%a_]+)%]$")
     if name then
       current = {}
       sections[name] = current
-    else
+    elseif current then
       current[#current + 1] = line
     end
   end

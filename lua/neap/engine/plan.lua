@@ -191,7 +191,9 @@ function plan.host(round, desired)
       i = i + 1
     end
   end
-  return { changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired }
+  return {
+    changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,
+  }
 end
 
 return plan

@@ -66,7 +66,9 @@ local function state_value(resource, state, files, context, key)
     local schema = resource.rtype.attributes[name]
     schema = type(schema) == "table" and schema or {}
     if not schema.option then
-      local place = { files = files, blob = blob_path(resource.type, resource.key, name), context = context .. "#" .. name }
+      local place = {
+        files = files, blob = blob_path(resource.type, resource.key, name), context = context .. "#" .. name,
+      }
       out[name] = attribute_value(value, schema, place, key)
     end
   end

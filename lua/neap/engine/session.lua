@@ -188,7 +188,10 @@ function session.problems(self)
         order[#order + 1] = text
       end
       table.insert(by_text[text], host.name)
-      ui:event { event = "error", host = host.name, code = host.problem.code, where = host.problem.where, message = host.problem.message }
+      ui:event {
+        event = "error", host = host.name, code = host.problem.code, where = host.problem.where,
+        message = host.problem.message,
+      }
     end
   end
   for _, text in ipairs(order) do

@@ -6,7 +6,9 @@ local taint = require "neap.core.taint"
 
 local show = {}
 
-local SIGNS = { create = { "+", "green" }, update = { "~", "yellow" }, delete = { "-", "red" }, unknown = { "?", "cyan" } }
+local SIGNS = {
+  create = { "+", "green" }, update = { "~", "yellow" }, delete = { "-", "red" }, unknown = { "?", "cyan" },
+}
 -- Beyond this a text is not diffed but counted.
 local DIFF_MAX_BYTES = 1024 * 1024
 local VALUE_MAX = 100

@@ -40,7 +40,8 @@ end
 
 -- An SQL server has no "drop when empty": what is in it is counted in the same breath.
 local function drop(key)
-  return "SET @left = (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = " .. mysql.quote(key) .. ");\n"
+  return "SET @left = (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = " ..
+    mysql.quote(key) .. ");\n"
     .. "SET @sql = IF(@left = 0, " .. mysql.quote("DROP DATABASE " .. mysql.name(key)) .. ", "
     .. mysql.quote("SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = "
       .. mysql.quote(("database '%s' holds tables: drop them first"):format(key:sub(1, 40)))) .. ");\n"

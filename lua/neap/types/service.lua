@@ -70,7 +70,9 @@ local function verb_of(change)
 end
 
 --- Whether a change starts the service, so that it reads its configuration.
-function service.starts(change) return change.to ~= nil and change.to.running == true and change.differs.running == true end
+function service.starts(change)
+  return change.to ~= nil and change.to.running == true and change.differs.running == true
+end
 
 -- Why a unit did not come up stands in its log: the last lines of it go with the error.
 local ACT = [[

@@ -30,7 +30,8 @@ local function report(self, total, commit)
     end
   end
   if total > 0 then
-    ui:line(string.format("applied: %d of %d changes; %d of %d ended as predicted", changes, total, right, right + #wrong))
+    ui:line(string.format("applied: %d of %d changes; %d of %d ended as predicted", changes, total, right,
+      right + #wrong))
   end
   for _, id in ipairs(wrong) do ui:err(id .. ": is not what the plan predicted") end
   if commit then ui:line("recorded: " .. commit:sub(1, 12)) end

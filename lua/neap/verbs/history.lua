@@ -35,9 +35,13 @@ return function(opts)
       local subject = commit.message:match("^[^\n]*")
       ui:line(string.format("%s  %s  %s  %s  %s", ui:paint("yellow", commit.id:sub(1, 12)), log.time(commit.time),
         ui:clean(commit.author), ui:clean(subject), ui:paint(how == "ok" and "green" or "red", how)))
-      ui:event { event = "commit", id = commit.id, time = commit.time, author = commit.author, subject = subject, outcome = how }
+      ui:event {
+        event = "commit", id = commit.id, time = commit.time, author = commit.author, subject = subject, outcome = how,
+      }
     end
-    if #commits == 0 then ui:line("nothing is recorded" .. (opts.args[1] and " of " .. ui:clean(opts.args[1]) or "")) end
+    if #commits == 0 then
+      ui:line("nothing is recorded" .. (opts.args[1] and " of " .. ui:clean(opts.args[1]) or ""))
+    end
     st:close()
     return 0
   end)
