@@ -2,9 +2,6 @@
 -- each shell that a host may have: what is wanted is what is found after,
 -- a second run finds nothing to do, and broken states end well.
 local t = require "harness"
-if not pcall(require, "neap.core.crypto") or not pcall(require, "neap.core.taint") then
-  return t.case("skipped: built without its C parts", function() end)
-end
 local taint = require "neap.core.taint"
 local types = require "types_run"
 
@@ -91,3 +88,69 @@ local cases = {
 }
 
 types.all(t, cases)
+
+local Host = require "local_host"
+local file, directory, symlink = require "neap.types.file", require "neap.types.directory", require "neap.types.symlink"
+
+-- The host moves between the plan and the step: { name, setup, step, status, what a shell sees after }.
+local function moved(path)
+  local gone = { kind = "delete", from = { content = "seen\n", mode = "0644" }, differs = {} }
+  local new = { kind = "create", to = { content = "new\n" }, differs = {} }
+  return {
+    { "a file to be removed has other content", "echo other >f", file.steps(path .. "/f", gone), 75, "other" },
+    { "a file to be removed is a link now", "echo seen >t; ln -s t f", file.steps(path .. "/f", gone), 75, "seen" },
+    { "a file to be removed is gone", "", file.steps(path .. "/f", gone), 0, "" },
+    { "a new file is there by now", "echo other >f", file.steps(path .. "/f", new), 75, "other" },
+    { "a new file's place is a link now", "echo other >t; ln -s t f", file.steps(path .. "/f", new), 75, "other" },
+    { "a new file's place is a directory now", "mkdir f", file.steps(path .. "/f", new), 75, "" },
+    { "a link to be removed points elsewhere", "echo x >t; ln -s t f",
+      symlink.steps(path .. "/f", { kind = "delete", from = { to = "seen" }, differs = {} }), 75, "x" },
+    { "a directory to be removed has filled", "mkdir f; echo x >f/x",
+      directory.steps(path .. "/f", { kind = "delete", from = {}, differs = {} }), 1, "" },
+  }
+end
+
+local function look(host) return host:sh("cat f 2>/dev/null || :") end
+
+if Host.is_root() then
+  for i in ipairs(moved "/") do
+    local host = Host.new {}
+    local case = moved(host.dir)[i]
+    t.case("moved: " .. case[1], function()
+      if case[2] ~= "" then host:sh(case[2]) end
+      local r = host:request { script = case[3][1].run, stdin = case[3][1].stdin }
+      t.equal(r.rc, case[4], r.err)
+      if case[4] == 75 then t.matches(r.err, "plan again") end
+      t.equal(look(host), case[5])
+      t.equal(host:sh("ls -A | grep neap || :"), "")
+    end)
+    host:close()
+  end
+
+  t.case("a file is never readable by more than it will be", function()
+    local host = Host.new {}
+    local step = file.steps(host.dir .. "/f", {
+      kind = "create", differs = {}, to = { content = "x", mode = "0640", group = "daemon", validate =
+        "stat -c '%a %G' %s . >>" .. host.dir .. "/seen" },
+    })[1]
+    t.equal(host:request({ script = step.run, stdin = step.stdin }).rc, 0)
+    t.equal(host:sh("cat seen f"), "640 daemon\n700 root\nx")
+    host:close()
+  end)
+
+  t.case("a full disk leaves the old file and nothing else", function()
+    if not Host.can_be_private() then return end
+    local host = Host.new { private = true }
+    local step = file.steps("/home/f", {
+      kind = "update", differs = { content = true }, from = { content = "old\n", mode = "0644" },
+      to = { content = ("x"):rep(300000), mode = "0644" },
+    })[1]
+    local r = host:request {
+      script = "mount -t tmpfs -o size=64k none /home; echo old >/home/f\n( " .. step.run ..
+        "\n); echo $?; ls -A /home; cat /home/f", stdin = step.stdin,
+    }
+    t.matches(r.err, "No space left")
+    t.matches(r.out, "^[1-9]%d*\nf\nold\n$")
+    host:close()
+  end)
+end

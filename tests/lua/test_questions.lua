@@ -1,0 +1,99 @@
+-- Questions, asked of this machine under each shell that a host may have: names of all sorts, things in odd places.
+local t = require "harness"
+local Host = require "local_host"
+local crypto = require "neap.core.crypto"
+
+local NAMES = { "plain", "with blank", "new\nline", "-dash", "quote'\"", "back\\slash", "$(x)`y`", "*", "tab\t", "\255" }
+
+local function ask(host, kind, list)
+  local question = require("neap.questions." .. kind)
+  local script, stdin = question.script(list)
+  return question.parse(host:request { script = script, stdin = stdin }, list)
+end
+
+local function paths(host, names)
+  local list = {}
+  for i, name in ipairs(names) do list[i] = { host.dir .. "/" .. name } end
+  return list
+end
+
+local function write(path, bytes)
+  local f = assert(io.open(path, "wb"))
+  f:write(bytes)
+  f:close()
+end
+
+local function each_shell(name, fn)
+  for _, shell in ipairs(Host.shells()) do
+    t.case(("%s (%s)"):format(name, shell), function()
+      local host <close> = setmetatable(Host.new { shell = shell }, { __index = Host, __close = Host.close })
+      fn(host)
+    end)
+  end
+end
+
+each_shell("names of all sorts", function(host)
+  local list = paths(host, NAMES)
+  for i, args in ipairs(list) do write(args[1], "content\n\0of " .. i) end
+  table.insert(list, 3, { host.dir .. "/not there" })
+  local stat, sha256, content = ask(host, "stat", list), ask(host, "sha256", list), ask(host, "content", list)
+  for i in ipairs(list) do
+    local of = i > 3 and i - 1 or i
+    local bytes = i ~= 3 and "content\n\0of " .. of or nil
+    t.equal(stat[i] and stat[i].kind, bytes and "file")
+    t.equal(stat[i] and stat[i].size, bytes and #bytes)
+    t.equal(sha256[i], bytes and crypto.sha256(bytes))
+    t.equal(content[i], bytes)
+  end
+  local sorted = table.move(NAMES, 1, #NAMES, 1, {})
+  table.sort(sorted)
+  t.equal(ask(host, "list", { { host.dir }, { host.dir .. "/plain" }, { host.dir .. "/no" } }), { sorted })
+end)
+
+each_shell("a link whose target looks like another record", function(host)
+  local target = "x\n81a4:644:0:0:0:root:root:" .. host.dir .. "/b"
+  assert(host:sh("ln -s '" .. target .. "' a"))
+  local stat = ask(host, "stat", paths(host, { "a", "b" }))
+  t.equal(stat[1].target, target)
+  t.equal(stat[2], nil)
+end)
+
+each_shell("no file: its content and hash are nothing, and nobody waits for it", function(host)
+  host:sh("mkfifo pipe; mkdir dir; ln -s nowhere link; ln -s /dev/zero zero")
+  local list = paths(host, { "pipe", "dir", "link", "zero", "dir/x/y" })
+  t.equal(ask(host, "content", list), {})
+  t.equal(ask(host, "sha256", list), {})
+  t.equal(ask(host, "stat", paths(host, { "pipe" }))[1].kind, "other")
+  t.equal(ask(host, "list", paths(host, { "link", "pipe", "dir" })), { [3] = {} })
+end)
+
+each_shell("a file that is too large says so", function(host)
+  host:sh("dd if=/dev/zero of=big bs=1048576 count=5 2>/dev/null; echo small >small")
+  local content = ask(host, "content", paths(host, { "big", "small" }))
+  t.matches(content[1].failed, "is larger than the 4 MiB")
+  t.equal(content[2], "small\n")
+end)
+
+each_shell("scripts that look", function(host)
+  local r = ask(host, "run", { { "echo out; echo err >&2; exit 3" }, { "cat; echo \"$n\"" }, { "false" } })
+  t.equal(r, {
+    { rc = 3, out = "out\n", err = "err\n" }, { rc = 0, out = "\n", err = "" }, { rc = 1, out = "", err = "" },
+  })
+end)
+
+each_shell("users, groups and kernel parameters", function(host)
+  local r = ask(host, "getent", { { "passwd", "root" }, { "group", "no-such" }, { "group", "0" }, { "passwd", "0" } })
+  t.matches(r[1], "^root:x:0:0:")
+  t.equal(r[2], nil)
+  t.matches(r[3], "^root:x:0:")
+  t.equal(r[4], r[1])
+  local sysctl = ask(host, "sysctl", { { "kernel.ostype" }, { "no.such" }, { "net/ipv4/conf/lo/forwarding" } })
+  t.equal(sysctl[1], "Linux")
+  t.equal(sysctl[2], nil)
+  t.matches(sysctl[3], "^[01]$")
+  t.equal(#ask(host, "groups", { { "nobody-at-all" } })[1], 0)
+end)
+
+t.case("a name with NUL is refused", function()
+  t.raises(function() require("neap.questions.stat").script { { "/a\0b" } } end, "NUL")
+end)
