@@ -76,12 +76,13 @@ proc_end() {
 	rm -f "$1"
 }
 
-# daemon PIDFILE LOG CMD...: starts CMD in a session of its own. The process
-# writes itself down before it becomes CMD, so that no moment is left in which
+# daemon PIDFILE LOG CMD...: starts CMD in a session of its own; PIDFILE has
+# been written when this comes back. The process writes itself down before it becomes CMD, so that no moment is left in which
 # this shell could be killed and CMD be known to nobody.
 daemon() {
 	local pidfile=$1 log=$2 fd
 	shift 2
+	rm -f "$pidfile"
 	(
 		trap - INT TERM
 		exec </dev/null >>"$log" 2>&1
@@ -96,4 +97,5 @@ daemon() {
 		exec setsid env -i PATH="$PATH" NEAP_LAB_OF="$STATE" "$@"
 	) &
 	disown
+	wait_for 10 test -s "$pidfile"
 }

@@ -55,7 +55,7 @@ host_systemd() {
 		echo off
 		return
 	}
-	inside "$init" timeout 60 systemctl is-system-running ${2:+"$2"} 2>/dev/null || :
+	inside "$init" timeout 120 systemctl is-system-running ${2:+"$2"} 2>/dev/null || :
 }
 
 # host_manager HOST: has systemd come so far that it answers?
