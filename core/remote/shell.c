@@ -106,13 +106,17 @@ static void end(struct shell *sh, const struct err *e)
 	sh->events.ended(sh->arg, e);
 }
 
-/* sudo's first words say why; more may follow them. */
+/* sudo's first words say why it refuses, and more may follow them; but it also
+ * grumbles about a host whose name it cannot resolve, and goes on. */
 static void sudo_said(char *out, size_t size, const struct shell *sh)
 {
+	static const char grumble[] = "sudo: unable to resolve host";
 	const struct buf *b = &sh->err.body;
 	const char *at = b->len ? strstr(b->data, "sudo: ") : NULL;
 	struct buf line = BUF_INIT;
 
+	while (at && !strncmp(at, grumble, strlen(grumble)))
+		at = strstr(at + strlen(grumble), "sudo: ");
 	if (!at) {
 		said(out, size, sh);
 		return;
@@ -124,10 +128,11 @@ static void sudo_said(char *out, size_t size, const struct shell *sh)
 
 static void explain_sudo(const struct shell *sh, struct err *e)
 {
+	const char *all = sh->err.body.len ? sh->err.body.data : "";
 	char words[200];
 
 	sudo_said(words, sizeof(words), sh);
-	if (strstr(words, "password is required") || strstr(words, "no tty"))
+	if (strstr(all, "password is required") || strstr(all, "no tty"))
 		err_set(e, ERR_SUDO,
 		    "host '%s': sudo wants a password to become '%s': give it "
 		    "with -K, or allow it without one in sudoers",

@@ -171,6 +171,7 @@ static void read_config(lua_State *L, int t, struct shell_config *c)
 			.name = must_string(L, t, "name"),
 			.address = must_string(L, t, "address"),
 			.port = (uint16_t)port,
+			.host_key_alias = opt_string(L, t, "host_key_alias"),
 			.user = opt_string(L, t, "user"),
 			.identities = opt_list(L, t, "identities"),
 			.agent = opt_bool(L, t, "agent", true),
@@ -504,9 +505,9 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 	return 1;
 }
 
-/* connect{ name=, address=, port=, user=, identities=, agent=, password=,
- * known_hosts=, host_key_check=, become=, become_user=, become_password=,
- * connect_timeout_ms=, auth_timeout_ms=, prologue= }
+/* connect{ name=, address=, port=, host_key_alias=, user=, identities=,
+ * agent=, password=, known_hosts=, host_key_check=, become=, become_user=,
+ * become_password=, connect_timeout_ms=, auth_timeout_ms=, prologue= }
  * -> connection | nil, message, code */
 static int remote_connect(lua_State *L)
 {
@@ -569,10 +570,13 @@ static void set_text(lua_State *L, const char *name, const char *text)
 	lua_setfield(L, -2, name);
 }
 
+/* Nothing where there is none. */
 static void set_list(lua_State *L, const char *name, char *const *list)
 {
+	if (!list)
+		return;
 	lua_newtable(L);
-	for (lua_Integer i = 1; list && *list; i++, list++) {
+	for (lua_Integer i = 1; *list; i++, list++) {
 		lua_pushstring(L, *list);
 		lua_rawseti(L, -2, i);
 	}

@@ -38,13 +38,21 @@ static void add_algorithms(struct buf *out, const char *known)
 	}
 }
 
+static void add_name(struct buf *out, const struct session *s)
+{
+	if (s->host_key_alias)
+		known_hosts_name(out, s->host_key_alias, 22);
+	else
+		known_hosts_name(out, s->address, s->port);
+}
+
 static int known_types(struct buf *out, const struct session *s,
     struct err *e)
 {
 	struct buf name = BUF_INIT;
 	int rc;
 
-	known_hosts_name(&name, s->address, s->port);
+	add_name(&name, s);
 	if (buf_failed(&name))
 		rc = err_set(e, ERR_NOMEM, "out of memory");
 	else
@@ -184,7 +192,7 @@ int hostkey_check(struct session *s, struct err *e)
 	ssh_key key = NULL;
 	int rc;
 
-	known_hosts_name(&name, s->address, s->port);
+	add_name(&name, s);
 	if (buf_failed(&name) ||
 	    ssh_get_server_publickey(s->ssh, &key) != SSH_OK ||
 	    ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK) {

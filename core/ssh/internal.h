@@ -50,7 +50,7 @@ struct agent_job {
 struct session {
 	struct realm *realm;
 	/* the configuration, our own copy */
-	char *name, *address, *user, *password, *command;
+	char *name, *address, *user, *password, *command, *host_key_alias;
 	char **identities, **known_hosts; /* the realm's where not given */
 	bool own_identities, own_known_hosts;
 	uint16_t port;

@@ -134,6 +134,7 @@ void session_free(struct session *s)
 	free(s->user);
 	free(s->password);
 	free(s->command);
+	free(s->host_key_alias);
 	free(s);
 }
 
@@ -530,6 +531,7 @@ static bool take_config(struct session *s, const struct session_config *c,
 	s->user = copy(c->user, &failed);
 	s->password = copy(c->password, &failed);
 	s->command = copy(command, &failed);
+	s->host_key_alias = copy(c->host_key_alias, &failed);
 	s->identities = copy_list(c->identities,
 	    s->realm->default_identities, &s->own_identities, &failed);
 	s->known_hosts = copy_list(c->known_hosts,

@@ -28,6 +28,8 @@ struct session_config {
 	const char *name;    /* the host as the operator calls it */
 	const char *address; /* a name or a number */
 	uint16_t port;
+	const char *host_key_alias; /* its name in known_hosts; NULL: the
+				     * address, and the port if not 22 */
 	const char *user;	       /* NULL: as here */
 	const char *const *identities; /* files of private keys, tried in
 					* order; NULL or empty: those of

@@ -53,7 +53,7 @@ local function compare(host, path)
   local ours_strict = ours.stricthostkeychecking or "ask"
   t.equal(strict[ours_strict] or ours_strict, theirs.stricthostkeychecking, what .. "stricthostkeychecking")
   for _, name in ipairs { "identityfile", "userknownhostsfile", "globalknownhostsfile" } do
-    if #ours[name] > 0 then t.equal(ours[name], theirs[name], what .. name) end
+    if ours[name] then t.equal(ours[name], theirs[name], what .. name) end
   end
 end
 

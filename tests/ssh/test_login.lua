@@ -61,6 +61,11 @@ t.case("an old key beside the right one does no harm", function()
   works(knowing(here .. " " .. s.read("id_foreign.pub"):match("^%S+ %S+") .. "\n" .. here .. " " .. key("ed25519") .. "\n"))
 end)
 
+t.case("a host may go by another name in known_hosts", function()
+  works(knowing("the-key " .. key("ed25519") .. "\n", { host_key_alias = "the-key" }))
+  fails(knowing(here .. " " .. key("ed25519") .. "\n", { host_key_alias = "the-key" }), "hostkey", "no key of 'the%-key'")
+end)
+
 t.case("hashed names, patterns and several files", function()
   s.write("hashed", "other " .. key("rsa") .. "\n" .. here .. " " .. key("ed25519") .. "\n")
   s.shell("ssh-keygen -q -H -f " .. s.dir .. "/hashed 2>/dev/null")

@@ -41,20 +41,34 @@ local function as_list(v)
   return type(v) == "table" and v or { v }
 end
 
+-- What ssh_config says; what it asks for and we cannot do is no reason to do
+-- something else.
+local function ssh_config(host)
+  local config, message = remote.ssh_config(host.address)
+  if not config then fault.raise("unreachable", nil, "host '%s': %s", host.name, message) end
+  local proxy = config.proxyjump or config.proxycommand
+  if proxy then
+    fault.raise("unreachable", nil, "host '%s': ssh_config wants it reached by way of '%s', which is not supported: "
+      .. "run neap where the host can be reached directly", host.name, proxy)
+  end
+  return config
+end
+
 -- How a host is reached: the command line wins over the inventory, the
 -- inventory over ssh_config, that over the defaults.
 local function connection_options(host, opts)
   local set = host.connection
-  local config = remote.ssh_config and remote.ssh_config(host.address) or {}
+  local config = ssh_config(host)
+  local accept_new = opts.accept_new or config.stricthostkeychecking == "accept-new"
   return {
     name = host.name, address = config.hostname or host.address,
     port = opts.port or host.port or config.port or 22,
     user = opts.user or host.user or config.user or sys.getenv("USER") or "root",
     identities = opts.private_key or as_list(set.private_key) or config.identityfile or default_keys(),
-    agent = true, password = opts.password or set.password,
+    agent = config.identityagent ~= "none", password = opts.password or set.password,
     known_hosts = opts.known_hosts or as_list(set.known_hosts) or config.userknownhostsfile
       or { home_file(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts" },
-    host_key_check = opts.accept_new and "accept-new" or "strict",
+    host_key_check = accept_new and "accept-new" or "strict", host_key_alias = config.hostkeyalias,
     become = opts.become or set.become or false, become_user = set.become_user or "root",
     become_password = opts.become_password or set.become_password,
     connect_timeout_ms = (opts.timeout or 10) * 1000,
