@@ -36,9 +36,9 @@ static int memory_limit(lua_State *L)
 }
 
 static const luaL_Reg funcs[] = {
-	{ "used", memory_used },
-	{ "limit", memory_limit },
-	{ NULL, NULL },
+    {"used", memory_used},
+    {"limit", memory_limit},
+    {NULL, NULL},
 };
 
 int luaopen_neap_core_memory(lua_State *L)

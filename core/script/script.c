@@ -22,6 +22,7 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.diff", luaopen_neap_core_diff },
 	{ "neap.core.store", luaopen_neap_core_store },
 	{ "neap.core.json", luaopen_neap_core_json },
+	{ "neap.core.match", luaopen_neap_core_match },
 	{ "neap.core.memory", luaopen_neap_core_memory },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },

@@ -256,6 +256,8 @@ local wrong = {
   { "chance", 'gadget(tostring(math.random()))', "attempt to call a nil value %(field 'random'%)" },
   { "an address", 'gadget(("%p"):format({}))', "would show an address" },
   { "a finalizer", 'setmetatable({}, { __gc = function() end })', "has no '__gc'" },
+  { "a pattern without end", "\nlocal x = ('a'):rep(100):find(('.-'):rep(20) .. 'b')", "^playbooks/site.lua:2: pattern takes too long$" },
+  { "a broken pattern", "local x = ('a'):match('[')", "^playbooks/site.lua:1: malformed pattern %(missing ']'%)$" },
   { "growth without end", "local t = {}\nfor i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "stopped: it needs more than 20 MB of memory" },
   { "growth that catches", "local t = {}\nwhile true do pcall(function() for i = 1, 1e9 do t[#t + 1] = ('x'):rep(1000) .. i end end) end",
     "stopped: it needs more than 20 MB of memory" },
@@ -265,7 +267,7 @@ local wrong = {
 for _, case in ipairs(wrong) do
   t.case("refuses " .. case[1], function()
     t.raises(function()
-      declare(case[2], nil, "node1", { limits = { instructions = 4000000, memory_bytes = 20 << 20 } })
+      declare(case[2], nil, "node1", { limits = { instructions = 4000000, memory_bytes = 20 << 20, match_steps = 1000000 } })
     end, case[3])
   end)
 end

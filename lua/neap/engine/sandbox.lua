@@ -10,13 +10,15 @@
 local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
 local frozen = require "neap.engine.frozen"
+local match = require "neap.core.match"
 local memory = require "neap.core.memory"
 local near = require "neap.near"
+local patterns = require "neap.engine.patterns"
 
 local sandbox = {}
 
 local STEP = 100000
-local LIMITS = { instructions = 200000000, memory_bytes = 512 * 1024 * 1024 }
+local LIMITS = { instructions = 200000000, memory_bytes = 512 * 1024 * 1024, match_steps = 1000000000 }
 local NO_MEMORY = "not enough memory" -- what Lua says then
 local REP_MAX_BYTES = 64 * 1024 * 1024
 
@@ -83,6 +85,7 @@ end
 
 local strings = copy(string, { "dump" })
 strings.format, strings.rep = format, rep
+for name, fn in pairs(patterns) do strings[name] = fn end
 local tables = copy(table, {})
 tables.concat = concat
 local numbers = copy(math, { "random", "randomseed" })
@@ -221,16 +224,23 @@ function sandbox.compile(text, name, code) return string.dump(sandbox.load(text,
 --- What compile() made, as a function in an environment.
 function sandbox.instance(compiled, env) return (assert(load(compiled, "compiled", "b", env))) end
 
-local OWN = debug.getinfo(1, "S").short_src
+-- The engine's files whose errors are the caller's: the safe library.
+local LIBRARY = { sandbox = true, frozen = true, patterns = true, helpers = true }
+local ENGINE = debug.getinfo(1, "S").source:match("^@(.*/)[^/]*$")
+
+local function is_library(name)
+  return string.sub(name, 1, #ENGINE) == ENGINE and LIBRARY[string.match(name, "([%w_]+)%.lua$")]
+end
 
 -- Any error raised under run(), as a fault where the sandboxed code is to blame; an error of the engine's own keeps
 -- its traceback.
 local function handler(err)
+  match.budget(LIMITS.match_steps) -- what follows matches too, and the run is over
   if fault.is(err) or stopped or err == NO_MEMORY then return err end
   if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(text_of(err))) end
   local name, line, message = position_of(err)
   if name and sources["@" .. name] then return fault.new("playbook", name .. ":" .. line, "%s", message) end
-  if not name or name == OWN then return fault.new("playbook", sandbox.where(), "%s", message or err) end
+  if not name or is_library(name) then return fault.new("playbook", sandbox.where(), "%s", message or err) end
   return debug.traceback(err, 2)
 end
 
@@ -258,6 +268,7 @@ local function enter(limits, thread)
   current = limits
   string_meta.__index = strings
   memory.limit(memory.used() + limits.memory_bytes)
+  match.budget(limits.match_steps)
   guard(limits, thread)
 end
 
