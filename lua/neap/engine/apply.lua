@@ -155,10 +155,11 @@ end
 
 -- The change to make now. A resource that is as the plan saw or predicted
 -- it is changed as planned. One that an earlier change of this run may have
--- moved is changed as it needs; any other that moved stops the host.
+-- moved is changed as it needs; any other that moved stops the host. What
+-- is live (a port that opens, a replica that catches up) moves by itself.
 local function change_now(self, change)
   local found, now = look_again(self, change)
-  if change.kind ~= "unknown" and not as_planned(change, found) then
+  if change.kind ~= "unknown" and not change.resource.rtype.live and not as_planned(change, found) then
     local unforeseen = not now and "is already as wanted" or "is not as the plan saw it"
     if not self.barrier then fault.raise("stale", change.id, "%s: the host has moved since the plan", unforeseen) end
     self.surprises[#self.surprises + 1] = { id = change.id, message = unforeseen }

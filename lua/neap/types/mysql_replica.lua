@@ -7,7 +7,7 @@ local join = require "neap.mysql_join"
 local mysql = require "neap.mysql"
 
 local mysql_replica = {
-  name = "mysql_replica", key = "label",
+  name = "mysql_replica", key = "label", live = true,
   attributes = {
     source = { type = "string", required = true, doc = "Address of the server to replicate from." },
     port = { type = "integer", default = 3306, doc = "Its port." },

@@ -1,0 +1,150 @@
+-- Package sources, timers, waiting and checks: as data, and the scripts of checks at work on this machine.
+local t = require "harness"
+local Model = require "neap.engine.model"
+local difference = require "neap.engine.difference"
+local reach = require "neap.reach"
+
+local function run(script)
+  local pipe = assert(io.popen("exec 2>&1; " .. script, "r"))
+  local out = pipe:read("a")
+  local _, _, rc = pipe:close()
+  return rc or 0, out
+end
+
+local KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabc\n-----END PGP PUBLIC KEY BLOCK-----\n"
+local repository = require "neap.types.apt_repository"
+-- { name, attributes, text of the file or pattern of the error }
+local sources = {
+  { "one", { uris = { "http://m/debian" }, suites = { "stable" }, components = { "main", "extra" }, types = { "deb" } },
+    "Types: deb\nURIs: http://m/debian\nSuites: stable\nComponents: main extra\n" },
+  { "flat, with a key", { uris = { "http://m/x" }, suites = { "./" }, components = { "main" }, types = { "deb" }, key = KEY },
+    "Types: deb\nURIs: http://m/x\nSuites: ./\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n"
+    .. " -----END PGP PUBLIC KEY BLOCK-----\n" },
+  { "no suite", { uris = { "http://m" } }, error = "'suites' is required" },
+  { "a key that is none", { uris = { "u" }, suites = { "s" }, key = "x" }, error = "in armour" },
+  { "two words in one", { uris = { "u v" }, suites = { "s" } }, error = "not one word" },
+}
+for _, case in ipairs(sources) do
+  t.case("apt_repository: " .. case[1], function()
+    if case.error then return t.raises(function() repository.check("x", case[2]) end, case.error) end
+    t.equal(repository.check("x", case[2]).content, case[3])
+  end)
+end
+t.case("apt_repository: packages of the same plan see it", function()
+  local model = Model.new()
+  local change = difference.change(repository, nil, { content = "Types: deb\n" })
+  repository.effects("x", change, model)
+  t.equal(model:edit("apt_source", "x.sources").answer, "Types: deb\n")
+  local text = require("neap.apt").with_sources { ["x.sources"] = "it's\n", ["y.sources"] = false }
+  t.matches(text, "printf %%s 'it'\\''s\n' >\"$parts\"/x.sources\nrm %-f \"$parts\"/y.sources")
+end)
+
+local timer = require "neap.types.timer"
+local timers = {
+  { "at a time", { command = "echo \"$HOME\" 100%", on_calendar = { "hourly" }, user = "app", persistent = true },
+    { 'ExecStart=/bin/sh -c "echo \\"$$HOME\\" 100%%"\n', "User=app\n" }, { "OnCalendar=hourly\nPersistent=true\n" } },
+  { "every so often", { command = "x", every = "5min", user = "root", random_delay = "1min" }, {},
+    { "OnActiveSec=5min\nOnUnitActiveSec=5min\nRandomizedDelaySec=1min\n" } },
+  { "never", { command = "x", user = "root" }, error = "say when" },
+  { "nothing", { every = "1min" }, error = "'command' is required" },
+  { "two lines for one", { command = "x", every = "1min\nExecStart=/bin/evil", user = "root" }, error = "one line" },
+}
+for _, case in ipairs(timers) do
+  t.case("timer: " .. case[1], function()
+    if case.error then return t.raises(function() timer.check("x", case[2]) end, case.error) end
+    local attrs = timer.check("x", case[2])
+    for _, text in ipairs(case[3]) do t.truthy(attrs.service:find(text, 1, true), text .. " in " .. attrs.service) end
+    for _, text in ipairs(case[4]) do t.truthy(attrs.timer:find(text, 1, true), text .. " in " .. attrs.timer) end
+  end)
+end
+t.case("timer: only what differs is written", function()
+  local from = { service = "a", timer = "b", running = true }
+  local change = difference.change(timer, from, { service = "a", timer = "c", running = true })
+  local steps = timer.steps("x", change)
+  t.equal(#steps, 2)
+  t.matches(steps[1].title, "x.timer")
+  t.matches(steps[2].run, "daemon%-reload && systemctl enable %-q x.timer && systemctl restart x.timer")
+end)
+
+-- Checks: { name, attributes, whether it passes, what it says }
+local checks = {
+  { "a command that succeeds", { command = "true" }, true },
+  { "a command that fails", { command = "false" }, false, "'false' fails" },
+  { "a port that nothing listens on", { port = 1 }, false, "nothing answers on 127.0.0.1:1" },
+  { "a page that nobody serves", { url = "http://127.0.0.1:1/x" }, false, "no answer from 'http://127.0.0.1:1/x'" },
+}
+for _, case in ipairs(checks) do
+  t.case("check: " .. case[1], function()
+    local rc, out = run("sh -c " .. require("neap.sh").quote(reach.script(case[2])))
+    t.equal(rc == 0, case[3])
+    if case[4] then t.truthy(out:find(case[4], 1, true), out) end
+  end)
+end
+t.case("wait_for: gives up, and says what for", function()
+  local rc, out = run("sh -c " .. require("neap.sh").quote(reach.wait({ command = "false" }, 0)))
+  t.equal(rc, 1)
+  t.matches(out, "'false' fails, for 0 s")
+end)
+-- A page as curl would show it, by a curl of ours on PATH.
+local function page(attrs)
+  local dir = os.tmpname()
+  os.remove(dir)
+  os.execute("mkdir " .. dir)
+  local f = assert(io.open(dir .. "/curl", "w"))
+  f:write("#!/bin/sh\nprintf 'HTTP/1.1 503 Busy\\r\\nX: hidden\\r\\n\\r\\nsay hello\\n'\n")
+  f:close()
+  os.execute("chmod +x " .. dir .. "/curl")
+  local rc, out = run("PATH=" .. dir .. ":$PATH sh -c " .. require("neap.sh").quote(reach.script(attrs)))
+  os.execute("rm -rf " .. dir)
+  return rc == 0, out
+end
+local pages = {
+  { "status and text", { status = 503, body = "say hello" }, true },
+  { "another status", { status = 200 }, false, "answers with status 503" },
+  { "another text", { body = "goodbye" }, false, "answers without 'goodbye'" },
+  { "a header is no text of the page", { body = "hidden" }, false, "answers without" },
+}
+for _, case in ipairs(pages) do
+  t.case("check: a page with " .. case[1], function()
+    case[2].url = "http://x/"
+    local ok, out = page(case[2])
+    t.equal(ok, case[3])
+    if case[4] then t.truthy(out:find(case[4], 1, true), out) end
+  end)
+end
+for _, attrs in ipairs { {}, { url = "ftp://x" }, { port = 0 }, { url = "http://a b" }, { port = 1, address = "$(x)" } } do
+  t.case("check: refuses nonsense", function() t.raises(function() reach.check(attrs) end, "%w") end)
+end
+
+local replica = require "neap.types.mysql_replica"
+local taint = require "neap.core.taint"
+t.case("mysql_replica: its password is only in the standard input", function()
+  local change = difference.change(replica, nil, { source = "10.0.0.1", port = 3306, user = "r", running = true,
+    read_only = true, password = taint.new("s3cret'\\", "p") })
+  local step = replica.steps("x", change)[1]
+  t.truthy(taint.is(step.stdin), "a secret")
+  t.truthy(not step.run:find("s3cret"), "not in the script")
+  local text = taint.reveal(step.stdin)
+  t.truthy(text:find("password=\"s3cret'\\\\\"\n", 1, true), text)
+  t.truthy(text:find("MASTER_PASSWORD = 's3cret''\\\\'", 1, true), text)
+end)
+local replicas = {
+  { "MariaDB", { Master_Host = "p", Master_Port = "3306", Master_User = "r", Slave_IO_Running = "Yes",
+    Slave_SQL_Running = "Yes" }, { { "read_only", "ON" } }, { running = true, read_only = true } },
+  { "MySQL, half running", { Source_Host = "p", Source_Port = "3306", Source_User = "r", Replica_IO_Running = "Connecting",
+    Replica_SQL_Running = "Yes" }, { { "read_only", "ON" }, { "super_read_only", "OFF" } },
+    { running = false, read_only = false } },
+}
+for _, case in ipairs(replicas) do
+  t.case("mysql_replica: found on " .. case[1], function()
+    local host = { expect = function() end }
+    function host.mysql(_, sql) return { rows = sql:find("REPLICA STATUS") and { case[2] } or case[3] } end
+    local found = replica.probe(host)
+    t.equal(found, { source = "p", port = 3306, user = "r", running = case[4].running, read_only = case[4].read_only })
+  end)
+end
+t.case("mysql_replica: only read_only is a small step", function()
+  local from = { source = "p", port = 3306, user = "r", running = true, read_only = false }
+  local change = difference.change(replica, from, { read_only = true })
+  t.matches(replica.steps("x", change)[1].title, "as wanted")
+end)
