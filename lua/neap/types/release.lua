@@ -1,0 +1,161 @@
+--- Releases of an application: each in a directory of its own, and a link `current` to one of them.
+--
+--     /srv/app/current ─▶ releases/2.1
+--     /srv/app/releases/2.0   releases/2.1
+--
+-- A release is unpacked beside the others and never changed again; the link is switched in one step when all of it is
+-- there. It comes from files of the project (`files`, or an archive), or from a git repository that the host can reach
+-- (with git on the host). A rollback switches to a release that is still there.
+-- @usage release "/srv/app" { files = { ["wsgi.py"] = read_file "app/wsgi.py" }, owner = "root" }
+-- @usage release "/srv/app" { id = "2.1", archive = "dist/app-2.1.tar.gz", strip = 1, keep = 5 }
+-- @usage release "/srv/app" { id = "v2.1", repository = "https://git.example.org/app.git" }
+local crypto = require "neap.core.crypto"
+local look = require "neap.look"
+local place = require "neap.place"
+local sh = require "neap.sh"
+local taint = require "neap.core.taint"
+local tar = require "neap.tar"
+
+local release = {
+  name = "release", key = "directory",
+  attributes = {
+    id = { type = "string", doc = "Name of the release; made of its content when not said." },
+    files = { type = "map", option = true, doc = "Its files: contents by relative name." },
+    executable = { type = "list", option = true, default = {}, doc = "Which of the files are programs." },
+    archive = { type = "string", option = true, reads = "data",
+      doc = "A tar archive of the project, plain or compressed." },
+    data = { type = "string", option = true, doc = "The bytes of the archive." },
+    strip = { type = "integer", option = true, default = 0,
+      doc = "How many leading directories of the archive to drop." },
+    repository = { type = "string", option = true, doc = "Address of a git repository; `id` is the tag or commit." },
+    owner = { type = "string", option = true, default = "root", doc = "Who the files belong to." },
+    group = { type = "string", option = true, default = "root", doc = "Their group." },
+    keep = { type = "integer", option = true, default = 3, doc = "How many releases stay on the host." },
+  },
+}
+
+local function check_files(attrs)
+  for name, content in pairs(attrs.files) do
+    if name == "" or name:find("^/") or name:find("%c") or ("/" .. name .. "/"):find("/%.%.?/") or name:find("//") then
+      error(("'%s' is no relative name of a file"):format(name), 0)
+    end
+    if taint.is(content) then error(("'%s' holds a secret: give it a file resource of its own"):format(name), 0) end
+    if type(content) ~= "string" then error(("the content of '%s' is no string"):format(name), 0) end
+  end
+  local programs = {}
+  for _, name in ipairs(attrs.executable or {}) do
+    if not attrs.files[name] then error(("'%s' is executable but not among the files"):format(name), 0) end
+    programs[name] = true
+  end
+  attrs.data = tar.pack(attrs.files, programs)
+end
+
+function release.check(key, attrs)
+  place.check(key)
+  local sources = (attrs.files and 1 or 0) + (attrs.repository and 1 or 0) + (attrs.archive and 1 or 0)
+  if sources > 1 then error("a release comes from files, an archive or a repository, not from several", 0) end
+  if attrs.files then check_files(attrs) end
+  if not attrs.data and not attrs.repository and not attrs.id then
+    error("say where it comes from: files, archive or repository", 0)
+  end
+  if attrs.repository and not attrs.id then error("id must name a tag or a commit of the repository", 0) end
+  if attrs.repository and attrs.repository:find("^%-") then error("no address of a repository", 0) end
+  attrs.id = attrs.id or crypto.sha256(attrs.data):sub(1, 12)
+  if not attrs.id:find("^[%w_][%w_.+-]*$") then error(("'%s' is no name of a release"):format(attrs.id), 0) end
+  if attrs.keep and attrs.keep < 1 then error("at least one release must be kept", 0) end
+  return attrs
+end
+
+function release.depends(key, attrs)
+  local ids = look.depends(key, { owner = attrs.owner, group = attrs.group })
+  ids[#ids + 1] = "directory:" .. key
+  return ids
+end
+
+function release.probe(host, key)
+  local st = host:stat(key .. "/current")
+  if not st then return nil end
+  if st.kind ~= "symlink" then look.fail("'%s/current' is no symbolic link", key) end
+  return { id = st.target:match("([^/]+)/?$") or st.target }
+end
+
+local HEAD = [[
+umask 022
+fail() { printf '%%s\n' "$1" >&2; exit 1; }
+base=%s id=%s
+mkdir -p "$base/releases" && cd "$base/releases" || exit 1
+[ ! -d "$id" ] || { touch "$id"; exit 0; }
+rm -rf .new && mkdir .new || exit 1
+]]
+
+local UNPACK = [[
+cat >.archive || exit 1
+tar -xf .archive -C .new --no-same-owner%s 2>.said || fail "cannot unpack release '$id': $(tail -n 3 .said)"
+rm -f .archive .said
+]]
+
+local CHECKOUT = [[
+command -v git >/dev/null || fail "no git on this host: declare package \"git\" before the release"
+url=%s
+[ -d ../.repository ] || git init -q --bare ../.repository || exit 1
+if git -C ../.repository fetch -q --depth 1 -- "$url" "$id" 2>.said; then commit=FETCH_HEAD
+else # servers do not give out a commit that no branch or tag names
+  git -C ../.repository fetch -q -- "$url" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' 2>.said ||
+    fail "cannot fetch '$url': $(tail -n 3 .said)"
+  commit=$(git -C ../.repository rev-parse -q --verify "$id^{commit}") || fail "there is no '$id' in '$url'"
+fi
+git -C ../.repository archive "$commit" | tar -xf - -C .new --no-same-owner || fail "cannot unpack '$id' of '$url'"
+rm -f .said
+]]
+
+local FINISH = [[
+chown -R %s .new || exit 1
+mv .new "$id"
+]]
+
+local PRUNE = [[
+cd %s/releases || exit 1
+now=$(readlink ../current); now=${now##*/}
+ls -1t | tail -n +%d | while IFS= read -r old; do [ "$old" = "$now" ] || rm -rf "./$old"; done
+]]
+
+local function unpack_step(key, to)
+  local text = sh(HEAD, key, to.id)
+  if to.repository then
+    text = text .. sh(CHECKOUT, to.repository)
+  elseif to.data then
+    text = text .. UNPACK:format((to.strip or 0) > 0 and " --strip-components=" .. to.strip or "")
+  else
+    text = text .. "fail \"release '$id' is no longer on this host: apply the playbook that made it\"\n"
+  end
+  text = text .. sh(FINISH, (to.owner or "root") .. ":" .. (to.group or "root"))
+  return { run = text, stdin = not to.repository and to.data or nil, title = ("unpack release %s"):format(to.id) }
+end
+
+function release.steps(key, change)
+  local link = key .. "/current"
+  if change.kind == "delete" then
+    local run = sh("cd %s && rm -rf current releases .repository", key)
+    return { { run = run, title = "remove the releases of " .. key } }
+  end
+  local to = change.to
+  local make = sh('ln -s -- %s "./$n" || exit 1\n', "releases/" .. to.id)
+  return {
+    unpack_step(key, to),
+    { run = place.make(link, make, { replaces = change.from and "symlink" }), title = "switch to release " .. to.id },
+    { run = sh(PRUNE, key, (to.keep or 3) + 1), title = "keep the newest releases" },
+  }
+end
+
+function release.effects(key, change, model)
+  local to = change.to
+  local directory = to and look.predicted("directory", {}, "0755")
+  model:set("stat", { key .. "/current" }, to and look.predicted("symlink", { to = "releases/" .. to.id }, "0777"))
+  model:set("stat", { key .. "/releases" }, directory)
+  if to then
+    if not model:edit("stat", key) then model:set("stat", { key }, directory) end
+    model:set("stat", { key .. "/releases/" .. to.id }, directory)
+  end
+end
+
+return release

@@ -1,0 +1,89 @@
+-- Releases, unpacked for real in a scratch directory.
+local t = require "harness"
+local Host = require "local_host"
+local ask = require "neap.engine.ask"
+local difference = require "neap.engine.difference"
+local release = require "neap.types.release"
+local tar = require "neap.tar"
+
+t.case("tar: a name too long for a header is an error", function()
+  t.raises(function() tar.pack({ [("x"):rep(120)] = "" }, {}) end, "too long")
+end)
+
+local refused = {
+  { { files = { ["../x"] = "" } }, "no relative name" }, { { files = { ["/x"] = "" } }, "no relative name" },
+  { { files = { x = 7 } }, "no string" }, { {}, "where it comes from" }, { { repository = "u" }, "id must name" },
+  { { files = { x = "" }, repository = "u", id = "1" }, "not from several" },
+  { { files = { x = "" }, id = "../x" }, "no name of a release" },
+  { { files = { x = "" }, executable = { "y" } }, "not among the files" },
+}
+for i, case in ipairs(refused) do
+  t.case("release: refuses nonsense " .. i, function()
+    t.raises(function() release.check("/srv/app", case[1]) end, case[2])
+  end)
+end
+t.case("release: its name follows from what is in it", function()
+  local a = release.check("/srv/app", { files = { x = "1" } }).id
+  t.equal(release.check("/srv/app", { files = { x = "1" } }).id, a)
+  t.truthy(release.check("/srv/app", { files = { x = "2" } }).id ~= a, "another name")
+end)
+
+if not Host.is_root() then return io.stdout:write("the rest is skipped: needs root\n") end
+
+local function found(host, key)
+  local job = { run = function(facade) return release.probe(facade, key) end }
+  ask.new(host, {}):run { job }
+  return job.found
+end
+
+-- What deploys do one after the other; the last answer of `look` is compared.
+local function deploy(host, key, attrs, wanted_error)
+  attrs.owner, attrs.group = attrs.owner or "root", attrs.group or "root"
+  local change = difference.change(release, found(host, key), release.check(key, attrs))
+  for _, step in ipairs(change and release.steps(key, change) or {}) do
+    local r = host:request { script = step.run, stdin = step.stdin }
+    if r.rc ~= 0 then
+      if wanted_error then return t.matches(r.err, wanted_error) end
+      error(step.title .. ": " .. r.err)
+    end
+  end
+  if wanted_error then error("no error: " .. wanted_error) end
+end
+
+for _, shell in ipairs(Host.shells()) do
+  t.case("release: unpacked, switched, pruned, and back again (" .. shell .. ")", function()
+    local host <close> = setmetatable(Host.new { shell = shell }, { __index = Host, __close = Host.close })
+    local key = host.dir .. "/app"
+    local long = ("d"):rep(90) .. "/" .. ("e"):rep(90)
+    deploy(host, key, { id = "1", files = { ["bin/run"] = "#!/bin/sh\necho one\n", [long] = "deep" },
+      executable = { "bin/run" } })
+    t.equal(host:sh("app/current/bin/run; cat app/current/" .. long), "one\ndeep")
+    t.equal(found(host, key), { id = "1" })
+    host:sh("touch -d @1001 app/releases/1")
+    for i = 2, 4 do
+      deploy(host, key, { id = tostring(i), files = { f = tostring(i) }, keep = 2 })
+      host:sh(("touch -d @%d app/releases/%d"):format(1000 + i, i))
+    end
+    t.equal(host:sh("cat app/current/f; ls app/releases"), "43\n4")
+    deploy(host, key, { id = "3" })
+    t.equal(host:sh("cat app/current/f"), "3")
+    deploy(host, key, { id = "1" }, "no longer on this host")
+    t.equal(host:sh("cat app/current/f; ls -A app app/releases"), "3app:\ncurrent\nreleases\n\napp/releases:\n.new\n3\n4")
+    deploy(host, key, { id = "5", data = "no archive" }, "cannot unpack release '5'")
+    t.equal(host:sh("cat app/current/f"), "3")
+  end)
+end
+
+t.case("release: from a git repository", function()
+  if os.execute("command -v git >/dev/null") ~= true then return end
+  local host <close> = setmetatable(Host.new {}, { __index = Host, __close = Host.close })
+  host:sh("export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1\ngit init -q src; cd src\n"
+    .. "git config user.name n; git config user.email e@example.org\necho 1 >f; git add f; git commit -qm 1; git tag v1\n"
+    .. "echo 2 >f; git commit -qam 2; git tag v2")
+  local key = host.dir .. "/app"
+  deploy(host, key, { id = "v1", repository = host.dir .. "/src" })
+  t.equal(host:sh("cat app/current/f"), "1")
+  deploy(host, key, { id = "v2", repository = host.dir .. "/src" })
+  t.equal(host:sh("cat app/current/f; ls app/releases"), "2\nv1\nv2")
+  deploy(host, key, { id = "v3", repository = host.dir .. "/src" }, "there is no 'v3'")
+end)
