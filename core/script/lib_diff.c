@@ -283,7 +283,8 @@ static int diff_unified(lua_State *L)
 	if (rc == ERR_LIMIT)
 		return refuse(L, "large");
 	if (rc < 0)
-		return luaL_error(L, "%s", e.text);
+		return luaL_error(L, "%s",
+		    rc == ERR_NOMEM ? "out of memory" : e.text);
 	box_push_bytes(L, &sh->out);
 	return 1;
 }
