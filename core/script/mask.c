@@ -175,10 +175,18 @@ static bool add_base64(struct mask *m, const char *name, const char *value,
 
 typedef void form_fn(struct buf *to, const char *value, size_t len);
 
+static void put_digits(struct buf *to, char c, const char *digits)
+{
+	buf_putc(to, digits[(unsigned char)c >> 4]);
+	buf_putc(to, digits[(unsigned char)c & 15]);
+}
+
+static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
 static void put_hex(struct buf *to, const char *value, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		buf_printf(to, "%02x", (unsigned char)value[i]);
+		put_digits(to, value[i], lower);
 }
 
 static bool is_unreserved(char c)
@@ -187,22 +195,27 @@ static bool is_unreserved(char c)
 	       (c >= 'a' && c <= 'z') || (c && strchr("-._~", c));
 }
 
+static void put_percent(
+    struct buf *to, const char *value, size_t len, const char *digits)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (is_unreserved(value[i])) {
+			buf_putc(to, value[i]);
+			continue;
+		}
+		buf_putc(to, '%');
+		put_digits(to, value[i], digits);
+	}
+}
+
 static void put_url(struct buf *to, const char *value, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (is_unreserved(value[i]))
-			buf_putc(to, value[i]);
-		else
-			buf_printf(to, "%%%02X", (unsigned char)value[i]);
+	put_percent(to, value, len, upper);
 }
 
 static void put_url_lower(struct buf *to, const char *value, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		if (is_unreserved(value[i]))
-			buf_putc(to, value[i]);
-		else
-			buf_printf(to, "%%%02x", (unsigned char)value[i]);
+	put_percent(to, value, len, lower);
 }
 
 static void put_form(struct buf *to, const char *value, size_t len)
