@@ -1,9 +1,16 @@
 -- The database: one primary, the others replicate from it by GTID and refuse writes.
 local stack = include "stack.lua"
 
+-- A replica that joins late takes a copy of the primary first: hence more than REPLICATION SLAVE.
 local FLAVOURS = {
-  mariadb = { unit = "mariadb", config = "/etc/mysql/mariadb.conf.d/99-stack.cnf", template = "mysql/mariadb.cnf" },
-  mysql = { unit = "mysql", config = "/etc/mysql/mysql.conf.d/zz-stack.cnf", template = "mysql/mysql.cnf" },
+  mariadb = {
+    unit = "mariadb", config = "/etc/mysql/mariadb.conf.d/99-stack.cnf", template = "mysql/mariadb.cnf",
+    replication_grants = "REPLICATION SLAVE, SELECT, RELOAD, SHOW VIEW, EVENT, TRIGGER, BINLOG MONITOR",
+  },
+  mysql = {
+    unit = "mysql", config = "/etc/mysql/mysql.conf.d/zz-stack.cnf", template = "mysql/mysql.cnf",
+    replication_grants = "REPLICATION SLAVE, BACKUP_ADMIN",
+  },
 }
 
 local function semi_sync(site, name)
@@ -12,11 +19,13 @@ local function semi_sync(site, name)
   return wanted == true or wanted == "on"
 end
 
+local function replication_account(site) return site.db.replication_user .. "@" .. site.db.clients end
+
 -- Accounts and the table: on the primary, from which the others have them.
-local function contents(site, server)
+local function contents(site, server, flavour)
   local db = site.db
-  mysql_user(db.replication_user .. "@" .. db.clients) {
-    password = secret "replication_password", grants = { ["*.*"] = "REPLICATION SLAVE" }, after = server,
+  mysql_user(replication_account(site)) {
+    password = secret "replication_password", grants = { ["*.*"] = flavour.replication_grants }, after = server,
   }
   local database = mysql_database(db.name) { after = server }
   mysql_user(db.app_user .. "@" .. db.clients) {
@@ -43,9 +52,10 @@ return function(host, site)
     },
   }
   local server = service(flavour.unit) { running = true, enabled = true, restart_on = config }
-  if role == "primary" then return contents(site, server) end
+  if role == "primary" then return contents(site, server, flavour) end
   mysql_replica "primary" {
     source = stack.address(stack.primary()), port = site.db.port, user = site.db.replication_user,
     password = secret "replication_password", after = server,
+    wait = { [stack.primary().name] = "mysql_user:" .. replication_account(site) },
   }
 end

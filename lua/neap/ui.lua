@@ -17,10 +17,7 @@ local COLORS = { red = "31", green = "32", yellow = "33", cyan = "36", dim = "2"
 --   terminal and NO_COLOR is not set), verbose = count, quiet = bool }
 function ui.new(opts)
   local color = opts.color
-  if color == nil then
-    local forced = sys.getenv("CLICOLOR_FORCE") or ""
-    color = (sys.isatty(1) or forced ~= "" and forced ~= "0") and (sys.getenv("NO_COLOR") or "") == ""
-  end
+  if color == nil then color = sys.isatty(1) and (sys.getenv("NO_COLOR") or "") == "" end
   return setmetatable({
     json = opts.json, color = color and not opts.json, verbose = opts.verbose or 0, quiet = opts.quiet,
     live = sys.isatty(2) and not opts.json, status_width = 0,

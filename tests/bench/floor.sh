@@ -8,9 +8,10 @@
 # It knows no plan, no difference, no record and no second run; it is used for
 # nothing else. Every host is web and database, the first is the primary, the
 # first two are load balancers. Prints the seconds it took.
+#
+# shellcheck disable=SC2034 # many variables are read by name, in host_input
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
-# shellcheck disable=SC2034 # many are read by name, in host_input
 SSH_CONFIG=$1 VIP=$2
 shift 2
 
