@@ -16,7 +16,6 @@ return {
     user = "app",
     directory = "/srv/app",
     release = "1", -- goes into the path: a new one leaves the old beside it
-    keep_releases = 3,
     workers = 2, -- processes, a good number is twice the cores
     threads = 4, -- of each
     worker_timeout_s = 30,
