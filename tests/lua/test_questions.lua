@@ -3,7 +3,9 @@ local t = require "harness"
 local Host = require "local_host"
 local crypto = require "neap.core.crypto"
 
-local NAMES = { "plain", "with blank", "new\nline", "-dash", "quote'\"", "back\\slash", "$(x)`y`", "*", "tab\t", "\255" }
+local NAMES = {
+  "plain", "with blank", "new\nline", "-dash", "quote'\"", "back\\slash", "$(x)`y`", "*", "tab\t", "\255",
+}
 
 local function ask(host, kind, list)
   local question = require("neap.questions." .. kind)

@@ -199,3 +199,10 @@ t.case("a purge without knowing what is declared is refused", function()
   local ok, err = pcall(directory.probe, host, "/d", attrs)
   t.truthy(not ok and fault.is(err))
 end)
+
+t.case("the guide shows the group type as it is", function()
+  local root = os.getenv "NEAP_TESTS_DIR" .. "/.."
+  local guide = assert(io.open(root .. "/docs/writing-types.md")):read("a")
+  local group = assert(io.open(root .. "/lua/neap/types/group.lua")):read("a")
+  t.equal(guide:match("```lua\n(.-)```\n"), group)
+end)
