@@ -141,3 +141,10 @@ t.case("options do not count among what was predicted", function()
   t.truthy(difference.same_state(rtype, { size = 1 }, { size = 1, how = "fast" }, { size = 1, how = "fast" }))
   t.truthy(not difference.same_state(rtype, { size = 2 }, { size = 1, how = "fast" }, { size = 1, how = "fast" }))
 end)
+
+t.case("a connection that answers nothing is the host's error, not ours", function()
+  local host = fake.new()
+  host.conn.requests = function() return nil, "interrupted by signal 15", "interrupted" end
+  local ok, problem = pcall(planned, host, { resource("a", { size = 1 }) })
+  t.equal({ ok, problem.code }, { false, "interrupted" })
+end)

@@ -160,7 +160,9 @@ end
 
 -- Sends the questions of all lists in one flight and files the answers.
 local function put_questions(self, lists)
-  for i, reply in ipairs(self.conn:requests(requests_of(lists))) do
+  local replies, message, code = self.conn:requests(requests_of(lists))
+  if not replies then fault.raise(code, nil, "%s", message) end
+  for i, reply in ipairs(replies) do
     local list = lists[i]
     if reply.error then fault.raise(reply.code or "unreachable", nil, "%s", reply.error) end
     local answers = kind_of(list.kind).parse(reply, list.args)
