@@ -247,6 +247,13 @@ static int sys_mkdir(lua_State *L)
 	return 1;
 }
 
+/* writable(path) -> whether files can be made in that directory */
+static int sys_writable(lua_State *L)
+{
+	lua_pushboolean(L, access(luaL_checkstring(L, 1), W_OK | X_OK) == 0);
+	return 1;
+}
+
 static int sys_getenv(lua_State *L)
 {
 	lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
@@ -379,6 +386,7 @@ static const luaL_Reg funcs[] = {
 	{ "stat", sys_stat },
 	{ "real_path", sys_real_path },
 	{ "mkdir", sys_mkdir },
+	{ "writable", sys_writable },
 	{ "getenv", sys_getenv },
 	{ "isatty", sys_isatty },
 	{ "width", sys_width },

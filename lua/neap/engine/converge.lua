@@ -2,22 +2,18 @@
 -- for an apply, change, look again, and record.
 
 local loop = require "neap.core.loop"
-local sys = require "neap.core.sys"
-local json = require "neap.core.json"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
-local record = require "neap.engine.record"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local waits = require "neap.engine.waits"
 
 local converge = {}
 
-local COMMIT_TRIES = 5
 -- What a host waits for where the playbook names another host only.
 local WHOLE_HOST = "everything"
 
@@ -215,103 +211,6 @@ local function apply_host(self, host)
   host.changes = count
   if host.result.failure then session.drop(host, host.result.failure) end
   if #host.plan.changes > 0 then verify(self, host) else host.observed = host.plan.observed end
-end
-
-local function status_of(host)
-  local status = { status = host.status == "ok" and "complete" or "incomplete", machine_id = host.facts.machine_id }
-  if host.status ~= "ok" then
-    status.problem = host.problem.message
-    status.at = host.current
-  end
-  return status
-end
-
--- Adds a host's records to `changes`; says whether they are news.
-local function record_host(self, st, head, host, changes, key)
-  local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
-  return record.host(host.name, recorded, {
-    resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
-    status = status_of(host),
-  }, changes, key)
-end
-
-local function add_sources(changes, recorded, hosts)
-  for _, host in ipairs(hosts) do
-    for path, bytes in pairs(host.plan.desired.inputs or {}) do
-      if recorded[path] ~= bytes then changes["source/" .. path] = bytes end
-    end
-  end
-end
-
-local function outcome(self, version)
-  local operator, machine = sys.operator()
-  local hosts = {}
-  for _, host in ipairs(self.hosts) do
-    hosts[host.name] = {
-      status = host.status, changes = host.changes or 0, problem = host.problem and host.problem.message,
-    }
-  end
-  return json.encode({
-    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb,
-    time = math.floor(sys.time()), hosts = hosts, neap = version,
-  }, { indent = 2 }) .. "\n"
-end
-
-local SIGN = { create = "+", update = "~", delete = "-", unknown = "?" }
-
-local function message_of(self)
-  local lines, total, names = {}, 0, {}
-  for _, host in ipairs(self.hosts) do
-    local done = host.result and host.result.done or {}
-    if next(done) or host.problem then
-      names[#names + 1] = host.name
-      total = total + (host.changes or 0)
-      lines[#lines + 1] = string.format("\n%s: %s, %d changes%s", host.name, host.status, host.changes or 0,
-        host.problem and " (" .. tostring(host.problem):gsub("\n.*", "") .. ")" or "")
-      for _, change in ipairs(host.plan and host.plan.changes or {}) do
-        local now = done[change.id]
-        if now then
-          lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id,
-            now.trigger and " (" .. now.trigger .. ")" or "", now.put_back and " (put back)" or "")
-        end
-      end
-    end
-  end
-  local playbook = (self.opts.playbook or ""):match("[^/]*$")
-  local subject = string.format("%s %s: %d changes on %s", self.verb, playbook, total,
-    #names > 0 and show.names(names) or "no host (recorded as found)")
-  return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
-end
-
-local function commit_once(self, st, key, taint)
-  local head = st:head()
-  local changes, news, hosts = {}, false, {}
-  for _, host in ipairs(self.hosts) do
-    if host.observed then
-      hosts[#hosts + 1] = host
-      news = record_host(self, st, head, host, changes, key) or news
-    end
-  end
-  if not news then return nil end
-  add_sources(changes, head and st:tree(head, "source") or {}, hosts)
-  changes["run.json"] = taint.mask(outcome(self))
-  local operator, machine = sys.operator()
-  return st:commit {
-    parent = head, changes = changes, message = taint.mask(message_of(self)), author_name = operator,
-    author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
-  }
-end
-
---- Records what is on the hosts now. @return commit id, or nil where nothing
--- is new
-function converge.record(self, st, key)
-  local taint = require "neap.core.taint"
-  for _ = 1, COMMIT_TRIES do
-    local id, message, code = commit_once(self, st, key, taint)
-    if id or not message then return id end
-    if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
-  end
-  fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
 end
 
 --- Changes all hosts as planned. Only inside loop.run.

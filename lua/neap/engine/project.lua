@@ -46,6 +46,19 @@ end
 
 local function complain(message) fault.raise("store", nil, "%s", message) end
 
+--- Where the state repository is, or will be.
+function project.place(opts) return (place(opts)) end
+
+--- Raises a fault where a run could not be recorded, before it begins: the
+-- folder cannot be made or written.
+function project.check(opts)
+  local path, _, dir = place(opts)
+  local folder = dir or folder_of(path) or "."
+  if dir and not sys.mkdir(dir, PRIVATE_DIR) or not sys.writable(folder) then
+    fault.raise("usage", nil, "cannot keep the state in '%s': no such folder, or not writable; see --state", folder)
+  end
+end
+
 --- Opens the state repository for reading.
 -- @return store, or nil where there is none yet
 function project.open(opts)

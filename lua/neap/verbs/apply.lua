@@ -1,6 +1,7 @@
 --- neap apply: plans, shows, asks, changes, looks again, records.
 local sys = require "neap.core.sys"
 local command = require "neap.engine.command"
+local commit_run = require "neap.engine.commit"
 local converge = require "neap.engine.converge"
 local fault = require "neap.engine.fault"
 local plan_verb = require "neap.verbs.plan"
@@ -51,10 +52,9 @@ return function(opts)
       session.summary(self, 0, 0)
       return 0
     end
-    local store, key = project.create(opts)
+    project.check(opts)
     converge.apply(self)
-    local commit = converge.record(self, store, key)
-    store:close()
+    local commit = commit_run.run(self)
     local changes = report(self, total, commit)
     session.problems(self)
     local exit = session.exit_code(self, 0)

@@ -1,0 +1,140 @@
+--- One commit a run: what was done, by whom, and what is on each host now.
+
+local json = require "neap.core.json"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+local fault = require "neap.engine.fault"
+local project = require "neap.engine.project"
+local record = require "neap.engine.record"
+local remembered = require "neap.engine.remembered"
+local show = require "neap.engine.show"
+
+local commit = {}
+
+local TRIES = 5
+
+local function status_of(host)
+  local status = { status = host.status == "ok" and "complete" or "incomplete", machine_id = host.facts.machine_id }
+  if host.status ~= "ok" then
+    status.problem = host.problem.message
+    status.at = host.current
+  end
+  return status
+end
+
+-- Adds a host's records to `changes`; says whether they are news.
+local function record_host(self, st, head, host, changes, key)
+  local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
+  return record.host(host.name, recorded, {
+    resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
+    status = status_of(host),
+  }, changes, key)
+end
+
+local function add_sources(changes, recorded, hosts)
+  for _, host in ipairs(hosts) do
+    for path, bytes in pairs(host.plan.desired.inputs or {}) do
+      if recorded[path] ~= bytes then changes["source/" .. path] = bytes end
+    end
+  end
+end
+
+local function outcome(self, version)
+  local operator, machine = sys.operator()
+  local hosts = {}
+  for _, host in ipairs(self.hosts) do
+    hosts[host.name] = {
+      status = host.status, changes = host.changes or 0, problem = host.problem and host.problem.message,
+    }
+  end
+  return json.encode({
+    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb,
+    time = math.floor(sys.time()), hosts = hosts, neap = version,
+  }, { indent = 2 }) .. "\n"
+end
+
+local SIGN = { create = "+", update = "~", delete = "-", unknown = "?" }
+
+local function message_of(self)
+  local lines, total, names = {}, 0, {}
+  for _, host in ipairs(self.hosts) do
+    local done = host.result and host.result.done or {}
+    if next(done) or host.problem then
+      names[#names + 1] = host.name
+      total = total + (host.changes or 0)
+      lines[#lines + 1] = string.format("\n%s: %s, %d changes%s", host.name, host.status, host.changes or 0,
+        host.problem and " (" .. tostring(host.problem):gsub("\n.*", "") .. ")" or "")
+      for _, change in ipairs(host.plan and host.plan.changes or {}) do
+        local now = done[change.id]
+        if now then
+          lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id,
+            now.trigger and " (" .. now.trigger .. ")" or "", now.put_back and " (put back)" or "")
+        end
+      end
+    end
+  end
+  local playbook = (self.opts.playbook or ""):match("[^/]*$")
+  local subject = string.format("%s %s: %d changes on %s", self.verb, playbook, total,
+    #names > 0 and show.names(names) or "no host (recorded as found)")
+  return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
+end
+
+-- A host of which there is something to say: it was looked at, or something
+-- was done there before it was lost.
+local function is_known(host) return host.observed or host.done_ids and next(host.done_ids) end
+
+local function commit_once(self, st, key)
+  local head = st:head()
+  local changes, news, hosts = {}, false, {}
+  for _, host in ipairs(self.hosts) do
+    if is_known(host) then
+      hosts[#hosts + 1] = host
+      news = record_host(self, st, head, host, changes, key) or news
+    end
+  end
+  if not news then return nil end
+  add_sources(changes, head and st:tree(head, "source") or {}, hosts)
+  changes["run.json"] = taint.mask(outcome(self))
+  local operator, machine = sys.operator()
+  return st:commit {
+    parent = head, changes = changes, message = taint.mask(message_of(self)), author_name = operator,
+    author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
+  }
+end
+
+local function record_all(self, st, key)
+  for _ = 1, TRIES do
+    local id, message, code = commit_once(self, st, key)
+    if id or not message then return id end
+    if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
+  end
+  fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
+end
+
+-- Digests of all hosts, or nil where one of them cannot have any.
+local function digests_of(hosts)
+  local digests = {}
+  for _, host in ipairs(hosts) do
+    if is_known(host) then
+      local digest = host.observed and remembered.digest(host.plan.desired.list, host.observed, status_of(host))
+      if not digest then return nil end
+      digests[host.name] = digest
+    end
+  end
+  return digests
+end
+
+--- Records what is on the hosts now.
+-- @return commit id, or nil where nothing is new
+function commit.run(self)
+  local place, digests = project.place(self.opts), digests_of(self.hosts)
+  if digests and remembered.holds(place, digests) then return nil end
+  local st, key = project.create(self.opts)
+  local before = st:head()
+  local id = record_all(self, st, key)
+  st:close()
+  if digests then remembered.keep(place, digests, before) end
+  return id
+end
+
+return commit

@@ -1,0 +1,74 @@
+--- What the last run recorded, in short: a digest a host.
+--
+-- Most runs change nothing, and to learn that nothing is new to record one
+-- would read all records of all hosts. So a run that has recorded leaves,
+-- beside the state repository, a digest of each host's states and the commit
+-- they belong to. A run that finds the same digests and the same commit has
+-- nothing to record and need not open the repository. It is a cache: when it
+-- is missing or does not fit, the repository is read.
+
+local crypto = require "neap.core.crypto"
+local json = require "neap.core.json"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+
+local remembered = {}
+
+local function plain(state)
+  if not state then return false end
+  local out = {}
+  for name, value in pairs(state) do
+    out[name] = taint.is(value) and { crypto.sha256(value) } or value
+  end
+  return out
+end
+
+local function names(attrs)
+  local set = {}
+  for name in pairs(attrs) do set[name] = true end
+  return set
+end
+
+--- The digest of what would be recorded of a host, or nil where it cannot be
+-- told (a state holds what JSON cannot say).
+function remembered.digest(resources, observed, status)
+  local list = { status }
+  for _, resource in ipairs(resources) do
+    list[#list + 1] = {
+      resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs), resource.meta,
+    }
+  end
+  local ok, text = pcall(json.encode, list)
+  return ok and crypto.sha256(text) or nil
+end
+
+local function head_of(place)
+  local text = sys.read_file(place .. "/refs/heads/main")
+  return text and text:match("^%x+")
+end
+
+local function path_of(place) return (place:gsub("%.git$", "")) .. ".remembered.json" end
+
+--- Whether the repository at `place` holds these digests already.
+-- @param digests { [host] = digest }
+function remembered.holds(place, digests)
+  local text = sys.read_file(path_of(place))
+  local known = text and json.decode(text)
+  if type(known) ~= "table" or known.head ~= head_of(place) or type(known.hosts) ~= "table" then return false end
+  for host, digest in pairs(digests) do
+    if known.hosts[host] ~= digest then return false end
+  end
+  return next(digests) ~= nil
+end
+
+--- Notes what the repository at `place` holds now; other hosts keep theirs if
+-- the commit that they belong to was the last one before.
+function remembered.keep(place, digests, before)
+  local text = sys.read_file(path_of(place))
+  local known = text and json.decode(text)
+  local hosts = type(known) == "table" and known.head == before and type(known.hosts) == "table" and known.hosts or {}
+  for host, digest in pairs(digests) do hosts[host] = digest end
+  sys.write_file(path_of(place), json.encode { head = head_of(place), hosts = hosts } .. "\n", 384) -- 0600
+end
+
+return remembered

@@ -1,0 +1,57 @@
+local t = require "harness"
+local sys = require "neap.core.sys"
+local fake = require "fake_host"
+local remembered = require "neap.engine.remembered"
+local taint = require "neap.core.taint"
+
+local resource = fake.resource
+
+local function digest(size, extra)
+  return remembered.digest({ resource("a", { size = 1 }) }, { ["thing:a"] = { size = size, extra = extra } }, { status = "complete" })
+end
+
+t.case("equal states have equal digests, others do not", function()
+  t.equal(digest(1), digest(1))
+  t.truthy(digest(1) ~= digest(2))
+end)
+
+t.case("a secret counts by what it hides", function()
+  local function secret(v) return digest(1, taint.new(v, "s")) end
+  t.equal(secret("hunter2"), secret("hunter2"))
+  t.truthy(secret("hunter2") ~= secret("hunter3"))
+end)
+
+local function place(head)
+  local dir = os.tmpname()
+  os.remove(dir)
+  for _, path in ipairs { dir, dir .. "/state.git", dir .. "/state.git/refs", dir .. "/state.git/refs/heads" } do
+    assert(sys.mkdir(path))
+  end
+  assert(sys.write_file(dir .. "/state.git/refs/heads/main", head .. "\n"))
+  return dir .. "/state.git", dir
+end
+
+t.case("what was kept is held until a digest or the commit moves", function()
+  local path, dir = place "aaaa"
+  t.equal(remembered.holds(path, { h = "1" }), false)
+  remembered.keep(path, { h = "1", i = "2" }, nil)
+  t.equal(remembered.holds(path, { h = "1" }), true)
+  t.equal(remembered.holds(path, { h = "1", i = "3" }), false)
+  t.equal(remembered.holds(path, { j = "1" }), false)
+  t.equal(remembered.holds(path, {}), false)
+  assert(sys.write_file(path .. "/refs/heads/main", "bbbb\n"))
+  t.equal(remembered.holds(path, { h = "1" }), false)
+  os.execute("rm -rf " .. dir)
+end)
+
+t.case("hosts that a run left out are kept over its commit, but not over somebody else's", function()
+  local path, dir = place "aaaa"
+  remembered.keep(path, { h = "1" }, nil)
+  assert(sys.write_file(path .. "/refs/heads/main", "bbbb\n"))
+  remembered.keep(path, { i = "2" }, "aaaa")
+  t.equal(remembered.holds(path, { h = "1", i = "2" }), true)
+  assert(sys.write_file(path .. "/refs/heads/main", "cccc\n"))
+  remembered.keep(path, { i = "3" }, "other")
+  t.equal(remembered.holds(path, { h = "1" }), false)
+  os.execute("rm -rf " .. dir)
+end)
