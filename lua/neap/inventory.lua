@@ -4,6 +4,8 @@ local directory = require "neap.inventory.directory"
 local fault = require "neap.engine.fault"
 local limit = require "neap.inventory.limit"
 local Model = require "neap.inventory.model"
+local Secrets = require "neap.engine.secrets"
+local sandbox = require "neap.engine.sandbox"
 local sys = require "neap.core.sys"
 local variables = require "neap.engine.variables"
 
@@ -69,15 +71,23 @@ function inventory.select(model, patterns)
   return limit.select(model, pattern, { strict = true, code = "usage" })
 end
 
+-- The names that an inventory in Lua may use besides Lua's.
+local function words_of(opts)
+  local secrets = Secrets.open { path = opts and opts.secrets, placeholder = opts and opts.placeholder }
+  return { secret = function(name) return secrets:get(name, sandbox.where()) end }
+end
+
 --- Reads inventories; what later ones say overrides earlier ones.
 -- @param paths list
--- @param opts words = names that inventories in Lua may use; extra = { [name] = text } of the command line
+-- @param opts extra = { [name] = text } of the command line; secrets, placeholder: see neap.engine.secrets
+--   (inventories in Lua may say secret "name")
 -- @return model with hosts (each with name, address, port, user, connection, groups, vars, origins), by_name, groups,
 --   warnings, files ({ [path] = text })
 function inventory.load(paths, opts)
   local model = Model.new()
   model.paths = paths
-  for _, path in ipairs(paths) do read(model, path, opts and opts.words or {}) end
+  local words = words_of(opts)
+  for _, path in ipairs(paths) do read(model, path, words) end
   for _, dir in ipairs(folders_of(paths)) do directory.variables(model, dir) end
   model:finish()
   for _, host in ipairs(model.hosts) do

@@ -147,7 +147,8 @@ end
 --   { hosts=, files= } counts. Raises a fault where inventory or playbook cannot be read at all.
 function lint.check(opts)
   local findings = setmetatable({ by_key = {} }, Findings)
-  local model = inventory.load(inventory.paths(opts), { extra = opts.extra })
+  local model = inventory.load(inventory.paths(opts),
+    { extra = opts.extra, secrets = opts.secrets, placeholder = true })
   local hosts = inventory.select(model, opts.limit)
   for _, warning in ipairs(model.warnings) do findings:add("warning", warning) end
   local project = evaluate.project(opts.playbook, model,

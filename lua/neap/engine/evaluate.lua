@@ -14,15 +14,18 @@ local words = require "neap.engine.words"
 
 local evaluate = {}
 
--- Default variables: `defaults.lua` beside the playbook.
+--- Default variables: the text of a `defaults.lua`, evaluated.
+function evaluate.defaults(text, path)
+  local env = sandbox.environment({}, { where = sandbox.where })
+  local vars = sandbox.run(nil, sandbox.load(text, path, env))
+  if type(vars) ~= "table" then fault.raise("playbook", path, "defaults.lua returns a table of variables") end
+  return vars
+end
+
 local function read_defaults(project)
   local path = project.dir .. "defaults.lua"
   local text = files.read_if_there(project, path)
-  if not text then return {} end
-  local env = sandbox.environment({}, { where = sandbox.where })
-  local ok, vars = true, sandbox.run(nil, sandbox.load(text, path, env))
-  if not ok or type(vars) ~= "table" then fault.raise("playbook", path, "defaults.lua returns a table of variables") end
-  return vars
+  return text and evaluate.defaults(text, path) or {}
 end
 
 --- Opens a playbook for evaluation over an inventory.

@@ -91,21 +91,12 @@ local function ask_passwords(opts)
   end
 end
 
-local function default_inventory(opts)
-  local beside = opts.playbook and (opts.playbook:match("^(.*/)[^/]*$") or "") .. "inventory.lua"
-  for _, path in ipairs { beside or "inventory.lua", "inventory.lua" } do
-    if exists(path) then return { path } end
-  end
-  fault.raise("usage", nil, "no inventory: give one with -i FILE (there is no inventory.lua here%s)",
-    opts.playbook and " or beside the playbook" or "")
-end
-
 --- Opens a run: reads the inventory, chooses the hosts.
 -- @param opts options of the command line
 -- @return { hosts = { host … }, inventory, opts, ui }
 function session.open(opts, ui)
   ask_passwords(opts)
-  local inv = inventory.load(opts.inventory or default_inventory(opts), { extra = opts.extra })
+  local inv = inventory.load(inventory.paths(opts), { extra = opts.extra, secrets = opts.secrets })
   local self = { opts = opts, ui = ui, inventory = inv, hosts = {}, by_name = {} }
   for _, entry in ipairs(inventory.select(inv, opts.limit)) do
     local host = { name = entry.name, entry = entry, status = "ok" }

@@ -166,7 +166,7 @@ local function absent_words(run)
   return setmetatable({}, {
     __metatable = "absent",
     __index = function(_, name)
-      local rtype = run.project.types:get(name)
+      local rtype = run.project.types:get(name == "template" and "file" or name)
       if rtype then return run.declarations:word(rtype, true) end
       fault.raise("playbook", sandbox.where(), "no resource type '%s'%s", tostring(name),
         near.hint(tostring(name), run.project.types:names()))

@@ -1,11 +1,14 @@
 --- neap inventory: which hosts there are, in which groups, and where each variable of a host comes from.
 local command = require "neap.engine.command"
+local evaluate = require "neap.engine.evaluate"
 local fault = require "neap.engine.fault"
 local inventory = require "neap.inventory"
 local json = require "neap.core.json"
 local natural = require "neap.inventory.natural"
 local near = require "neap.near"
+local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local variables = require "neap.engine.variables"
 
 local function groups_of(host)
   local names = {}
@@ -106,20 +109,42 @@ local function show_settings(ui, host)
   for _, line in ipairs(table_text(rows)) do ui:line(ui:clean("  " .. line)) end
 end
 
+-- Default variables that playbooks beside the inventory, or here, would add: a layer, or nil.
+local function defaults_layer(model)
+  local dirs = { model.paths[1]:match("^(.*/)[^/]*$") or "", "" }
+  for _, dir in ipairs(dirs) do
+    for _, name in ipairs { "playbooks/defaults.lua", "defaults.lua" } do
+      local text = sys.read_file(dir .. name)
+      if text then return { label = dir .. name, vars = evaluate.defaults(text, dir .. name) } end
+    end
+  end
+end
+
+-- All variables of a host, and where each came from.
+local function variables_of(model, host, extra)
+  local layers = { defaults_layer(model) }
+  local own = model:layers(host)
+  table.move(own, 1, #own, #layers + 1, layers)
+  local vars, origins = variables.merge(layers)
+  variables.extra(vars, origins, extra)
+  return vars, origins
+end
+
 local function is_hidden(name) return name:find("password") or name:find("passwd") or name:find("ansible_.*pass") end
 
-local function show_host(ui, model, name)
+local function show_host(ui, model, name, extra)
   local host = model.by_name[name]
   if not host then
     fault.raise("usage", nil, "no host '%s' in the inventory%s", name, near.hint(name, model.by_name))
   end
   show_settings(ui, host)
-  local rows, origins, vars = {}, {}, {}
-  for _, path in ipairs(natural.keys(host.origins)) do
-    local value = at(host.vars, path)
-    if is_hidden(path) and value ~= nil then value = "<secret>" end
-    rows[#rows + 1] = { path, "= " .. value_text(value), "# " .. host.origins[path] }
-    origins[path], vars[path] = host.origins[path], taint.is(value) and tostring(value) or value
+  local all, origins = variables_of(model, host, extra)
+  local rows, vars = {}, {}
+  for _, path in ipairs(natural.keys(origins)) do
+    local value = at(all, path)
+    if is_hidden(path) and type(value) == "string" then value = "<secret>" end
+    rows[#rows + 1] = { path, "= " .. value_text(value), "# " .. origins[path] }
+    vars[path] = taint.is(value) and tostring(value) or value
   end
   if #rows > 0 then ui:line("") end
   for _, line in ipairs(table_text(rows)) do ui:line(ui:clean("  " .. line)) end
@@ -129,10 +154,11 @@ end
 
 return function(opts)
   return command.plain(opts, function(ui)
-    local model = inventory.load(inventory.paths(opts), { extra = opts.extra })
+    local model = inventory.load(inventory.paths(opts),
+      { extra = opts.extra, secrets = opts.secrets, placeholder = true })
     for _, warning in ipairs(model.warnings) do ui:err("warning: " .. tostring(warning)) end
     if opts.args[1] then
-      show_host(ui, model, opts.args[1])
+      show_host(ui, model, opts.args[1], opts.extra)
     elseif opts.graph then
       show_graph(ui, model, inventory.select(model, opts.limit))
     else
