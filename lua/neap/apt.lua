@@ -31,6 +31,10 @@ apt_get() {
 }
 sources() { cat /etc/apt/sources.list /etc/apt/preferences /etc/apt/preferences.d/* "$parts"/* 2>/dev/null | cksum; }
 fresh() { [ "$(cat "$D/stamp" 2>/dev/null)" = "$(sources)" ] && [ -n "$(find "$D/stamp" -mmin -60)" ]; }
+interrupted() { # whether an earlier transaction was cut short
+  [ -n "$(ls /var/lib/dpkg/updates)" ] ||
+    dpkg-query -W -f '${db:Status-Status}\n' | grep -qE '^(half-|unpacked|triggers-)'
+}
 update() {
   rm -f "$D/stamp" "$D/candidates"
   apt_get update >"$D/update.log" 2>&1 && sources >"$D/stamp" && return

@@ -34,9 +34,8 @@ fi
 -- A transaction that was cut short by a power cut or a kill is brought to its end first.
 local REPAIR = [[
 broken=
-if [ -n "$(ls /var/lib/dpkg/updates)" ] ||
-   dpkg-query -W -f '${db:Status-Status}\n' | grep -qE '^(half-|unpacked|triggers-)'; then
-  broken=-f try=0
+if interrupted; then
+  broken=yes try=0
   while ! dpkg --configure -a --force-confdef --force-confold >"$D/repair.log" 2>&1 8>&-; do
     grep -q lock "$D/repair.log" && [ $try -lt 300 ] || break
     try=$((try + 1)); sleep 2
@@ -48,7 +47,7 @@ local TRANSACT = [[
 [ -e "$D/stamp" ] || update
 transact() {
   apt_get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
-    --allow-downgrades --allow-change-held-packages $broken "$@" >"$D/apply.log" 2>&1 </dev/null || {
+    --allow-downgrades --allow-change-held-packages "$@" >"$D/apply.log" 2>&1 </dev/null || {
     grep -E '^(E:|dpkg: error|dpkg-deb: error)' "$D/apply.log" >&2 || tail -n 15 "$D/apply.log" >&2
     fail "all that apt-get said stands in $D/apply.log" 1
   }
@@ -59,6 +58,7 @@ transact() {
 -- @param units units that Neap starts itself when their configuration is in place
 function transact.script(groups, units)
   local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
+  text[#text + 1] = '[ -z "$broken" ] || transact -f --no-install-recommends install\n'
   for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
   text[#text + 1] = 'rm -f "$D"/archives/*.deb\n'
   return table.concat(text)

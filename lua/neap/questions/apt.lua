@@ -8,20 +8,25 @@ local apt = require "neap.apt"
 local base64 = require "neap.base64"
 local json = require "neap.core.json"
 
--- Resolve and download; once more with a new index, should the mirror have moved on.
+-- Resolve and download; once more with a new index, should the mirror have moved on. Nothing is locked and nothing
+-- of the host's changed, so that a transaction that was cut short, or is going on, is no hindrance. apt resolves
+-- nothing new while dependencies are broken: then the plan is the repair, and what else can be said after it.
 local RESOLVE = [[
-group=0
+group=0 broken=
 resolve() {
   group=$((group + 1))
   for try in 1 2; do
     fresh && [ $try = 1 ] || update
-    if apt_get -y -d -V --allow-downgrades --allow-change-held-packages "$@" >"$D/plan.log" 2>&1; then
+    if apt_get -y -d -V -o Debug::NoLocking=true --allow-downgrades --allow-change-held-packages "$@" \
+      >"$D/plan.log" 2>&1; then
       printf '#group %s\n' "$group"; cat "$D/plan.log"; return
     fi
     grep -q 'Failed to fetch' "$D/plan.log" || break
   done
+  [ -z "$broken" ] || return
   printf '#refused %s\n' "$group"; cat "$D/plan.log"; exit 0
 }
+if interrupted; then resolve -f --no-install-recommends install; broken=yes; fi
 ]]
 
 -- Turns the control archives of all packages, one tar after the other with its NUL bytes made newlines, into lines
