@@ -147,7 +147,7 @@ function edit.text(host, path, create, want)
   local st = host:stat(path)
   if not st then
     if want and not create then
-      look.fail("'%s' does not exist and no resource makes it: declare it, or say create = true", path)
+      host:missing("'%s' does not exist and no resource makes it: declare it, or say create = true", path)
     end
     if want then look.parent(host, path) end
     return "", false

@@ -13,7 +13,7 @@ function look.parent(host, path)
   if dir == "/" then return end
   local st = host:stat(dir)
   if not st then
-    look.fail("directory '%s' does not exist and no resource makes it: declare directory \"%s\"", dir, dir)
+    host:missing("directory '%s' does not exist and no resource makes it: declare directory \"%s\"", dir, dir)
   end
   if st.kind ~= "directory" and st.kind ~= "symlink" then look.fail("'%s' is no directory", dir) end
 end

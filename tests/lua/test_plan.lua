@@ -148,3 +148,17 @@ t.case("a connection that answers nothing is the host's error, not ours", functi
   local ok, problem = pcall(planned, host, { resource("a", { size = 1 }) })
   t.equal({ ok, problem.code }, { false, "interrupted" })
 end)
+
+t.case("what is missing is an error, unless an earlier change may bring it unsaid", function()
+  local needy = setmetatable({
+    name = "needy", probe = function(h) if not h:thing("a") then h:missing("there is no '%s'", "a") end end,
+  }, { __index = fake.thing })
+  local barrier = setmetatable({ name = "barrier", barrier = true, effects = function() end }, { __index = fake.thing })
+  local _, result = planned(fake.new(), { resource("n", { size = 1 }, {}, needy) })
+  t.matches(result.errors[1].message, "needy:n: there is no 'a'")
+  local lines, later = planned(fake.new(), {
+    resource("b", { size = 1 }, {}, barrier), resource("n", { size = 1 }, {}, needy),
+  })
+  t.equal(lines, { "create barrier:b", "unknown needy:n" })
+  t.equal(later.changes[2].unknown, "barrier:b may bring it")
+end)

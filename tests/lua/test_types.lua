@@ -8,7 +8,8 @@ local taint = require "neap.core.taint"
 -- A host whose answers are written down: answers[kind][argument], or answers["getent passwd"][key].
 local function canned(answers)
   local asked = {}
-  return setmetatable({ asked = asked, expect = function() end }, {
+  return setmetatable({ asked = asked, expect = function() end,
+    missing = function(_, ...) fault.raise("failed", nil, ...) end }, {
     __index = function(_, kind)
       return function(_, a, b)
         local name = b and kind .. " " .. a or kind

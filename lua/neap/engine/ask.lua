@@ -95,9 +95,21 @@ local function expect(self, job, kind, args)
   if not edit and not heard then job.expects[#job.expects + 1] = { kind = kind, args = args, key = key } end
 end
 
--- What a probe knows as `host`: facts, a method a question, and expect.
+-- Something that must be there is not: unknown where an earlier change of the
+-- plan may bring it without saying so (a package's set-up, a command).
+local function missing(job, fmt, ...)
+  local why = job.model and job.model.unsure
+  if why then error(setmetatable({ why = why }, Unknown), 0) end
+  fault.raise("failed", nil, fmt, ...)
+end
+
+-- What a probe knows as `host`: facts, a method a question, expect, missing.
 local function facade(self, job)
-  return setmetatable({ facts = self.facts, expect = function(_, kind, ...) expect(self, job, kind, { ... }) end }, {
+  return setmetatable({
+    facts = self.facts,
+    expect = function(_, kind, ...) expect(self, job, kind, { ... }) end,
+    missing = function(_, fmt, ...) missing(job, fmt, ...) end,
+  }, {
     __index = function(_, kind)
       return function(_, ...) return lookup(self, job, kind, { ... }) end
     end,

@@ -108,6 +108,14 @@ local function change_of(self, resource, job)
   return change
 end
 
+-- From here on something may be there that no model has foreseen.
+local function unsure(self, change)
+  local rtype = change.resource.rtype
+  if (rtype.batch or rtype.barrier) and change.kind ~= "delete" then
+    self.model.unsure = self.model.unsure or ("%s may bring it"):format(change.id)
+  end
+end
+
 local function add(self, change)
   self.changes[#self.changes + 1] = change
   self.changed[change.id] = change
@@ -124,7 +132,7 @@ end
 -- probed again where an earlier change touched what it asked; what was in
 -- its way at first may be gone by then.
 local function look_again(self, resource, job)
-  if not self.model:touches(job.asked) then return job end
+  if not self.model:touches(job.asked) and not (job.error and self.model.unsure) then return job end
   return plan.probe(self.round, { resource }, self.model)[1]
 end
 
@@ -139,6 +147,7 @@ local function plan_one(self, resource, job)
   if change then
     add(self, change)
     take_effect(self, change)
+    unsure(self, change)
   end
   return change
 end

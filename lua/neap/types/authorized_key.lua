@@ -14,6 +14,7 @@ local authorized_key = {
   attributes = {
     user = { type = "string", required = true, doc = "Whom it lets in." },
     key = { type = "string", required = true, doc = "The public key: its type, the key, and a comment if you like." },
+    path = { type = "string", readonly = true, doc = "The file that it stands in." },
     options = { type = "string", default = "",
       doc = "Options before the key, such as restrict or from=\"10.0.0.0/8\"." },
   },
@@ -58,7 +59,7 @@ function authorized_key.probe(host, key, want, attrs)
   local path = path_of(host, attrs.user)
   if not path then
     if not want then return nil end
-    look.fail("there is no user '%s' and no resource makes one: declare user \"%s\"", attrs.user, attrs.user)
+    host:missing("there is no user '%s' and no resource makes one: declare user \"%s\"", attrs.user, attrs.user)
   end
   local mine = edit.find(host:content(path) or "", "word", { blob })
   if not mine then return nil end
