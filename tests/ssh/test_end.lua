@@ -163,13 +163,16 @@ t.case("a name is looked up", function()
   t.equal(code, "hostkey") -- known_hosts has the number only
 end)
 
---- Calls `fn` while something listens on the port that it is given.
+--- Calls `fn` while something listens on the loopback port that it is given, and says a line.
 local function with_listener(says, fn)
-  local port = s.port + 1
-  while os.execute("busybox nc -w 1 127.0.0.1 " .. port .. " </dev/null >/dev/null 2>&1") do port = port + 1 end
-  local pid = s.shell(("(echo '%s'; sleep 20) | busybox nc -l -p %d -s 127.0.0.1 >/dev/null 2>&1 & echo $!"):format(says, port))
-  wait_for("nc to listen", function()
-    return io.open("/proc/net/tcp"):read("a"):find((" 0100007F:%04X 00000000:0000 0A "):format(port))
+  s.shell("rm -f " .. s.dir .. "/listener")
+  local pid = s.shell(([[perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(0, INADDR_LOOPBACK)); listen(S, 5);
+    open(F, ">", "%s/listener"); print F ((sockaddr_in(getsockname(S)))[0]); close F;
+    accept(C, S); syswrite(C, "%s\r\n"); sleep 20' >/dev/null 2>&1 & echo $!]]):format(s.dir, says))
+  local port
+  wait_for("listener", function()
+    port = math.tointeger(tonumber(s.read("listener") or ""))
+    return port
   end)
   fn(port)
   s.shell("kill " .. pid)
