@@ -13,12 +13,12 @@
 
 enum { BATCH = 64, SIGNALS = 3 };
 
-static const int signals[SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
+static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 struct loop {
 	int epfd;
 	struct epoll_event batch[BATCH];
-	int batch_len; /* events of the turn that goes on */
+	int batch_len;	     /* events of the turn that goes on */
 	struct timer **heap; /* by due time, the earliest first */
 	size_t heap_len, heap_cap;
 	struct later *first, *last;
@@ -70,17 +70,17 @@ void loop_free(struct loop *loop)
 int watch_start(struct watch *w, struct loop *loop, int fd, uint32_t events,
     void (*fn)(void *arg, uint32_t events), void *arg, struct err *e)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = w };
+	struct epoll_event ev = {.events = events, .data.ptr = w};
 
 	if (epoll_ctl(loop->epfd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return err_sys(e, errno, "cannot watch a descriptor");
-	*w = (struct watch){ loop, fd, events, fn, arg };
+	*w = (struct watch){loop, fd, events, fn, arg};
 	return 0;
 }
 
 void watch_change(struct watch *w, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = w };
+	struct epoll_event ev = {.events = events, .data.ptr = w};
 
 	if (!w->loop || w->events == events)
 		return;
@@ -202,12 +202,12 @@ static void run_timers(struct loop *loop)
 
 /* ---- calls in the next turn ---- */
 
-void later_call(struct later *l, struct loop *loop, void (*fn)(void *arg),
-    void *arg)
+void later_call(
+    struct later *l, struct loop *loop, void (*fn)(void *arg), void *arg)
 {
 	if (l->loop)
 		return;
-	*l = (struct later){ loop, NULL, loop->last, fn, arg };
+	*l = (struct later){loop, NULL, loop->last, fn, arg};
 	if (loop->last)
 		loop->last->next = l;
 	else
@@ -235,7 +235,7 @@ void later_cancel(struct later *l)
 /* Calls made meanwhile wait for the next turn, behind `end`. */
 static void run_later(struct loop *loop)
 {
-	struct later end = { 0 };
+	struct later end = {0};
 	struct later *l;
 
 	if (!loop->first)
@@ -275,9 +275,8 @@ static int ensure_pool(struct loop *loop, struct err *e)
 	return rc;
 }
 
-int job_start(struct job *job, struct loop *loop,
-    void (*work)(struct job *job), void (*done)(struct job *job),
-    struct err *e)
+int job_start(struct job *job, struct loop *loop, void (*work)(struct job *job),
+    void (*done)(struct job *job), struct err *e)
 {
 	int rc = ensure_pool(loop, e);
 
@@ -319,8 +318,7 @@ static void tell_signal(void *arg, uint32_t events)
 int loop_catch_signals(struct loop *loop, void (*fn)(void *arg, int signo),
     void *arg, struct err *e)
 {
-	struct sigaction sa = { .sa_handler = on_signal,
-		.sa_flags = SA_RESTART };
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	int rc;
 
 	if (caught_fd >= 0)
@@ -377,8 +375,8 @@ static int wait_ms(const struct loop *loop, int max_ms)
 
 int loop_turn(struct loop *loop, int max_ms, struct err *e)
 {
-	int n = epoll_wait(loop->epfd, loop->batch, BATCH,
-	    wait_ms(loop, max_ms));
+	int n =
+	    epoll_wait(loop->epfd, loop->batch, BATCH, wait_ms(loop, max_ms));
 
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, errno, "cannot wait for events");

@@ -80,8 +80,8 @@ struct later {
 };
 
 /* Does nothing where it waits already. */
-void later_call(struct later *l, struct loop *loop, void (*fn)(void *arg),
-    void *arg);
+void later_call(
+    struct later *l, struct loop *loop, void (*fn)(void *arg), void *arg);
 void later_cancel(struct later *l);
 
 /* Work for another thread. The job and what it points to stay where they are
@@ -92,8 +92,7 @@ struct job {
 	void (*done)(struct job *job); /* on the loop's thread */
 };
 
-int job_start(struct job *job, struct loop *loop,
-    void (*work)(struct job *job), void (*done)(struct job *job),
-    struct err *e);
+int job_start(struct job *job, struct loop *loop, void (*work)(struct job *job),
+    void (*done)(struct job *job), struct err *e);
 
 #endif

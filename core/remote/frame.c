@@ -8,7 +8,7 @@ enum { END_MAX = 32, MARK_LEN = FRAME_NONCE_LEN + 2 };
 
 void frames_init(struct frames *f, const char *nonce, size_t limit)
 {
-	*f = (struct frames){ .body = BUF_INIT, .limit = limit };
+	*f = (struct frames){.body = BUF_INIT, .limit = limit};
 	f->mark[0] = '\n';
 	memcpy(f->mark + 1, nonce, FRAME_NONCE_LEN);
 	f->mark[MARK_LEN - 1] = ' ';
@@ -45,7 +45,7 @@ static bool parse_end(struct frame_end *out, const char *at, const char *end)
 {
 	uint32_t status;
 
-	*out = (struct frame_end){ .status = -1 };
+	*out = (struct frame_end){.status = -1};
 	if (end - at == 5 && !memcmp(at, "READY", 5)) {
 		out->ready = true;
 		return true;
@@ -72,8 +72,8 @@ static void trim(struct frames *f)
 		return;
 	f->cut = true;
 	/* Half of it goes at a time, so that moving costs little. */
-	keep = f->limit / 2 > MARK_LEN + END_MAX ? f->limit / 2 :
-						   MARK_LEN + END_MAX;
+	keep = f->limit / 2 > MARK_LEN + END_MAX ? f->limit / 2
+						 : MARK_LEN + END_MAX;
 	buf_drop(&f->body, f->body.len - keep);
 }
 
@@ -102,9 +102,8 @@ int frames_feed(struct frames *f, const char *data, size_t len, size_t *used,
 	mark = memmem(from, rest, f->mark, MARK_LEN);
 	if (!mark) {
 		trim(f);
-		f->scanned = f->body.len < MARK_LEN ?
-		    0 :
-		    f->body.len - (MARK_LEN - 1);
+		f->scanned =
+		    f->body.len < MARK_LEN ? 0 : f->body.len - (MARK_LEN - 1);
 		return 0;
 	}
 	f->scanned = (size_t)(mark - f->body.data);
@@ -114,8 +113,8 @@ int frames_feed(struct frames *f, const char *data, size_t len, size_t *used,
 	if (!line_end && rest < END_MAX)
 		return 0;
 	if (!line_end || !parse_end(end, from, line_end))
-		return err_set(e, ERR_PROTOCOL,
-		    "the shell loop's answer is malformed");
+		return err_set(
+		    e, ERR_PROTOCOL, "the shell loop's answer is malformed");
 	*used = (size_t)(line_end + 1 - f->body.data) - before;
 	shorten(f, f->scanned);
 	return 1;

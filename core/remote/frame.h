@@ -24,7 +24,7 @@ struct frames {
 	size_t scanned;			/* bytes of `body` without a mark */
 	struct buf body;		/* the output so far */
 	size_t limit;			/* most bytes to keep of it */
-	bool cut;			/* it was longer: only its tail is kept */
+	bool cut; /* it was longer: only its tail is kept */
 };
 
 struct frame_end {

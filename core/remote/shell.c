@@ -64,9 +64,8 @@ static void last_line(char *out, size_t size, const struct buf *b)
 	for (from = end; from && b->data[from - 1] != '\n'; from--)
 		;
 	for (; from < end && n + 1 < size; from++)
-		out[n++] = isprint((unsigned char)b->data[from]) ?
-		    b->data[from] :
-		    '?';
+		out[n++] =
+		    isprint((unsigned char)b->data[from]) ? b->data[from] : '?';
 	out[n] = '\0';
 }
 
@@ -247,8 +246,8 @@ static void finish_first(struct shell *sh)
 	begin_turn(sh);
 }
 
-static void take_body(struct shell *sh, struct frames *f, struct request *r,
-    struct buf *to)
+static void take_body(
+    struct shell *sh, struct frames *f, struct request *r, struct buf *to)
 {
 	if (f->cut && !r->error.code)
 		err_set(&r->error, ERR_LIMIT,
@@ -260,11 +259,10 @@ static void take_body(struct shell *sh, struct frames *f, struct request *r,
 	}
 }
 
-static void end_of_output(struct shell *sh, bool is_err,
-    const struct frame_end *fe)
+static void end_of_output(
+    struct shell *sh, bool is_err, const struct frame_end *fe)
 {
-	struct request **reading = is_err ? &sh->reading_err :
-					    &sh->reading_out;
+	struct request **reading = is_err ? &sh->reading_err : &sh->reading_out;
 	struct frames *f = is_err ? &sh->err : &sh->out;
 	struct request *r = *reading;
 
@@ -301,8 +299,7 @@ static void see_ready(struct shell *sh, bool is_err)
 	begin_turn(sh);
 }
 
-static void on_frame(struct shell *sh, bool is_err,
-    const struct frame_end *fe)
+static void on_frame(struct shell *sh, bool is_err, const struct frame_end *fe)
 {
 	bool ready = is_err ? sh->err_ready : sh->out_ready;
 
@@ -320,7 +317,7 @@ static void on_data(void *arg, const char *data, size_t len, bool is_err)
 	struct shell *sh = arg;
 	struct frames *f = is_err ? &sh->err : &sh->out;
 	struct frame_end fe;
-	struct err e = { 0 };
+	struct err e = {0};
 	size_t used;
 	int rc = 1;
 
@@ -341,7 +338,7 @@ static void on_data(void *arg, const char *data, size_t len, bool is_err)
 static void write_ahead(struct shell *sh)
 {
 	while (sh->unsent &&
-	    sh->unwritten.len - sh->written < (size_t)AHEAD_BYTES) {
+	       sh->unwritten.len - sh->written < (size_t)AHEAD_BYTES) {
 		struct request *r = sh->unsent;
 
 		if (sh->phase < PHASE_BOOT ||
@@ -380,8 +377,7 @@ static void pump(void *arg)
 		}
 		if (!sh->unwritten.len)
 			return;
-		n = session_write(sh->session,
-		    sh->unwritten.data + sh->written,
+		n = session_write(sh->session, sh->unwritten.data + sh->written,
 		    sh->unwritten.len - sh->written);
 		sh->stats.bytes_out += n;
 		sh->written += n;
@@ -504,8 +500,8 @@ static char *copy(const char *text, bool *failed)
 	return out;
 }
 
-static int take_config(struct shell *sh, const struct shell_config *c,
-    struct err *e)
+static int take_config(
+    struct shell *sh, const struct shell_config *c, struct err *e)
 {
 	bool failed = false;
 
@@ -525,8 +521,8 @@ static int take_config(struct shell *sh, const struct shell_config *c,
 static int start(struct shell *sh, struct realm *realm,
     const struct shell_config *config, struct err *e)
 {
-	static const struct session_events events = { on_opened, on_data,
-		on_settled, on_ended };
+	static const struct session_events events = {
+	    on_opened, on_data, on_settled, on_ended};
 	struct buf command = BUF_INIT;
 	int rc;
 

@@ -13,7 +13,7 @@
 static int loop_run(lua_State *L)
 {
 	struct tasks *ts = tasks_of(L);
-	struct err e = { 0 };
+	struct err e = {0};
 	struct task *t;
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -84,7 +84,7 @@ static void ring(void *arg)
 static void push_alarm(lua_State *L, struct task *t, lua_Integer ms)
 {
 	struct alarm *a = lua_newuserdatauv(L, sizeof(*a), 0);
-	struct err e = { 0 };
+	struct err e = {0};
 
 	memset(a, 0, sizeof(*a));
 	if (luaL_newmetatable(L, "neap.alarm")) {
@@ -217,19 +217,19 @@ static int loop_event(lua_State *L)
 }
 
 static const luaL_Reg event_methods[] = {
-	{ "set", event_set },
-	{ "wait", event_wait },
-	{ NULL, NULL },
+    {"set", event_set},
+    {"wait", event_wait},
+    {NULL, NULL},
 };
 
 static const luaL_Reg funcs[] = {
-	{ "run", loop_run },
-	{ "spawn", loop_spawn },
-	{ "sleep", loop_sleep },
-	{ "event", loop_event },
-	{ "now_ms", loop_now },
-	{ "signal", loop_signal },
-	{ NULL, NULL },
+    {"run", loop_run},
+    {"spawn", loop_spawn},
+    {"sleep", loop_sleep},
+    {"event", loop_event},
+    {"now_ms", loop_now},
+    {"signal", loop_signal},
+    {NULL, NULL},
 };
 
 int luaopen_neap_core_loop(lua_State *L)

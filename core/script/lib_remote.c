@@ -11,7 +11,6 @@
 #include "remote/shell.h"
 #include "ssh/config.h"
 #include "taint.h"
-#include "taint.h"
 #include "task.h"
 
 #define CONN_META "neap.connection"
@@ -53,7 +52,7 @@ static int realm_gc(lua_State *L)
 static struct realm *realm_of(lua_State *L)
 {
 	struct realm **box;
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (lua_getfield(L, LUA_REGISTRYINDEX, REALM_META) == LUA_TUSERDATA) {
 		box = lua_touserdata(L, -1);
@@ -77,8 +76,7 @@ static struct realm *realm_of(lua_State *L)
 /* ---- options: from a table, which keeps them alive ---- */
 
 /* A string, which may be a secret where `secret`. */
-static const char *opt_text(
-    lua_State *L, int t, const char *name, bool secret)
+static const char *opt_text(lua_State *L, int t, const char *name, bool secret)
 {
 	const char *value;
 	size_t len;
@@ -102,8 +100,8 @@ static const char *opt_string(lua_State *L, int t, const char *name)
 	return opt_text(L, t, name, false);
 }
 
-static lua_Integer opt_integer(lua_State *L, int t, const char *name,
-    lua_Integer otherwise)
+static lua_Integer opt_integer(
+    lua_State *L, int t, const char *name, lua_Integer otherwise)
 {
 	lua_Integer value = otherwise;
 	int ok = 1;
@@ -111,8 +109,8 @@ static lua_Integer opt_integer(lua_State *L, int t, const char *name,
 	if (lua_getfield(L, t, name) != LUA_TNIL)
 		value = lua_tointegerx(L, -1, &ok);
 	if (!ok || value < 0)
-		luaL_error(L, "'%s' must be a whole number of at least 0",
-		    name);
+		luaL_error(
+		    L, "'%s' must be a whole number of at least 0", name);
 	lua_pop(L, 1);
 	return value;
 }
@@ -160,30 +158,29 @@ static const char *must_string(lua_State *L, int t, const char *name)
 
 static void read_config(lua_State *L, int t, struct shell_config *c)
 {
-	static const char *const checks[] = { "strict", "accept-new", NULL };
+	static const char *const checks[] = {"strict", "accept-new", NULL};
 	const char *user = opt_string(L, t, "become_user");
 	lua_Integer port = opt_integer(L, t, "port", 22);
 
 	if (port < 1 || port > 65535)
 		luaL_error(L, "'port' must be from 1 to 65535");
 	*c = (struct shell_config){
-		.session = {
-			.name = must_string(L, t, "name"),
-			.address = must_string(L, t, "address"),
-			.port = (uint16_t)port,
-			.host_key_alias = opt_string(L, t, "host_key_alias"),
-			.user = opt_string(L, t, "user"),
-			.identities = opt_list(L, t, "identities"),
-			.agent = opt_bool(L, t, "agent", true),
-			.password = opt_text(L, t, "password", true),
-			.known_hosts = opt_list(L, t, "known_hosts"),
-			.connect_ms = opt_integer(L, t, "connect_timeout_ms",
-			    10000),
-			.auth_ms = opt_integer(L, t, "auth_timeout_ms",
-			    20000),
+	    .session =
+		{
+		    .name = must_string(L, t, "name"),
+		    .address = must_string(L, t, "address"),
+		    .port = (uint16_t)port,
+		    .host_key_alias = opt_string(L, t, "host_key_alias"),
+		    .user = opt_string(L, t, "user"),
+		    .identities = opt_list(L, t, "identities"),
+		    .agent = opt_bool(L, t, "agent", true),
+		    .password = opt_text(L, t, "password", true),
+		    .known_hosts = opt_list(L, t, "known_hosts"),
+		    .connect_ms =
+			opt_integer(L, t, "connect_timeout_ms", 10000),
+		    .auth_ms = opt_integer(L, t, "auth_timeout_ms", 20000),
 		},
-		.become_password = opt_text(L, t, "become_password",
-		    true),
+	    .become_password = opt_text(L, t, "become_password", true),
 	};
 	lua_getfield(L, t, "host_key_check");
 	c->session.accept_new = luaL_checkoption(L, -1, "strict", checks) == 1;
@@ -265,8 +262,8 @@ static void read_request(lua_State *L, int t, struct request *r)
 	lua_pop(L, 2);
 	r->capture = opt_bool(L, t, "capture", false);
 	r->limit_ms = opt_integer(L, t, "timeout_ms", 0);
-	r->max_bytes = (size_t)opt_integer(L, t, "max_bytes",
-	    (lua_Integer)r->max_bytes);
+	r->max_bytes =
+	    (size_t)opt_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
 	if (buf_failed(&r->script) || buf_failed(&r->input))
 		luaL_error(L, "out of memory");
 }
@@ -411,9 +408,8 @@ static int conn_close(lua_State *L)
 
 static int conn_stats(lua_State *L, const struct conn *c)
 {
-	const struct shell_stats none = { 0 };
-	const struct shell_stats *st = c->shell ? shell_stats(c->shell) :
-						  &none;
+	const struct shell_stats none = {0};
+	const struct shell_stats *st = c->shell ? shell_stats(c->shell) : &none;
 
 	lua_createtable(L, 0, 3);
 	lua_pushinteger(L, (lua_Integer)st->bytes_out);
@@ -511,11 +507,11 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
  * -> connection | nil, message, code */
 static int remote_connect(lua_State *L)
 {
-	static const struct shell_events events = { on_ready, on_ended };
+	static const struct shell_events events = {on_ready, on_ended};
 	struct realm *realm = realm_of(L);
 	struct task *self = task_here(L);
 	struct shell_config config;
-	struct err e = { 0 };
+	struct err e = {0};
 	struct conn *c;
 	struct op *op = NULL;
 
@@ -618,7 +614,7 @@ static int remote_ssh_config(lua_State *L)
 	const char *host = luaL_checkstring(L, 1);
 	const char *path = luaL_optstring(L, 2, NULL);
 	struct client_config *c = push_config(L);
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (client_config_read(c, host, path, &e) < 0)
 		return push_error(L, &e);
@@ -627,16 +623,16 @@ static int remote_ssh_config(lua_State *L)
 }
 
 static const luaL_Reg conn_methods[] = {
-	{ "request", conn_request },
-	{ "requests", conn_requests },
-	{ "close", conn_close },
-	{ NULL, NULL },
+    {"request", conn_request},
+    {"requests", conn_requests},
+    {"close", conn_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg funcs[] = {
-	{ "connect", remote_connect },
-	{ "ssh_config", remote_ssh_config },
-	{ NULL, NULL },
+    {"connect", remote_connect},
+    {"ssh_config", remote_ssh_config},
+    {NULL, NULL},
 };
 
 int luaopen_neap_core_remote(lua_State *L)

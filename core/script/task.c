@@ -32,6 +32,7 @@ struct task {
 	int nresults;
 	bool done, failed;
 	bool waiting; /* in task_wait() */
+	bool strayed; /* it yielded otherwise */
 	bool interruptible, interrupted;
 };
 
@@ -74,7 +75,7 @@ void waiters_wake(struct waiters *w)
 void waiters_release(struct waiters *w)
 {
 	free(w->list);
-	*w = (struct waiters){ 0 };
+	*w = (struct waiters){0};
 }
 
 struct waiters *task_waiters(struct task *t)
@@ -115,12 +116,15 @@ static int note_failure(lua_State *L)
 
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
 	lua_rawgetp(L, -1, t);
-	if (lua_type(t->co, -1) == LUA_TSTRING) {
+	if (t->strayed) {
+		lua_pushliteral(
+		    L, "a task yielded outside of any wait: use loop.sleep()");
+	} else if (lua_type(t->co, -1) == LUA_TSTRING) {
 		lua_pushvalue(t->co, -1);
 		lua_xmove(t->co, L, 1);
 	} else {
-		lua_pushfstring(L, "error object is a %s value",
-		    luaL_typename(t->co, -1));
+		lua_pushfstring(
+		    L, "error object is a %s value", luaL_typename(t->co, -1));
 	}
 	luaL_traceback(L, t->co, lua_tostring(L, -1), 0);
 	lua_setiuservalue(L, -3, UV_MESSAGE);
@@ -177,11 +181,7 @@ static void resume(void *arg)
 	ts->running = NULL;
 	if (rc == LUA_YIELD && t->waiting)
 		return;
-	if (rc == LUA_YIELD) {
-		lua_settop(t->co, 0);
-		lua_pushliteral(t->co,
-		    "a task yielded outside of any wait: use loop.sleep()");
-	}
+	t->strayed = rc == LUA_YIELD;
 	finish(t, rc != LUA_OK, n);
 }
 
@@ -211,8 +211,8 @@ bool task_interrupted(struct task *t)
 int task_push_interrupted(lua_State *L, const struct task *t)
 {
 	luaL_pushfail(L);
-	lua_pushfstring(L, "interrupted by signal %d",
-	    t->tasks ? t->tasks->signo : 0);
+	lua_pushfstring(
+	    L, "interrupted by signal %d", t->tasks ? t->tasks->signo : 0);
 	lua_pushliteral(L, "interrupted");
 	return 3;
 }
@@ -350,7 +350,7 @@ static int tasks_gc(lua_State *L)
 static struct tasks *make_tasks(lua_State *L)
 {
 	struct tasks *ts = lua_newuserdatauv(L, sizeof(*ts), 0);
-	struct err e = { 0 };
+	struct err e = {0};
 
 	memset(ts, 0, sizeof(*ts));
 	if (luaL_newmetatable(L, "neap.tasks.meta")) {

@@ -20,16 +20,15 @@ static int refused(const struct session *s, struct err *e)
 	const char *words = session_words(s);
 
 	return err_set(e, ERR_AUTH,
-	    "host '%s': '%s@%s:%u' does not let us in (tried: %s)%s%s",
-	    s->name, s->user, s->address, s->port, tried, *words ? ": " : "",
-	    words);
+	    "host '%s': '%s@%s:%u' does not let us in (tried: %s)%s%s", s->name,
+	    s->user, s->address, s->port, tried, *words ? ": " : "", words);
 }
 
 /* The next identity that can be read. A default that is not there is passed
  * over without a word. */
 static ssh_key current_key(struct session *s)
 {
-	struct err why = { 0 };
+	struct err why = {0};
 	ssh_key key = NULL;
 	const char *path;
 
@@ -100,8 +99,8 @@ static int try_agent(struct session *s, struct err *e)
 		return SSH_AUTH_DENIED;
 	}
 	a->session = s;
-	if ((rc = job_start(&a->job, s->realm->loop, agent_work, agent_done,
-		 e)) < 0)
+	if ((rc = job_start(
+		 &a->job, s->realm->loop, agent_work, agent_done, e)) < 0)
 		return SSH_AUTH_ERROR;
 	a->running = true;
 	return SSH_AUTH_AGAIN;
@@ -140,8 +139,8 @@ static int try_prompt(struct session *s)
 
 	if (!accepts(s, SSH_AUTH_METHOD_INTERACTIVE))
 		goto over;
-	while ((rc = ssh_userauth_kbdint(s->ssh, NULL, NULL)) ==
-	    SSH_AUTH_INFO) {
+	while (
+	    (rc = ssh_userauth_kbdint(s->ssh, NULL, NULL)) == SSH_AUTH_INFO) {
 		count = ssh_userauth_kbdint_getnprompts(s->ssh);
 		if (count > 1 || (count == 1 && s->auth.answered))
 			goto over;

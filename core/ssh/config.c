@@ -38,8 +38,8 @@ static int nomem(struct err *e)
 
 static int bad(const struct reader *r, const char *what, const char *word)
 {
-	return err_set(r->e, ERR_PARSE, "%s:%u: %s '%s'", r->path, r->line,
-	    what, word);
+	return err_set(
+	    r->e, ERR_PARSE, "%s:%u: %s '%s'", r->path, r->line, what, word);
 }
 
 /* ---- lists ---- */
@@ -77,8 +77,8 @@ static int set_text(char **to, const struct reader *r, const char *word)
 	return (*to = strdup(word)) ? 0 : nomem(r->e);
 }
 
-static int set_number(unsigned *to, unsigned long max, const struct reader *r,
-    const char *word)
+static int set_number(
+    unsigned *to, unsigned long max, const struct reader *r, const char *word)
 {
 	char *end;
 	unsigned long value;
@@ -92,8 +92,7 @@ static int set_number(unsigned *to, unsigned long max, const struct reader *r,
 	return 0;
 }
 
-static int set_list(char ***to, const struct reader *r,
-    const struct words *w)
+static int set_list(char ***to, const struct reader *r, const struct words *w)
 {
 	int rc = 0;
 
@@ -118,8 +117,8 @@ static int skip(struct reader *r, const char *what)
 	int rc;
 
 	buf_printf(&b, "%s:%u: %s", r->path, r->line, what);
-	rc = buf_failed(&b) ? nomem(r->e) :
-			      list_add(&r->out->skipped, b.data, r->e);
+	rc = buf_failed(&b) ? nomem(r->e)
+			    : list_add(&r->out->skipped, b.data, r->e);
 	buf_release(&b);
 	return rc;
 }
@@ -166,7 +165,7 @@ static int include_one(struct reader *r, const char *path)
 
 static int include_glob(struct reader *r, const char *pattern)
 {
-	glob_t found = { 0 };
+	glob_t found = {0};
 	int rc = 0;
 
 	if (glob(pattern, 0, NULL, &found) == 0)
@@ -190,8 +189,8 @@ static int on_include(struct reader *r, const struct words *w)
 			buf_puts(&path, word);
 		else
 			buf_printf(&path, "%s/%s", r->base, word);
-		rc = buf_failed(&path) ? nomem(r->e) :
-					 include_glob(r, path.data);
+		rc = buf_failed(&path) ? nomem(r->e)
+				       : include_glob(r, path.data);
 		buf_release(&path);
 	}
 	return rc;
@@ -237,9 +236,8 @@ static int on_value(struct reader *r, const struct words *w)
 		return on_proxy(r, name, word);
 	if (!strcmp(name, "identitiesonly") && !c->identities_only)
 		c->identities_only =
-		    !strcasecmp(word, "yes") || !strcasecmp(word, "true") ?
-		    1 :
-		    -1;
+		    !strcasecmp(word, "yes") || !strcasecmp(word, "true") ? 1
+									  : -1;
 	if (!strcmp(name, "connecttimeout") && strcasecmp(word, "none") != 0)
 		return set_number(&c->connect_timeout_s, 1000000, r, word);
 	return 0;
@@ -436,7 +434,7 @@ static void drop_none(char **text)
 
 static int finish(struct client_config *c, const char *host, struct err *e)
 {
-	struct tokens t = { host, c->user ? c->user : local_user(), c };
+	struct tokens t = {host, c->user ? c->user : local_user(), c};
 	char *name = c->hostname;
 	int rc;
 
@@ -494,11 +492,11 @@ static int read_given(struct reader *r, const char *path)
 int client_config_read(struct client_config *out, const char *host,
     const char *path, struct err *e)
 {
-	struct reader r = { .out = out, .host = host, .files = true,
-		.active = true, .e = e };
+	struct reader r = {
+	    .out = out, .host = host, .files = true, .active = true, .e = e};
 	int rc;
 
-	*out = (struct client_config){ 0 };
+	*out = (struct client_config){0};
 	rc = path ? read_given(&r, path) : read_usual(&r);
 	if (rc == 0)
 		rc = finish(out, host, e);
@@ -510,12 +508,12 @@ int client_config_read(struct client_config *out, const char *host,
 int client_config_parse(struct client_config *out, const char *host,
     const char *name, const char *text, struct err *e)
 {
-	struct reader r = { .out = out, .host = host, .path = name,
-		.active = true, .e = e };
+	struct reader r = {
+	    .out = out, .host = host, .path = name, .active = true, .e = e};
 	char *copy = strdup(text);
 	int rc;
 
-	*out = (struct client_config){ 0 };
+	*out = (struct client_config){0};
 	rc = copy ? read_text(&r, copy) : nomem(e);
 	free(copy);
 	if (rc == 0)
@@ -538,5 +536,5 @@ void client_config_release(struct client_config *c)
 	free(c->host_key_alias);
 	free(c->proxy_jump);
 	free(c->proxy_command);
-	*c = (struct client_config){ 0 };
+	*c = (struct client_config){0};
 }

@@ -20,8 +20,8 @@ struct client_config {
 	char *identity_agent, *host_key_alias;
 	char *proxy_jump, *proxy_command; /* which we cannot do */
 	unsigned connect_timeout_s;
-	int identities_only;	/* 1 yes, -1 no, 0 not said */
-	char **skipped; /* "FILE:LINE: what" */
+	int identities_only; /* 1 yes, -1 no, 0 not said */
+	char **skipped;	     /* "FILE:LINE: what" */
 };
 
 /* Reads what is said of `host`, in the file `path`, or where that is NULL in

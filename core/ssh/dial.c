@@ -37,12 +37,12 @@ static void tune(int fd)
 	const struct {
 		int level, name, value;
 	} options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },
-		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S },
-		{ IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S },
-		{ IPPROTO_TCP, TCP_KEEPCNT, PROBES },
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS },
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S},
+	    {IPPROTO_TCP, TCP_KEEPCNT, PROBES},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS},
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
@@ -54,7 +54,7 @@ static void on_connected(void *arg, uint32_t events)
 {
 	struct dial *d = arg;
 	socklen_t len = sizeof(int);
-	struct err e = { 0 };
+	struct err e = {0};
 	int errnum = 0, fd = d->fd;
 
 	(void)events;
@@ -77,9 +77,8 @@ static void on_time(void *arg)
 	struct dial *d = arg;
 	struct err e;
 
-	err_set(&e, ERR_UNREACHABLE,
-	    "host '%s': no answer on %s:%u in %lld ms", d->name, d->address,
-	    d->port, (long long)d->limit_ms);
+	err_set(&e, ERR_UNREACHABLE, "host '%s': no answer on %s:%u in %lld ms",
+	    d->name, d->address, d->port, (long long)d->limit_ms);
 	try_next(d, &e);
 }
 
@@ -106,19 +105,19 @@ static int try_one(struct dial *d, struct err *e)
 {
 	int rc;
 
-	d->fd = socket(d->at->ai_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	d->fd = socket(
+	    d->at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (d->fd < 0)
-		return err_sys(e, errno, "host '%s': cannot make a socket",
-		    d->name);
+		return err_sys(
+		    e, errno, "host '%s': cannot make a socket", d->name);
 	tune(d->fd);
 	if (connect(d->fd, d->at->ai_addr, d->at->ai_addrlen) < 0 &&
 	    errno != EINPROGRESS)
 		return err_set(e, ERR_UNREACHABLE,
 		    "host '%s': cannot connect to %s:%u: %s", d->name,
 		    d->address, d->port, strerror(errno));
-	if ((rc = watch_start(&d->watch, d->loop, d->fd, EPOLLOUT,
-		 on_connected, d, e)) < 0)
+	if ((rc = watch_start(
+		 &d->watch, d->loop, d->fd, EPOLLOUT, on_connected, d, e)) < 0)
 		return rc;
 	return timer_start(&d->timer, d->loop, share_ms(d), on_time, d, e);
 }
@@ -140,7 +139,7 @@ static void try_next(struct dial *d, const struct err *why)
 static void try_first(void *arg)
 {
 	struct dial *d = arg;
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (try_one(d, &e) < 0)
 		try_next(d, &e);
@@ -160,8 +159,8 @@ static void free_lookup(struct lookup *l)
 
 static int look_up(struct lookup *l, int flags)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV | flags };
+	struct addrinfo hints = {
+	    .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
 
 	l->rc = getaddrinfo(l->address, l->port, &hints, &l->list);
 	return l->rc;
@@ -218,8 +217,8 @@ static int start_lookup(struct dial *d, struct lookup *l, struct err *e)
 {
 	int rc;
 
-	if ((rc = timer_start(&d->timer, d->loop, d->limit_ms, on_lookup_time,
-		 d, e)) < 0)
+	if ((rc = timer_start(
+		 &d->timer, d->loop, d->limit_ms, on_lookup_time, d, e)) < 0)
 		return rc;
 	if ((rc = job_start(&l->job, d->loop, lookup_work, lookup_done, e)) <
 	    0) {

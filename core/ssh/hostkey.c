@@ -9,11 +9,11 @@
 static const struct {
 	const char *type, *algorithms;
 } types[] = {
-	{ "ssh-ed25519", "ssh-ed25519" },
-	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
-	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
-	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
-	{ "ssh-rsa", "rsa-sha2-512,rsa-sha2-256" },
+    {"ssh-ed25519", "ssh-ed25519"},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"},
+    {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256"},
 };
 
 static bool contains(const char *list, const char *type)
@@ -46,8 +46,7 @@ static void add_name(struct buf *out, const struct session *s)
 		known_hosts_name(out, s->address, s->port);
 }
 
-static int known_types(struct buf *out, const struct session *s,
-    struct err *e)
+static int known_types(struct buf *out, const struct session *s, struct err *e)
 {
 	struct buf name = BUF_INIT;
 	int rc;
@@ -88,10 +87,10 @@ static char *fingerprint(ssh_key key)
 	char *text = NULL;
 	size_t len;
 
-	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash,
-		&len) == 0)
-		text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
-		    hash, len);
+	if (ssh_get_publickey_hash(
+		key, SSH_PUBLICKEY_HASH_SHA256, &hash, &len) == 0)
+		text = ssh_get_fingerprint_hash(
+		    SSH_PUBLICKEY_HASH_SHA256, hash, len);
 	ssh_clean_pubkey_hash(&hash);
 	return text;
 }
@@ -101,8 +100,8 @@ static char *fingerprint_of(const char *type, const char *base64)
 	ssh_key key = NULL;
 	char *text = NULL;
 
-	if (ssh_pki_import_pubkey_base64(base64, ssh_key_type_from_name(type),
-		&key) == SSH_OK)
+	if (ssh_pki_import_pubkey_base64(
+		base64, ssh_key_type_from_name(type), &key) == SSH_OK)
 		text = fingerprint(key);
 	ssh_key_free(key);
 	return text;
@@ -141,8 +140,8 @@ static int say_unknown(const struct session *s, const char *name,
 	    or_damaged(shown));
 }
 
-static int take_new(const struct session *s, const char *name,
-    const char *type, const char *key, struct err *e)
+static int take_new(const struct session *s, const char *name, const char *type,
+    const char *key, struct err *e)
 {
 	if (!s->known_hosts[0])
 		return err_set(e, ERR_HOSTKEY,

@@ -59,8 +59,8 @@ static void load(struct identity *id)
 		    "cannot read key '%s': %s", id->path, strerror(errno));
 		return;
 	}
-	if (ssh_pki_import_privkey_file(id->path, NULL, no_passphrase,
-		&encrypted, &id->key) == SSH_OK)
+	if (ssh_pki_import_privkey_file(
+		id->path, NULL, no_passphrase, &encrypted, &id->key) == SSH_OK)
 		return;
 	id->key = NULL;
 	if (encrypted)
@@ -73,8 +73,8 @@ static void load(struct identity *id)
 		    "'%s' is not a private key that can be read", id->path);
 }
 
-int identities_get(ssh_key *out, struct identities *ids, const char *path,
-    struct err *e)
+int identities_get(
+    ssh_key *out, struct identities *ids, const char *path, struct err *e)
 {
 	struct identity *id = ids->first;
 

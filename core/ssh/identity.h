@@ -13,7 +13,7 @@ void identities_free(struct identities *ids);
 
 /* The key in the file `path`, borrowed. Returns 0, ERR_NOTFOUND, ERR_AUTH
  * (encrypted, or no key) or ERR_NOMEM; the same again when asked again. */
-int identities_get(ssh_key *out, struct identities *ids, const char *path,
-    struct err *e);
+int identities_get(
+    ssh_key *out, struct identities *ids, const char *path, struct err *e);
 
 #endif

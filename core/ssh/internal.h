@@ -22,8 +22,8 @@ enum stage {
 	STAGE_DIAL,
 	STAGE_KEX,
 	STAGE_AUTH,
-	STAGE_OPEN,  /* the channel */
-	STAGE_EXEC,  /* the command was sent, the reply is not there */
+	STAGE_OPEN, /* the channel */
+	STAGE_EXEC, /* the command was sent, the reply is not there */
 	STAGE_RUN,
 	STAGE_ENDED,
 };
@@ -33,7 +33,7 @@ struct auth {
 	int method;
 	size_t identity; /* next to try */
 	bool agent_tried;
-	bool answered; /* the prompt of keyboard-interactive */
+	bool answered;	  /* the prompt of keyboard-interactive */
 	struct buf tried; /* for the message */
 };
 
@@ -75,7 +75,7 @@ struct session {
 	void *arg;
 	bool unblocked; /* the socket, again */
 	bool closed;	/* by the other side */
-	bool told;   /* data since the last `settled` */
+	bool told;	/* data since the last `settled` */
 	bool wants_room;
 	int exit_status;
 };

@@ -108,7 +108,7 @@ static bool parse_line(struct entry *entry, char *line, unsigned number)
 {
 	char *word = next_word(&line);
 
-	*entry = (struct entry){ .line = number };
+	*entry = (struct entry){.line = number};
 	if (!*word || *word == '#')
 		return false;
 	if (*word == '@') {
@@ -128,8 +128,8 @@ static bool parse_line(struct entry *entry, char *line, unsigned number)
 	return *entry->type && *entry->key;
 }
 
-static bool add_entry(struct known_file *f, size_t *cap,
-    const struct entry *entry)
+static bool add_entry(
+    struct known_file *f, size_t *cap, const struct entry *entry)
 {
 	size_t wanted = *cap ? 2 * *cap : 8;
 	struct entry *entries;
@@ -145,8 +145,8 @@ static bool add_entry(struct known_file *f, size_t *cap,
 	return true;
 }
 
-int known_file_parse(struct known_file **out, const char *path, char *text,
-    struct err *e)
+int known_file_parse(
+    struct known_file **out, const char *path, char *text, struct err *e)
 {
 	struct known_file *f = calloc(1, sizeof(*f));
 	char *line = text, *next;
@@ -196,8 +196,8 @@ static bool names_host(const struct entry *entry, const char *name)
 	return memcmp(hash, entry->hash, sizeof(hash)) == 0;
 }
 
-static enum known_state judge(const struct entry *entry, const char *type,
-    const char *key)
+static enum known_state judge(
+    const struct entry *entry, const char *type, const char *key)
 {
 	bool same = !strcmp(entry->type, type) && !strcmp(entry->key, key);
 
@@ -216,7 +216,7 @@ static bool stronger(const struct known_answer *old, enum known_state state,
 	if (state > old->state)
 		return true;
 	return state == KNOWN_OTHER && old->state == KNOWN_OTHER &&
-	    strcmp(old->type, type) != 0 && !strcmp(entry->type, type);
+	       strcmp(old->type, type) != 0 && !strcmp(entry->type, type);
 }
 
 void known_file_check(struct known_answer *out, const struct known_file *f,
@@ -230,8 +230,8 @@ void known_file_check(struct known_answer *out, const struct known_file *f,
 		 * beside a new one. */
 		if (stronger(out, state, entry, type) &&
 		    names_host(entry, name))
-			*out = (struct known_answer){ state, f->path,
-				entry->line, entry->type, entry->key };
+			*out = (struct known_answer){state, f->path,
+			    entry->line, entry->type, entry->key};
 	}
 }
 
@@ -247,8 +247,8 @@ static bool has_type(const struct buf *list, size_t from, const char *type)
 	return false;
 }
 
-static void file_types(struct buf *out, size_t from,
-    const struct known_file *f, const char *name)
+static void file_types(
+    struct buf *out, size_t from, const struct known_file *f, const char *name)
 {
 	for (size_t i = 0; i < f->count; i++) {
 		const struct entry *entry = &f->entries[i];
@@ -264,8 +264,8 @@ static void file_types(struct buf *out, size_t from,
 
 /* ---- files ---- */
 
-static int read_text(char **out, int fd, off_t size, const char *path,
-    struct err *e)
+static int read_text(
+    char **out, int fd, off_t size, const char *path, struct err *e)
 {
 	size_t len = 0;
 	ssize_t n = 1;
@@ -311,8 +311,8 @@ static int load(struct known_file **out, const char *path,
 static bool unchanged(const struct known_file *f, const struct stat *st)
 {
 	return f->size == st->st_size && f->inode == st->st_ino &&
-	    f->mtime.tv_sec == st->st_mtim.tv_sec &&
-	    f->mtime.tv_nsec == st->st_mtim.tv_nsec;
+	       f->mtime.tv_sec == st->st_mtim.tv_sec &&
+	       f->mtime.tv_nsec == st->st_mtim.tv_nsec;
 }
 
 /* The file as it is now; *out is NULL for one that is not there. */
@@ -382,7 +382,7 @@ int known_hosts_check(struct known_answer *out, struct known_hosts *kh,
 	const struct known_file *f;
 	int rc;
 
-	*out = (struct known_answer){ 0 };
+	*out = (struct known_answer){0};
 	for (; *paths; paths++) {
 		if ((rc = get_file(&f, kh, *paths, e)) < 0)
 			return rc;

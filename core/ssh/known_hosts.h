@@ -59,8 +59,8 @@ int known_hosts_add(const char *path, const char *name, const char *type,
 
 /* A parsed text, for tests and fuzzers. `text` is taken over. */
 struct known_file;
-int known_file_parse(struct known_file **out, const char *path, char *text,
-    struct err *e);
+int known_file_parse(
+    struct known_file **out, const char *path, char *text, struct err *e);
 void known_file_free(struct known_file *f);
 void known_file_check(struct known_answer *out, const struct known_file *f,
     const char *name, const char *type, const char *key);

@@ -9,11 +9,10 @@
 static bool same(char a, char b, bool fold)
 {
 	return a == '?' || a == b ||
-	    (fold && tolower((unsigned char)a) == tolower((unsigned char)b));
+	       (fold && tolower((unsigned char)a) == tolower((unsigned char)b));
 }
 
-static bool match(
-    const char *pattern, size_t len, const char *text, bool fold)
+static bool match(const char *pattern, size_t len, const char *text, bool fold)
 {
 	const char *end = pattern + len, *star = NULL, *retry = NULL;
 

@@ -2,14 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "home.h"
 #include "internal.h"
 
-static const char *const identity_files[] = { "id_ed25519", "id_ecdsa",
-	"id_rsa", NULL };
-static const char *const known_hosts_files[] = { "known_hosts",
-	"known_hosts2", NULL };
+enum { FILES_MAX = 65536 };
+
+static const char *const identity_files[] = {
+    "id_ed25519", "id_ecdsa", "id_rsa", NULL};
+static const char *const known_hosts_files[] = {
+    "known_hosts", "known_hosts2", NULL};
 
 static void free_list(char **list)
 {
@@ -37,14 +40,27 @@ fail:
 	return NULL;
 }
 
+/* A connection is a descriptor, and the customary 1,024 are few. */
+static void allow_many_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_MAX)
+		return;
+	limit.rlim_cur =
+	    limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int realm_new(struct realm **out, struct loop *loop, struct err *e)
 {
-	static const char *const global[] = { "/etc/ssh/ssh_known_hosts",
-		"/etc/ssh/ssh_known_hosts2", NULL };
+	static const char *const global[] = {
+	    "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2", NULL};
 	struct realm *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return err_set(e, ERR_NOMEM, "out of memory");
+	allow_many_files();
 	r->loop = loop;
 	r->known = known_hosts_new();
 	r->identities = identities_new();

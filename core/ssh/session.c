@@ -28,23 +28,23 @@ static const struct {
 	enum ssh_options_e option;
 	const char *value;
 } algorithms[] = {
-	{ SSH_OPTIONS_KEY_EXCHANGE,
-	    "curve25519-sha256,curve25519-sha256@libssh.org,"
-	    "ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
-	    "diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
-	    "diffie-hellman-group14-sha256,"
-	    "diffie-hellman-group-exchange-sha256" },
+    {SSH_OPTIONS_KEY_EXCHANGE,
+	"curve25519-sha256,curve25519-sha256@libssh.org,"
+	"ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+	"diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
+	"diffie-hellman-group14-sha256,"
+	"diffie-hellman-group-exchange-sha256"},
 #define CIPHERS                                                                \
 	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,"                       \
 	"chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr"
-	{ SSH_OPTIONS_CIPHERS_C_S, CIPHERS },
-	{ SSH_OPTIONS_CIPHERS_S_C, CIPHERS },
+    {SSH_OPTIONS_CIPHERS_C_S, CIPHERS},
+    {SSH_OPTIONS_CIPHERS_S_C, CIPHERS},
 #define MACS                                                                   \
 	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"         \
 	"hmac-sha2-256,hmac-sha2-512"
-	{ SSH_OPTIONS_HMAC_C_S, MACS },
-	{ SSH_OPTIONS_HMAC_S_C, MACS },
-	{ SSH_OPTIONS_COMPRESSION, "no" },
+    {SSH_OPTIONS_HMAC_C_S, MACS},
+    {SSH_OPTIONS_HMAC_S_C, MACS},
+    {SSH_OPTIONS_COMPRESSION, "no"},
 };
 
 const char *session_words(const struct session *s)
@@ -150,19 +150,19 @@ static void on_limit(void *arg)
 		timer_start(&s->timer, s->realm->loop, 100, on_limit, s, NULL);
 		return;
 	}
-	err_set(&e, code, "host '%s': no %s in %lld ms", s->name,
-	    s->limit_what, (long long)s->limit_ms);
+	err_set(&e, code, "host '%s': no %s in %lld ms", s->name, s->limit_what,
+	    (long long)s->limit_ms);
 	end(s, &e);
 }
 
-int session_limit(struct session *s, int64_t ms, const char *what,
-    struct err *e)
+int session_limit(
+    struct session *s, int64_t ms, const char *what, struct err *e)
 {
 	s->limit_what = what;
 	s->limit_ms = ms;
 	if (ms > 0)
-		return timer_start(&s->timer, s->realm->loop, ms, on_limit, s,
-		    e);
+		return timer_start(
+		    &s->timer, s->realm->loop, ms, on_limit, s, e);
 	timer_stop(&s->timer);
 	return 0;
 }
@@ -188,8 +188,8 @@ static void on_close(ssh_session ssh, ssh_channel channel, void *arg)
 	s->closed = true;
 }
 
-static void on_exit_status(ssh_session ssh, ssh_channel channel, int status,
-    void *arg)
+static void on_exit_status(
+    ssh_session ssh, ssh_channel channel, int status, void *arg)
 {
 	struct session *s = arg;
 
@@ -218,9 +218,8 @@ static int kex_failed(const struct session *s, struct err *e)
 		    "host '%s': it has no host key of the types known for it: "
 		    "%s",
 		    s->name, words);
-	return err_set(e, ERR_UNREACHABLE,
-	    "host '%s': no SSH with %s:%u: %s", s->name, s->address, s->port,
-	    words);
+	return err_set(e, ERR_UNREACHABLE, "host '%s': no SSH with %s:%u: %s",
+	    s->name, s->address, s->port, words);
 }
 
 static int step_kex(struct session *s, struct err *e)
@@ -281,7 +280,8 @@ static int step_open(struct session *s, struct err *e)
 		return err_set(e, ERR_SHELL,
 		    "host '%s': it runs no command: %s", s->name,
 		    session_words(s));
-	if (rc == SSH_OK) /* the reply is there already: not to be asked again */
+	if (rc ==
+	    SSH_OK) /* the reply is there already: not to be asked again */
 		s->stage = STAGE_RUN;
 	s->events.opened(s->arg);
 	return STEP_WAIT;
@@ -354,11 +354,11 @@ static void ack_at_once(const struct session *s)
 /* Tells the owner what has come meanwhile; the session may be gone after. */
 static void settle(struct session *s)
 {
-	bool room = s->wants_room && s->stage >= STAGE_EXEC &&
-	    !has_unsent(s) && ssh_channel_window_size(s->channel) > 0;
+	bool room = s->wants_room && s->stage >= STAGE_EXEC && !has_unsent(s) &&
+		    ssh_channel_window_size(s->channel) > 0;
 
 	if (s->closed) {
-		struct err e = { 0 };
+		struct err e = {0};
 
 		end(s, &e);
 		return;
@@ -375,7 +375,7 @@ static void on_later(void *arg);
 
 static void turn(struct session *s)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 	int rc;
 
 	while ((rc = step(s, &e)) == STEP_DONE)
@@ -390,8 +390,8 @@ static void turn(struct session *s)
 	}
 	if (s->stage < STAGE_RUN)
 		ack_at_once(s);
-	watch_change(&s->watch,
-	    EPOLLIN | (has_unsent(s) ? (uint32_t)EPOLLOUT : 0));
+	watch_change(
+	    &s->watch, EPOLLIN | (has_unsent(s) ? (uint32_t)EPOLLOUT : 0));
 	settle(s);
 }
 
@@ -408,13 +408,12 @@ static void on_later(void *arg)
 
 void session_resume(struct session *s)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (s->stage == STAGE_ENDED)
 		return;
-	if (ssh_get_fd(s->ssh) >= 0 &&
-	    watch_start(&s->watch, s->realm->loop, s->fd, EPOLLIN, on_event, s,
-		&e) < 0)
+	if (ssh_get_fd(s->ssh) >= 0 && watch_start(&s->watch, s->realm->loop,
+					   s->fd, EPOLLIN, on_event, s, &e) < 0)
 		end(s, &e);
 	else
 		turn(s);
@@ -457,8 +456,8 @@ static int set_options(struct session *s, struct err *e)
 		    s->name, s->address, s->user ? s->user : "");
 	ssh_options_set(s->ssh, SSH_OPTIONS_NODELAY, &yes);
 	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
-		if (ssh_options_set(s->ssh, algorithms[i].option,
-			algorithms[i].value) < 0)
+		if (ssh_options_set(
+			s->ssh, algorithms[i].option, algorithms[i].value) < 0)
 			return err_set(e, ERR_USAGE,
 			    "libssh knows none of the algorithms '%s'",
 			    algorithms[i].value);
@@ -468,7 +467,7 @@ static int set_options(struct session *s, struct err *e)
 static void on_dialed(void *arg, int fd, const struct err *dial_error)
 {
 	struct session *s = arg;
-	struct err e = { 0 };
+	struct err e = {0};
 
 	if (dial_error) {
 		end(s, dial_error);
@@ -484,8 +483,8 @@ static void on_dialed(void *arg, int fd, const struct err *dial_error)
 	if (set_options(s, &e) < 0 ||
 	    session_limit(s, s->connect_ms, "end of the key exchange", &e) <
 		0 ||
-	    watch_start(&s->watch, s->realm->loop, fd, EPOLLIN, on_event, s,
-		&e) < 0)
+	    watch_start(
+		&s->watch, s->realm->loop, fd, EPOLLIN, on_event, s, &e) < 0)
 		end(s, &e);
 	else
 		turn(s);
@@ -501,8 +500,8 @@ static char *copy(const char *text, bool *failed)
 }
 
 /* A copy of the list, or where it is empty the one that is always there. */
-static char **copy_list(const char *const *list, char **otherwise, bool *own,
-    bool *failed)
+static char **copy_list(
+    const char *const *list, char **otherwise, bool *own, bool *failed)
 {
 	size_t n = 0;
 	char **out;
@@ -521,8 +520,8 @@ static char **copy_list(const char *const *list, char **otherwise, bool *own,
 	return out;
 }
 
-static bool take_config(struct session *s, const struct session_config *c,
-    const char *command)
+static bool take_config(
+    struct session *s, const struct session_config *c, const char *command)
 {
 	bool failed = false;
 
@@ -532,8 +531,8 @@ static bool take_config(struct session *s, const struct session_config *c,
 	s->password = copy(c->password, &failed);
 	s->command = copy(command, &failed);
 	s->host_key_alias = copy(c->host_key_alias, &failed);
-	s->identities = copy_list(c->identities,
-	    s->realm->default_identities, &s->own_identities, &failed);
+	s->identities = copy_list(c->identities, s->realm->default_identities,
+	    &s->own_identities, &failed);
 	s->known_hosts = copy_list(c->known_hosts,
 	    s->realm->default_known_hosts, &s->own_known_hosts, &failed);
 	s->port = c->port;

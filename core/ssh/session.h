@@ -28,17 +28,17 @@ struct session_config {
 	const char *name;    /* the host as the operator calls it */
 	const char *address; /* a name or a number */
 	uint16_t port;
-	const char *host_key_alias; /* its name in known_hosts; NULL: the
-				     * address, and the port if not 22 */
-	const char *user;	       /* NULL: as here */
-	const char *const *identities; /* files of private keys, tried in
-					* order; NULL or empty: those of
-					* ssh(1) that there are */
-	bool agent;		       /* also ask $SSH_AUTH_SOCK */
-	const char *password;	       /* NULL: none */
+	const char *host_key_alias;	/* its name in known_hosts; NULL: the
+					 * address, and the port if not 22 */
+	const char *user;		/* NULL: as here */
+	const char *const *identities;	/* files of private keys, tried in
+					 * order; NULL or empty: those of
+					 * ssh(1) that there are */
+	bool agent;			/* also ask $SSH_AUTH_SOCK */
+	const char *password;		/* NULL: none */
 	const char *const *known_hosts; /* files; the first takes new hosts;
 					 * NULL or empty: those of ssh(1) */
-	bool accept_new; /* write down a host that no file names */
+	bool accept_new;	     /* write down a host that no file names */
 	int64_t connect_ms, auth_ms; /* limits of time: to connect, and the
 				      * same again for the key exchange; and
 				      * to log in */
@@ -70,8 +70,8 @@ size_t session_write(struct session *s, const char *data, size_t len);
 
 /* The limit of time for what the session waits for now; 0: none. `what`
  * completes "host 'x': no ... in 5000 ms". */
-int session_limit(struct session *s, int64_t ms, const char *what,
-    struct err *e);
+int session_limit(
+    struct session *s, int64_t ms, const char *what, struct err *e);
 
 /* The exit status of the command, -1 where there is none (yet). */
 int session_exit_status(const struct session *s);

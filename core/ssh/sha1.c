@@ -5,8 +5,8 @@
 
 enum { BLOCK = 64 };
 
-static const uint32_t initial[5] = { 0x67452301, 0xefcdab89, 0x98badcfe,
-	0x10325476, 0xc3d2e1f0 };
+static const uint32_t initial[5] = {
+    0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
 
 static uint32_t rotate(uint32_t x, int n)
 {
@@ -28,8 +28,8 @@ static void schedule(uint32_t w[80], const uint8_t block[BLOCK])
 {
 	for (int t = 0; t < 16; t++)
 		w[t] = (uint32_t)block[4 * t] << 24 |
-		    (uint32_t)block[4 * t + 1] << 16 |
-		    (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
+		       (uint32_t)block[4 * t + 1] << 16 |
+		       (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
 	for (int t = 16; t < 80; t++)
 		w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
 }
@@ -41,8 +41,8 @@ static void absorb(uint32_t state[5], const uint8_t block[BLOCK])
 	schedule(w, block);
 	memcpy(s, state, sizeof(s));
 	for (int t = 0; t < 80; t++) {
-		uint32_t next = rotate(s[0], 5) +
-		    choose(t, s[1], s[2], s[3]) + s[4] + w[t];
+		uint32_t next =
+		    rotate(s[0], 5) + choose(t, s[1], s[2], s[3]) + s[4] + w[t];
 
 		s[4] = s[3];
 		s[3] = s[2];
@@ -58,7 +58,7 @@ static void absorb(uint32_t state[5], const uint8_t block[BLOCK])
 static void finish(uint8_t out[SHA1_BYTES], uint32_t state[5],
     const uint8_t *rest, size_t len, uint64_t total)
 {
-	uint8_t block[BLOCK] = { 0 };
+	uint8_t block[BLOCK] = {0};
 
 	if (len)
 		memcpy(block, rest, len);
@@ -76,7 +76,7 @@ static void finish(uint8_t out[SHA1_BYTES], uint32_t state[5],
 
 void hmac_sha1_key(struct hmac_sha1 *h, const void *key, size_t len)
 {
-	uint8_t pad[BLOCK] = { 0 };
+	uint8_t pad[BLOCK] = {0};
 
 	memcpy(pad, key, len < BLOCK ? len : BLOCK);
 	for (int i = 0; i < BLOCK; i++)

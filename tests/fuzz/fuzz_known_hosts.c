@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
-	struct known_answer answer = { 0 };
+	struct known_answer answer = {0};
 	struct known_file *f;
 
 	if (!text)

@@ -13,7 +13,7 @@ end
 
 local sizes = { 0, 1, 2, 511, 4096, 65535, 65536, 65537, 200001 }
 
-for _, user in ipairs(s.users { "root", "dash", "bash", "ash", "sudoer", "sudopty" }) do
+for _, user in ipairs(s.users { "root", "dash", "bash", "ash", "old", "sudoer", "sudopty" }) do
   s.shared_case(user, "status, output and errors come apart", function(conn)
     t.equal(conn:request { script = "echo out; echo err >&2; exit 3" }, { rc = 3, out = "out\n", err = "err\n" })
     t.equal(conn:request { script = "printf 'no newline'" }, { rc = 0, out = "no newline", err = "" })

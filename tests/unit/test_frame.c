@@ -20,41 +20,35 @@ static const struct {
 	const char *name, *stream, *wanted;
 	size_t limit;
 } cases[] = {
-	{ "nothing", "", "()", 100 },
-	{ "no output", END("1 0"), "|1/0 ()", 100 },
-	{ "a line", "hello\n" END("1 0"), "hello\n|1/0 ()", 100 },
-	{ "no newline", "hello" END("12 255"), "hello|12/255 ()", 100 },
-	{ "the other stream", "oops" END("4294967295"),
-	    "oops|4294967295 ()", 100 },
-	{ "noise, then ready", "motd\n" END("READY") "x" END("1 0") "y",
-	    "motd\n|ready x|1/0 (y)", 100 },
-	{ "two at once", "a" END("1 0") "b" END("2 1"), "a|1/0 b|2/1 ()",
-	    100 },
-	{ "half a mark is output",
-	    "\n0123456789abcdef0123\n" END("1 0"),
-	    "\n0123456789abcdef0123\n|1/0 ()", 100 },
-	{ "a mark without its newline is output",
-	    "x" NONCE " 1 0\n" END("2 0"), "x" NONCE " 1 0\n|2/0 ()", 100 },
-	{ "a mark right behind newlines", "\n\n" END("1 0"),
-	    "\n\n|1/0 ()", 100 },
-	{ "at the limit", "12345" END("1 0"), "12345|1/0 ()", 5 },
-	{ "above the limit", "123456" END("1 0") "ab" END("2 0"),
-	    "cut:23456|1/0 ab|2/0 ()", 5 },
-	{ "no id", END("x"), "!", 100 },
-	{ "no status", END("1 "), "!", 100 },
-	{ "a status too large", END("1 256"), "!", 100 },
-	{ "an id too large", END("4294967296 0"), "!", 100 },
-	{ "an id far too large", END("99999999999999999999 0"), "!", 100 },
-	{ "more behind", END("1 0 2"), "!", 100 },
-	{ "an end without an end",
-	    "\n" NONCE " 1 000000000000000000000000000000000000000", "!",
-	    100 },
-	{ "an end that is not there yet", "a\n" NONCE " 1",
-	    "(a\n" NONCE " 1)", 100 },
+    {"nothing", "", "()", 100},
+    {"no output", END("1 0"), "|1/0 ()", 100},
+    {"a line", "hello\n" END("1 0"), "hello\n|1/0 ()", 100},
+    {"no newline", "hello" END("12 255"), "hello|12/255 ()", 100},
+    {"the other stream", "oops" END("4294967295"), "oops|4294967295 ()", 100},
+    {"noise, then ready", "motd\n" END("READY") "x" END("1 0") "y",
+	"motd\n|ready x|1/0 (y)", 100},
+    {"two at once", "a" END("1 0") "b" END("2 1"), "a|1/0 b|2/1 ()", 100},
+    {"half a mark is output", "\n0123456789abcdef0123\n" END("1 0"),
+	"\n0123456789abcdef0123\n|1/0 ()", 100},
+    {"a mark without its newline is output", "x" NONCE " 1 0\n" END("2 0"),
+	"x" NONCE " 1 0\n|2/0 ()", 100},
+    {"a mark right behind newlines", "\n\n" END("1 0"), "\n\n|1/0 ()", 100},
+    {"at the limit", "12345" END("1 0"), "12345|1/0 ()", 5},
+    {"above the limit", "123456" END("1 0") "ab" END("2 0"),
+	"cut:23456|1/0 ab|2/0 ()", 5},
+    {"no id", END("x"), "!", 100},
+    {"no status", END("1 "), "!", 100},
+    {"a status too large", END("1 256"), "!", 100},
+    {"an id too large", END("4294967296 0"), "!", 100},
+    {"an id far too large", END("99999999999999999999 0"), "!", 100},
+    {"more behind", END("1 0 2"), "!", 100},
+    {"an end without an end",
+	"\n" NONCE " 1 000000000000000000000000000000000000000", "!", 100},
+    {"an end that is not there yet", "a\n" NONCE " 1", "(a\n" NONCE " 1)", 100},
 };
 
-static void say_end(struct buf *out, const struct frames *f,
-    const struct frame_end *end)
+static void say_end(
+    struct buf *out, const struct frames *f, const struct frame_end *end)
 {
 	buf_puts(out, f->cut ? "cut:" : "");
 	buf_put(out, f->body.data, f->body.len);
@@ -67,8 +61,7 @@ static void say_end(struct buf *out, const struct frames *f,
 }
 
 /* Feeds `step` bytes at a time. */
-static void feed(struct buf *out, const char *stream, size_t limit,
-    size_t step)
+static void feed(struct buf *out, const char *stream, size_t limit, size_t step)
 {
 	size_t len = strlen(stream), used;
 	struct frames f;
@@ -122,13 +115,13 @@ static void an_endless_output_stays_within_bounds(void **state)
 	memset(block, '\n', sizeof(block));
 	frames_init(&f, NONCE, 10000);
 	for (int i = 0; i < 10000; i++) {
-		assert_int_equal(frames_feed(&f, block, sizeof(block), &used,
-				     &end, NULL),
+		assert_int_equal(
+		    frames_feed(&f, block, sizeof(block), &used, &end, NULL),
 		    0);
 		assert_true(f.body.cap <= 16384);
 	}
-	assert_int_equal(frames_feed(&f, END("7 1"), strlen(END("7 1")),
-			     &used, &end, NULL),
+	assert_int_equal(
+	    frames_feed(&f, END("7 1"), strlen(END("7 1")), &used, &end, NULL),
 	    1);
 	assert_true(f.cut);
 	assert_int_equal(end.id, 7);
@@ -138,8 +131,8 @@ static void an_endless_output_stays_within_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames_end_where_they_should),
-		cmocka_unit_test(an_endless_output_stays_within_bounds),
+	    cmocka_unit_test(frames_end_where_they_should),
+	    cmocka_unit_test(an_endless_output_stays_within_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,18 +17,18 @@
 static const struct {
 	const char *key, *data, *digest;
 } hmacs[] = {
-	{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
-	  "\x0b\x0b\x0b\x0b",
-	    "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00" },
-	{ "Jefe", "what do ya want for nothing?",
-	    "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79" },
-	{ "\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
-	  "\xaa\xaa\xaa\xaa",
-	    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
-	    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
-	    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
-	    "\xdd\xdd",
-	    "125d7342b9ac11cd91a39af48aa17b4f63f175d3" },
+    {"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+     "\x0b\x0b\x0b\x0b",
+	"Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"},
+    {"Jefe", "what do ya want for nothing?",
+	"effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+    {"\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
+     "\xaa\xaa\xaa\xaa",
+	"\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+	"\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+	"\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+	"\xdd\xdd",
+	"125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
 };
 
 static void hmac_sha1_is_that_of_rfc_2202(void **state)
@@ -53,17 +53,22 @@ static void patterns_match(void **state)
 		const char *pattern, *text;
 		bool wanted;
 	} all[] = {
-		{ "", "", true }, { "*", "", true }, { "?", "", false },
-		{ "a*b*c", "aXXbYYc", true }, { "a*b*c", "aXXcYYb", false },
-		{ "*a", "aaaab", false }, { "*a", "baaaa", true },
-		{ "a?c", "abc", true }, { "a", "A", false },
-		{ "*****************x", "yyyyyyyyyyyyyyyyyyyyyyyyyy", false },
+	    {"", "", true},
+	    {"*", "", true},
+	    {"?", "", false},
+	    {"a*b*c", "aXXbYYc", true},
+	    {"a*b*c", "aXXcYYb", false},
+	    {"*a", "aaaab", false},
+	    {"*a", "baaaa", true},
+	    {"a?c", "abc", true},
+	    {"a", "A", false},
+	    {"*****************x", "yyyyyyyyyyyyyyyyyyyyyyyyyy", false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		assert_int_equal(pattern_match(all[i].pattern, all[i].text),
-		    all[i].wanted);
+		assert_int_equal(
+		    pattern_match(all[i].pattern, all[i].text), all[i].wanted);
 	assert_true(pattern_list_match("a,b*", ',', "BC"));
 	assert_false(pattern_list_match("!bc,b*", ',', "bc"));
 	assert_false(pattern_list_match("!a", ',', "b"));
@@ -82,51 +87,47 @@ static const struct {
 	enum known_state state;
 	unsigned line;
 } files[] = {
-	{ "nothing", "", "web1", KNOWN_NOT, 0 },
-	{ "its key", "web1 " K1 "\n", "web1", KNOWN_SAME, 1 },
-	{ "without a last newline", "web1 " K1, "web1", KNOWN_SAME, 1 },
-	{ "one of several names", "x,web1,y " K1 "\n", "web1", KNOWN_SAME, 1 },
-	{ "letters do not matter", "WEB1 " K1 "\n", "web1", KNOWN_SAME, 1 },
-	{ "comment, blanks, CR", "# web1 " K2 "\n\n \tweb1\t" K1 " me\r\n",
-	    "web1", KNOWN_SAME, 3 },
-	{ "another key", "web1 " K2 "\n", "web1", KNOWN_OTHER, 1 },
-	{ "another key beside its own", "web1 " K2 "\nweb1 " K1 "\n", "web1",
-	    KNOWN_SAME, 2 },
-	{ "of other keys the one of the same type", "web1 " R1 "\nweb1 " K2,
-	    "web1", KNOWN_OTHER, 2 },
-	{ "a pattern", "web? " K1 "\n", "web1", KNOWN_SAME, 1 },
-	{ "a negation", "web*,!web1 " K1 "\n", "web1", KNOWN_NOT, 0 },
-	{ "brackets are no pattern", "[web1]:22 " K1 "\n", "web1", KNOWN_NOT,
-	    0 },
-	{ "a port", "[web1]:23 " K1 "\n", "[web1]:23", KNOWN_SAME, 1 },
-	{ "revoked", "web1 " K1 "\n@revoked * " K1 "\n", "web1",
-	    KNOWN_REVOKED, 2 },
-	{ "another key revoked", "@revoked * " K2 "\nweb1 " K1 "\n", "web1",
-	    KNOWN_SAME, 2 },
-	{ "an authority", "@cert-authority * " K1 "\n", "web1",
-	    KNOWN_AUTHORITY, 1 },
-	{ "an unknown mark", "@whatever web1 " K1 "\n", "web1", KNOWN_NOT, 0 },
-	{ "hashed", HASHED " " K1 "\n", "web1", KNOWN_SAME, 1 },
-	{ "hashed, another name", HASHED " " K1 "\n", "web2", KNOWN_NOT, 0 },
-	{ "hashed, damaged", "|1|F1E1|3i4a1Mf1QfXtlGVwQfHw8Pq/Zn4= " K1,
-	    "web1", KNOWN_NOT, 0 },
-	{ "hashed, more damaged", "|1|" K1 "\n|1||\n|1| x y\n", "web1",
-	    KNOWN_NOT, 0 },
-	{ "half a line", "web1 ssh-ed25519\nweb1\n", "web1", KNOWN_NOT, 0 },
+    {"nothing", "", "web1", KNOWN_NOT, 0},
+    {"its key", "web1 " K1 "\n", "web1", KNOWN_SAME, 1},
+    {"without a last newline", "web1 " K1, "web1", KNOWN_SAME, 1},
+    {"one of several names", "x,web1,y " K1 "\n", "web1", KNOWN_SAME, 1},
+    {"letters do not matter", "WEB1 " K1 "\n", "web1", KNOWN_SAME, 1},
+    {"comment, blanks, CR", "# web1 " K2 "\n\n \tweb1\t" K1 " me\r\n", "web1",
+	KNOWN_SAME, 3},
+    {"another key", "web1 " K2 "\n", "web1", KNOWN_OTHER, 1},
+    {"another key beside its own", "web1 " K2 "\nweb1 " K1 "\n", "web1",
+	KNOWN_SAME, 2},
+    {"of other keys the one of the same type", "web1 " R1 "\nweb1 " K2, "web1",
+	KNOWN_OTHER, 2},
+    {"a pattern", "web? " K1 "\n", "web1", KNOWN_SAME, 1},
+    {"a negation", "web*,!web1 " K1 "\n", "web1", KNOWN_NOT, 0},
+    {"brackets are no pattern", "[web1]:22 " K1 "\n", "web1", KNOWN_NOT, 0},
+    {"a port", "[web1]:23 " K1 "\n", "[web1]:23", KNOWN_SAME, 1},
+    {"revoked", "web1 " K1 "\n@revoked * " K1 "\n", "web1", KNOWN_REVOKED, 2},
+    {"another key revoked", "@revoked * " K2 "\nweb1 " K1 "\n", "web1",
+	KNOWN_SAME, 2},
+    {"an authority", "@cert-authority * " K1 "\n", "web1", KNOWN_AUTHORITY, 1},
+    {"an unknown mark", "@whatever web1 " K1 "\n", "web1", KNOWN_NOT, 0},
+    {"hashed", HASHED " " K1 "\n", "web1", KNOWN_SAME, 1},
+    {"hashed, another name", HASHED " " K1 "\n", "web2", KNOWN_NOT, 0},
+    {"hashed, damaged", "|1|F1E1|3i4a1Mf1QfXtlGVwQfHw8Pq/Zn4= " K1, "web1",
+	KNOWN_NOT, 0},
+    {"hashed, more damaged", "|1|" K1 "\n|1||\n|1| x y\n", "web1", KNOWN_NOT,
+	0},
+    {"half a line", "web1 ssh-ed25519\nweb1\n", "web1", KNOWN_NOT, 0},
 };
 
 static void files_vouch_for_whom_they_should(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		struct known_answer answer = { 0 };
+		struct known_answer answer = {0};
 		struct known_file *f;
 
-		assert_int_equal(known_file_parse(&f, "kh",
-				     strdup(files[i].text), NULL),
-		    0);
-		known_file_check(&answer, f, files[i].host, "ssh-ed25519",
-		    "AAAA1");
+		assert_int_equal(
+		    known_file_parse(&f, "kh", strdup(files[i].text), NULL), 0);
+		known_file_check(
+		    &answer, f, files[i].host, "ssh-ed25519", "AAAA1");
 		if (answer.state != files[i].state ||
 		    answer.line != files[i].line)
 			fail_msg("%s: state %d, line %u", files[i].name,
@@ -150,10 +151,10 @@ static void names_hold_the_port_where_it_is_not_22(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hmac_sha1_is_that_of_rfc_2202),
-		cmocka_unit_test(patterns_match),
-		cmocka_unit_test(files_vouch_for_whom_they_should),
-		cmocka_unit_test(names_hold_the_port_where_it_is_not_22),
+	    cmocka_unit_test(hmac_sha1_is_that_of_rfc_2202),
+	    cmocka_unit_test(patterns_match),
+	    cmocka_unit_test(files_vouch_for_whom_they_should),
+	    cmocka_unit_test(names_hold_the_port_where_it_is_not_22),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
