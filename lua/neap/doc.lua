@@ -32,6 +32,20 @@ local function comment_of(text)
   return lines
 end
 
+-- A picture or listing, which is not broken into other lines.
+local function is_drawn(text) return text:find("^   ") ~= nil end
+
+local function add_line(paragraphs, line)
+  local last = paragraphs[#paragraphs]
+  if last == "" then
+    paragraphs[#paragraphs] = line
+  elseif is_drawn(line) ~= is_drawn(last) then
+    paragraphs[#paragraphs + 1] = line
+  else
+    paragraphs[#paragraphs] = last .. (is_drawn(line) and "\n" or " ") .. line
+  end
+end
+
 --- What the comment says: { summary = first sentence, text = { paragraphs }, usage = { examples } }.
 function doc.parse(text)
   local paragraphs, usage, current = { "" }, {}, nil
@@ -45,8 +59,7 @@ function doc.parse(text)
     elseif line:find("^%s*$") then
       paragraphs[#paragraphs + 1] = ""
     else
-      local last = paragraphs[#paragraphs]
-      paragraphs[#paragraphs] = last == "" and line or last .. " " .. line:gsub("^%s+", "")
+      add_line(paragraphs, line)
     end
   end
   for i, example in ipairs(usage) do usage[i] = example:gsub("^\n", ""):gsub("%s+$", "") end
@@ -97,12 +110,36 @@ function doc.of(types, name)
   return known
 end
 
+-- Text broken to a width, each line after `margin`.
+local function wrap(text, width, margin)
+  local lines, line = {}, ""
+  if is_drawn(text) then
+    for drawn in text:gmatch("[^\n]+") do lines[#lines + 1] = margin .. drawn end
+    return lines
+  end
+  for word in text:gmatch("%S+") do
+    if line ~= "" and #line + #word + 1 > width - #margin then
+      lines[#lines + 1] = margin .. line
+      line = word
+    else
+      line = line == "" and word or line .. " " .. word
+    end
+  end
+  if line ~= "" then lines[#lines + 1] = margin .. line end
+  return lines
+end
+
 local function cell(text) return (text:gsub("|", "\\|"):gsub("\n", " ")) end
+
+local function paragraph_of(text)
+  if is_drawn(text) then return "```\n" .. text:gsub("^   +", ""):gsub("\n   +", "\n") .. "\n```\n" end
+  return table.concat(wrap(text, 120, ""), "\n") .. "\n"
+end
 
 -- One type as a section of Markdown.
 local function section(known)
-  local out = { ("## %s\n"):format(known.name), known.summary .. "\n" }
-  for _, paragraph in ipairs(known.text) do out[#out + 1] = paragraph .. "\n" end
+  local out = { ("## %s\n"):format(known.name), paragraph_of(known.summary) }
+  for _, text in ipairs(known.text) do out[#out + 1] = paragraph_of(text) end
   if #known.usage > 0 then out[#out + 1] = "```lua\n" .. table.concat(known.usage, "\n") .. "\n```\n" end
   out[#out + 1] = ("Key: the %s."):format(known.key) ..
     (#known.triggers > 0 and (" Takes `%s_on`."):format(table.concat(known.triggers, "_on`, `")) or "") .. "\n"
@@ -135,22 +172,6 @@ function doc.markdown(types, names)
   for _, name in ipairs(names) do out[#out + 1] = section(doc.of(types, name)) end
   return table.concat(out, "\n")
 end
-
--- Text broken to a width, each line after `margin`.
-local function wrap(text, width, margin)
-  local lines, line = {}, ""
-  for word in text:gmatch("%S+") do
-    if line ~= "" and #line + #word + 1 > width - #margin then
-      lines[#lines + 1] = margin .. line
-      line = word
-    else
-      line = line == "" and word or line .. " " .. word
-    end
-  end
-  if line ~= "" then lines[#lines + 1] = margin .. line end
-  return lines
-end
-doc.wrap = wrap
 
 --- One type as lines for a terminal of `width` columns.
 function doc.text(known, width)

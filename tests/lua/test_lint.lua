@@ -196,13 +196,16 @@ t.case("doc: the comment on top of a type", function()
 -- than one line.
 --
 -- Second paragraph.
+--     a ─▶ b
+--     c
+-- And on.
 -- @usage thing "a" {
 --   x = 1,
 -- }
 -- @usage thing "b"
 local thing = {}
 -- not this]], {
-    summary = "A thing.", text = { "It does more than one line.", "Second paragraph." },
+    summary = "A thing.", text = { "It does more than one line.", "Second paragraph.", "    a ─▶ b\n    c", "And on." },
     usage = { 'thing "a" {\n  x = 1,\n}', 'thing "b"' },
   })
 end)
