@@ -1,6 +1,7 @@
 /* Sealing: see seal.h. */
 #include "seal.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <string.h>
@@ -88,6 +89,7 @@ int seal_open(struct buf *to, const struct key *key, const char *text,
 
 	if ((rc = decode(&raw, text, len, e)) < 0)
 		goto out;
+	assert(raw.data);
 	if (!(at = (unsigned char *)buf_reserve(to, raw.len - NONCE))) {
 		rc = err_set(e, ERR_NOMEM, "out of memory");
 		goto out;

@@ -217,8 +217,10 @@ static struct op *push_op(lua_State *L, struct task *t)
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
-	if (!(op->request = request_new()))
+	if (!(op->request = request_new())) {
 		luaL_error(L, "out of memory");
+		return NULL;
+	}
 	op->task = t;
 	op->request->on_done = wake_op;
 	op->request->arg = op;

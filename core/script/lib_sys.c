@@ -134,7 +134,7 @@ static int sys_write_file(lua_State *L)
 	int *fd = push_fd(L);
 	int errnum = 0;
 
-	strcpy(name, tmp);
+	memcpy(name, tmp, strlen(tmp) + 1);
 	if ((*fd = mkostemp(name, O_CLOEXEC)) < 0)
 		return fail(L, errno, "cannot write", path);
 	if ((errnum = write_and_sync(*fd, data, len)) ||

@@ -47,8 +47,10 @@ void waiters_add(lua_State *L, struct waiters *w, struct task *t)
 
 	if (w->count == w->cap) {
 		list = realloc(w->list, cap * sizeof(struct task *));
-		if (!list)
+		if (!list) {
 			luaL_error(L, "out of memory");
+			return;
+		}
 		w->list = list;
 		w->cap = cap;
 	}
@@ -221,9 +223,11 @@ struct task *task_here(lua_State *L)
 {
 	struct task *t = tasks_of(L)->running;
 
-	if (!t)
+	if (!t) {
 		luaL_error(L, "this waits, and waiting is for tasks only: "
 			      "call it from within loop.run()");
+		return NULL;
+	}
 	if (t->co != L)
 		luaL_error(L, "this waits, and cannot do so in a coroutine "
 			      "inside of a task: spawn a task instead");

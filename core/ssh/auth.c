@@ -84,7 +84,6 @@ static void agent_done(struct job *job)
 static int try_agent(struct session *s, struct err *e)
 {
 	struct agent_job *a = &s->agent_job;
-	int rc;
 
 	if (a->ready) {
 		a->ready = false;
@@ -99,8 +98,7 @@ static int try_agent(struct session *s, struct err *e)
 		return SSH_AUTH_DENIED;
 	}
 	a->session = s;
-	if ((rc = job_start(
-		 &a->job, s->realm->loop, agent_work, agent_done, e)) < 0)
+	if (job_start(&a->job, s->realm->loop, agent_work, agent_done, e) < 0)
 		return SSH_AUTH_ERROR;
 	a->running = true;
 	return SSH_AUTH_AGAIN;

@@ -1,6 +1,7 @@
 /* The known_hosts files: see known_hosts.h. */
 #include "known_hosts.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -302,6 +303,7 @@ static int load(struct known_file **out, const char *path,
 	close(fd);
 	if (rc < 0 || (rc = known_file_parse(out, path, text, e)) < 0)
 		return rc;
+	assert(*out);
 	(*out)->mtime = st->st_mtim;
 	(*out)->size = st->st_size;
 	(*out)->inode = st->st_ino;
@@ -339,6 +341,7 @@ static int get_file(const struct known_file **out, struct known_hosts *kh,
 		return 0; /* /dev/null is a customary name for none */
 	if ((rc = load(&f, path, &st, e)) < 0)
 		return rc;
+	assert(f);
 	if (*at) {
 		f->next = (*at)->next;
 		known_file_free(*at);

@@ -26,7 +26,7 @@ static uint32_t choose(int t, uint32_t b, uint32_t c, uint32_t d)
 
 static void schedule(uint32_t w[80], const uint8_t block[BLOCK])
 {
-	for (int t = 0; t < 16; t++)
+	for (size_t t = 0; t < 16; t++)
 		w[t] = (uint32_t)block[4 * t] << 24 |
 		       (uint32_t)block[4 * t + 1] << 16 |
 		       (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];

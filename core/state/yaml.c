@@ -2,6 +2,7 @@
  * can be followed; the tree is then handed over. */
 #include "yaml.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -49,6 +50,12 @@ struct visit {
 	const struct sink *sink;
 	struct err *e;
 };
+
+static struct node *node_at(const struct yamldoc *doc, uint32_t i)
+{
+	assert(doc->nodes && i < doc->n);
+	return &doc->nodes[i];
+}
 
 static int fail(struct yamldoc *doc, struct err *e, enum err_code code,
     size_t line, const char *text)
@@ -101,7 +108,7 @@ static int add_anchor(
 	if (!name)
 		return 0;
 	if (doc->anchors_n == ANCHORS_MAX)
-		return fail(doc, e, ERR_LIMIT, doc->nodes[node].line,
+		return fail(doc, e, ERR_LIMIT, node_at(doc, node)->line,
 		    "too many anchors");
 	anchors =
 	    reallocarray(doc->anchors, doc->anchors_n + 1, sizeof(*anchors));
@@ -126,14 +133,14 @@ static int read_alias(
 
 	if (rc < 0)
 		return rc;
-	node = &doc->nodes[*out];
+	node = node_at(doc, *out);
 	while (i > 0 && strcmp(doc->anchors[i - 1].name, name))
 		i--;
 	if (i == 0)
 		return err_set(e, ERR_PARSE, "%s:%zu: nothing is named '&%s'",
 		    doc->name, node->line, name);
 	node->first = doc->anchors[i - 1].node;
-	if (doc->nodes[node->first].open)
+	if (node_at(doc, node->first)->open)
 		return err_set(e, ERR_PARSE,
 		    "%s:%zu: '*%s' stands within what it names", doc->name,
 		    node->line, name);
@@ -157,7 +164,7 @@ static int read_scalar(
 
 	if (rc < 0)
 		return rc;
-	node = &doc->nodes[*out];
+	node = node_at(doc, *out);
 	node->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	node->len = ev->data.scalar.length;
 	if (!(node->data = malloc(node->len + 1)))
@@ -171,15 +178,15 @@ static int read_scalar(
 
 static uint32_t follow(const struct yamldoc *doc, uint32_t i)
 {
-	while (doc->nodes[i].kind == NODE_ALIAS)
-		i = doc->nodes[i].first;
+	while (node_at(doc, i)->kind == NODE_ALIAS)
+		i = node_at(doc, i)->first;
 	return i;
 }
 
 static bool same_key(const struct yamldoc *doc, uint32_t a, uint32_t b)
 {
-	const struct node *x = &doc->nodes[follow(doc, a)];
-	const struct node *y = &doc->nodes[follow(doc, b)];
+	const struct node *x = node_at(doc, follow(doc, a));
+	const struct node *y = node_at(doc, follow(doc, b));
 
 	return x->kind == NODE_SCALAR && y->kind == NODE_SCALAR &&
 	       x->len == y->len && !memcmp(x->data, y->data, x->len);
@@ -187,10 +194,10 @@ static bool same_key(const struct yamldoc *doc, uint32_t a, uint32_t b)
 
 static bool has_key(const struct yamldoc *doc, uint32_t map, uint32_t key)
 {
-	uint32_t k = doc->nodes[map].first;
+	uint32_t k = node_at(doc, map)->first;
 
 	while (k && !same_key(doc, k, key))
-		k = doc->nodes[doc->nodes[k].next].next;
+		k = node_at(doc, node_at(doc, k)->next)->next;
 	return k != NONE;
 }
 
@@ -198,17 +205,18 @@ static bool has_key(const struct yamldoc *doc, uint32_t map, uint32_t key)
 static int append(struct yamldoc *doc, uint32_t map, uint32_t *last,
     uint32_t target, struct err *e)
 {
-	uint32_t child;
-	int rc = new_node(&child, doc, NODE_ALIAS, doc->nodes[target].line, e);
+	uint32_t child = NONE;
+	int rc =
+	    new_node(&child, doc, NODE_ALIAS, node_at(doc, target)->line, e);
 
 	if (rc < 0)
 		return rc;
-	doc->nodes[child].first = target;
+	node_at(doc, child)->first = target;
 	if (*last)
-		doc->nodes[*last].next = child;
+		node_at(doc, *last)->next = child;
 	else
-		doc->nodes[map].first = child;
-	doc->nodes[map].count++;
+		node_at(doc, map)->first = child;
+	node_at(doc, map)->count++;
 	*last = child;
 	return 0;
 }
@@ -221,12 +229,12 @@ static int merge_map(struct yamldoc *doc, uint32_t map, uint32_t *last,
 	int rc = 0;
 
 	from = follow(doc, from);
-	if (doc->nodes[from].kind != NODE_MAP)
-		return fail(doc, e, ERR_PARSE, doc->nodes[from].line,
+	if (node_at(doc, from)->kind != NODE_MAP)
+		return fail(doc, e, ERR_PARSE, node_at(doc, from)->line,
 		    "'<<' takes a map or a list of maps");
-	for (key = doc->nodes[from].first; rc == 0 && key;
-	     key = doc->nodes[value].next) {
-		value = doc->nodes[key].next;
+	for (key = node_at(doc, from)->first; rc == 0 && key;
+	     key = node_at(doc, value)->next) {
+		value = node_at(doc, key)->next;
 		if (has_key(doc, map, key))
 			continue;
 		if ((rc = append(doc, map, last, key, e)) == 0)
@@ -248,18 +256,18 @@ static uint32_t take_merge(struct yamldoc *doc, uint32_t map, uint32_t *last)
 	uint32_t value = NONE, before = NONE, key, v;
 
 	*last = NONE;
-	for (key = doc->nodes[map].first; key; key = doc->nodes[v].next) {
-		v = doc->nodes[key].next;
-		if (value || !is_merge_key(&doc->nodes[key])) {
+	for (key = node_at(doc, map)->first; key; key = node_at(doc, v)->next) {
+		v = node_at(doc, key)->next;
+		if (value || !is_merge_key(node_at(doc, key))) {
 			before = *last = v;
 			continue;
 		}
 		value = v;
-		doc->nodes[map].count -= 2;
+		node_at(doc, map)->count -= 2;
 		if (before)
-			doc->nodes[before].next = doc->nodes[v].next;
+			node_at(doc, before)->next = node_at(doc, v)->next;
 		else
-			doc->nodes[map].first = doc->nodes[v].next;
+			node_at(doc, map)->first = node_at(doc, v)->next;
 	}
 	return value;
 }
@@ -272,17 +280,18 @@ static int merge(struct yamldoc *doc, uint32_t map, struct err *e)
 
 	if (!from)
 		return 0;
-	for (item = doc->nodes[map].first; item; item = doc->nodes[item].next) {
-		if (is_merge_key(&doc->nodes[item]))
-			return fail(doc, e, ERR_PARSE, doc->nodes[item].line,
+	for (item = node_at(doc, map)->first; item;
+	     item = node_at(doc, item)->next) {
+		if (is_merge_key(node_at(doc, item)))
+			return fail(doc, e, ERR_PARSE, node_at(doc, item)->line,
 			    "the key '<<' stands twice");
-		item = doc->nodes[item].next;
+		item = node_at(doc, item)->next;
 	}
 	from = follow(doc, from);
-	if (doc->nodes[from].kind != NODE_LIST)
+	if (node_at(doc, from)->kind != NODE_LIST)
 		return merge_map(doc, map, &last, from, e);
-	for (item = doc->nodes[from].first; rc == 0 && item;
-	     item = doc->nodes[item].next)
+	for (item = node_at(doc, from)->first; rc == 0 && item;
+	     item = node_at(doc, item)->next)
 		rc = merge_map(doc, map, &last, item, e);
 	return rc;
 }
@@ -307,15 +316,15 @@ static int read_children(struct yamldoc *doc, yaml_parser_t *p, uint32_t parent,
 		if ((rc = read_node(&child, doc, p, &ev, depth, e)) < 0)
 			break;
 		if (last)
-			doc->nodes[last].next = child;
+			node_at(doc, last)->next = child;
 		else
-			doc->nodes[parent].first = child;
-		doc->nodes[parent].count++;
+			node_at(doc, parent)->first = child;
+		node_at(doc, parent)->count++;
 		last = child;
 		yaml_event_delete(&ev);
 	}
 	yaml_event_delete(&ev);
-	doc->nodes[parent].open = false;
+	node_at(doc, parent)->open = false;
 	return rc;
 }
 
@@ -335,7 +344,7 @@ static int read_collection(uint32_t *out, struct yamldoc *doc, yaml_parser_t *p,
 	rc = new_node(out, doc, list ? NODE_LIST : NODE_MAP, line_of(ev), e);
 	if (rc < 0)
 		return rc;
-	node = &doc->nodes[*out];
+	node = node_at(doc, *out);
 	node->open = true;
 	if ((rc = set_type(doc, node, tag, e)) < 0 ||
 	    (rc = add_anchor(doc, anchor, *out, e)) < 0)
@@ -415,7 +424,7 @@ void yamldoc_free(struct yamldoc *doc)
 	if (!doc)
 		return;
 	for (uint32_t i = 1; i < doc->n; i++)
-		free(doc->nodes[i].data);
+		free(node_at(doc, i)->data);
 	for (size_t i = 0; i < doc->anchors_n; i++)
 		free(doc->anchors[i].name);
 	free(doc->anchors);
@@ -451,7 +460,7 @@ static int put_scalar(struct visit *v, const struct node *node)
 
 static int put_key(struct visit *v, uint32_t i)
 {
-	const struct node *node = &v->doc->nodes[follow(v->doc, i)];
+	const struct node *node = node_at(v->doc, follow(v->doc, i));
 	struct datum d = {
 	    .kind = DATUM_KEY, .data = node->data, .len = node->len};
 
@@ -463,7 +472,7 @@ static int put_key(struct visit *v, uint32_t i)
 
 static int visit_node(struct visit *v, uint32_t i, int depth)
 {
-	const struct node *node = &v->doc->nodes[follow(v->doc, i)];
+	const struct node *node = node_at(v->doc, follow(v->doc, i));
 	bool map = node->kind == NODE_MAP;
 	struct datum d = {.kind = map ? DATUM_MAP : DATUM_LIST,
 	    .count = map ? node->count / 2 : node->count};
@@ -475,11 +484,11 @@ static int visit_node(struct visit *v, uint32_t i, int depth)
 		return fail(
 		    v->doc, v->e, ERR_LIMIT, node->line, "too many levels");
 	rc = put(v, &d, node->line);
-	for (i = node->first; rc == 0 && i; i = v->doc->nodes[i].next) {
+	for (i = node->first; rc == 0 && i; i = node_at(v->doc, i)->next) {
 		if (map && (rc = put_key(v, i)) < 0)
 			break;
 		if (map)
-			i = v->doc->nodes[i].next;
+			i = node_at(v->doc, i)->next;
 		rc = visit_node(v, i, depth + 1);
 	}
 	d.kind = DATUM_END;
