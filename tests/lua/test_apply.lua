@@ -118,3 +118,11 @@ t.case("a second run does nothing", function()
   local result, planned = run(host, list)
   t.equal({ #planned.changes, #host.log - before, result.failure }, { 0, 0 })
 end)
+
+t.case("a change whose steps fail is broken, the ones before it are done", function()
+  local host = fake.new()
+  host.broken["set b 1"] = true
+  local result = run(host, { resource("a", { size = 1 }), resource("b", { size = 1 }), resource("c", { size = 1 }) })
+  t.equal(result.failure.code, "failed")
+  t.equal({ result.done["thing:a"].broken, result.done["thing:b"].broken, result.done["thing:c"] }, { nil, true, nil })
+end)

@@ -181,8 +181,9 @@ local function carry_out(self, change)
   local rtype = change.resource.rtype
   if rtype.triggers and needs_validation(now) then validate_set(self, now) end
   self.journal("step", change.id)
-  self.done[change.id] = now
+  self.done[change.id], now.broken = now, true
   run_steps(self, now, rtype.steps(change.resource.key, now, self.ctx), marks_for(self, change.id))
+  now.broken = nil
   if rtype.triggers and now.trigger then
     send(self, now, { run = unmark_script(change.id) })
   end
@@ -195,8 +196,9 @@ local function carry_out_batch(self, batch)
     self.journal("step", change.id)
     prefix[#prefix + 1] = marks_for(self, change.id)
   end
-  for _, change in ipairs(batch.changes) do self.done[change.id] = change end
+  for _, change in ipairs(batch.changes) do self.done[change.id], change.broken = change, true end
   run_steps(self, batch.changes[1], batch.rtype.steps_batch(batch.changes, self.ctx), table.concat(prefix))
+  for _, change in ipairs(batch.changes) do change.broken = nil end
   self.barrier = true
 end
 
@@ -234,7 +236,8 @@ end
 -- @param host { conn, facts, plan = what plan.host returned }
 -- @param hooks { journal = function(what, id), progress = function(change),
 --   wait = function(host, id, waiter), interrupted = function() }
--- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil }
+-- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil };
+--   of those done, `broken` began and did not end, `put_back` was undone
 function apply.host(host, hooks)
   local desired = host.plan.desired
   local self = {

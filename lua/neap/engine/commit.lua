@@ -67,8 +67,9 @@ local function message_of(self)
       for _, change in ipairs(host.plan and host.plan.changes or {}) do
         local now = done[change.id]
         if now then
+          local ended = now.put_back and " (put back)" or now.broken and " (failed)" or ""
           lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id,
-            now.trigger and " (" .. now.trigger .. ")" or "", now.put_back and " (put back)" or "")
+            now.trigger and " (" .. now.trigger .. ")" or "", ended)
         end
       end
     end

@@ -43,8 +43,11 @@ local function plan_host(self, host)
   })
   only_tagged(desired, self.opts.tags)
   host.plan = plan.host(round, desired)
-  local first = host.plan.errors[1]
-  if first then fault.raise(first.code, first.where, "%s", first.message) end
+  local errors = host.plan.errors
+  if #errors == 0 then return end
+  local lines = { errors[1].message }
+  for i = 2, #errors do lines[i] = tostring(errors[i]) end
+  fault.raise(errors[1].code, errors[1].where, "%s", table.concat(lines, "\n"))
 end
 
 local BEFORE_ALL = { playbook = true, inventory = true, usage = true }
@@ -180,7 +183,8 @@ local function count_accuracy(host)
   for _, change in ipairs(host.plan.changes) do
     local seen = host.observed[change.id]
     local predicted = plan.wanted(change.resource) and change.to or nil
-    if change.kind ~= "unknown" and host.done_ids[change.id] then
+    local done = host.done_ids[change.id]
+    if change.kind ~= "unknown" and done and not done.broken and not done.put_back then
       local found = seen or nil
       if difference.same_state(change.resource.rtype, found, predicted, plan.wanted(change.resource) or {}) then
         right = right + 1
@@ -206,7 +210,7 @@ local function apply_host(self, host)
   release_waiters(self, host)
   local count = 0
   for _, done in pairs(host.result.done) do
-    if not done.put_back then count = count + 1 end
+    if not done.put_back and not done.broken then count = count + 1 end
   end
   host.changes = count
   if host.result.failure then session.drop(host, host.result.failure) end
