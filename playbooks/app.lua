@@ -8,12 +8,9 @@ return function(host, site)
   package { "gunicorn", "python3-pymysql" }
   local account = user(app.user) { system = true, home = app.directory }
 
-  local release = app.directory .. "/releases/" .. app.release
-  directory { app.directory, app.directory .. "/releases", release } { mode = "0755" }
-  local parts = map(FILES, function(name)
-    return file(release .. "/" .. name) { source = "templates/app/" .. name, mode = "0644" }
-  end)
-  local current = symlink(app.directory .. "/current") { to = "releases/" .. app.release, after = parts }
+  local files = {}
+  for _, name in ipairs(FILES) do files[name] = read_file("templates/app/" .. name) end
+  local current = release(app.directory) { files = files, keep = app.keep_releases, after = account }
 
   local config = "/etc/" .. app.name .. "/app.ini"
   directory("/etc/" .. app.name) { mode = "0755" }
@@ -28,5 +25,5 @@ return function(host, site)
   local unit = systemd_unit(app.name .. ".service") {
     content = render("service/app.service", { app = app, config = config }),
   }
-  service(app.name) { running = true, enabled = true, restart_on = { unit, settings, current, parts } }
+  service(app.name) { running = true, enabled = true, restart_on = { unit, settings, current } }
 end

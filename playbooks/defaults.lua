@@ -15,7 +15,7 @@ return {
     title = "The shop list",
     user = "app",
     directory = "/srv/app",
-    release = "1", -- goes into the path: a new one leaves the old beside it
+    keep_releases = 3, -- a new one leaves the ones before beside it
     workers = 2, -- processes, a good number is twice the cores
     threads = 4, -- of each
     worker_timeout_s = 30,

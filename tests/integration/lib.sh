@@ -5,35 +5,35 @@
 
 tests_run=0 tests_failed=0
 
-ok() { # NAME, the result of the last command as $1
-	local rc=$1
+ok() { # the result of the last command, NAME
+	local failed_here=$1
 	shift
 	tests_run=$((tests_run + 1))
-	if [ "$rc" = 0 ]; then
+	if [ "$failed_here" = 0 ]; then
 		echo "ok $tests_run - $*"
 	else
 		tests_failed=$((tests_failed + 1))
 		echo "not ok $tests_run - $*"
 	fi
-	return "$rc"
+	return "$failed_here"
 }
 
 note() { printf '# %s\n' "$*"; }
 
 # check NAME COMMAND...: ok when the command succeeds; its output when not
 check() {
-	local title=$1 out rc=0
+	local title=$1 out failed_here=0
 	shift
-	out=$("$@" 2>&1) || rc=1
-	ok "$rc" "$title" || { [ -z "$out" ] || printf '%s\n' "$out" | head -40 | sed 's/^/#   /'; }
+	out=$("$@" 2>&1) || failed_here=1
+	ok "$failed_here" "$title" || { [ -z "$out" ] || printf '%s\n' "$out" | head -40 | sed 's/^/#   /'; }
 	return 0
 }
 
 # equal NAME FOUND WANTED
 equal() {
-	local rc=0
-	[ "$2" = "$3" ] || rc=1
-	ok "$rc" "$1" || { note "  found:  $2"; note "  wanted: $3"; }
+	local failed_here=0
+	[ "$2" = "$3" ] || failed_here=1
+	ok "$failed_here" "$1" || { note "  found:  $2"; note "  wanted: $3"; }
 	return 0
 }
 
