@@ -56,6 +56,7 @@ return function(host, site)
   mysql_replica "primary" {
     source = stack.address(stack.primary()), port = site.db.port, user = site.db.replication_user,
     password = secret "replication_password", after = server,
-    wait = { [stack.primary().name] = "mysql_user:" .. replication_account(site) },
+    -- until all is there: a copy that is taken while accounts are made would have them twice
+    wait = { [stack.primary().name] = "command:table items" },
   }
 end
