@@ -272,6 +272,10 @@ for _, case in ipairs(wrong) do
   end)
 end
 
+t.case("a playbook that is no Lua is refused before any host is evaluated", function()
+  t.raises(function() project.open { site = "\nfile \"/x\" {" } end, "^playbooks/site.lua:2: ")
+end)
+
 t.case("mistakes can be gathered instead of the first raised", function()
   local faults = {}
   declare('gadget "a" { sise = 1 }\ngadget "b" { size = 13 }', nil, nil, { faults = faults })

@@ -41,7 +41,8 @@ function evaluate.project(playbook, inventory, opts)
   project.types = Types.new(project.root .. "/" .. project.dir .. "types")
   project.variables, project.variables_read = {}, {}
   project.chunks, project.templates, project.chosen = {}, {}, {}
-  files.read(project, project.playbook)
+  -- Compiled now, so that a playbook that is no Lua is refused before any host is asked.
+  project.chunks[project.playbook] = sandbox.compile(files.read(project, project.playbook), project.playbook)
   project.defaults = read_defaults(project)
   return project
 end
