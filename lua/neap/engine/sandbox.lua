@@ -6,132 +6,19 @@
 --     sandbox.environment(words)       the names such code sees
 --     sandbox.load(text, name, env)    compiles it (text only, never foreign bytecode)
 --
--- Secrets pass through the text functions as secrets: joining one into a string gives a secret.
-local taint = require "neap.core.taint"
+-- What such code has of Lua is in library.lua.
 local fault = require "neap.engine.fault"
-local frozen = require "neap.engine.frozen"
+local library = require "neap.engine.library"
 local match = require "neap.core.match"
 local memory = require "neap.core.memory"
 local near = require "neap.near"
-local patterns = require "neap.engine.patterns"
 
 local sandbox = {}
 
 local STEP = 100000
 local LIMITS = { instructions = 200000000, memory_bytes = 512 * 1024 * 1024, match_steps = 1000000000 }
-local NO_MEMORY = "not enough memory" -- what Lua says then
-local REP_MAX_BYTES = 64 * 1024 * 1024
 
---- tostring() without addresses. A secret stays the secret it is.
-local function text_of(v)
-  local kind = type(v)
-  if kind == "string" or taint.is(v) then return v end
-  if kind == "table" then
-    local mt = debug.getmetatable(v)
-    return mt and mt.__tostring and mt.__tostring(v) or "table"
-  end
-  if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(v) end
-  return kind
-end
-
-local function holds_secret(list, n)
-  for i = 1, n do
-    if type(list[i]) == "userdata" and taint.is(list[i]) then return true end
-  end
-  return false
-end
-
-local function format(fmt, ...)
-  local args, n = { ... }, select("#", ...)
-  for i = 1, n do
-    if type(args[i]) == "table" or type(args[i]) == "function" then args[i] = text_of(args[i]) end
-  end
-  if taint.is(fmt) or holds_secret(args, n) then return taint.format(fmt, table.unpack(args, 1, n)) end
-  if type(fmt) == "string" and fmt:gsub("%%%%", ""):find("%%[-+ #0-9.]*p") then
-    error("'%p' would show an address, which differs from run to run", 2)
-  end
-  return string.format(fmt, table.unpack(args, 1, n))
-end
-
-local function concat(list, separator, first, last)
-  first, last = first or 1, last or #list
-  local pieces, n, secret = {}, 0, taint.is(separator)
-  for i = first, last do
-    local piece = list[i]
-    if type(piece) == "table" then piece = text_of(piece) end
-    if type(piece) == "userdata" then secret = true end
-    n = n + 1
-    pieces[n] = piece == nil and error(("invalid value (at index %d) in table for 'concat'"):format(i), 2) or piece
-  end
-  if secret then return taint.concat(pieces, separator) end
-  return table.concat(pieces, separator)
-end
-
-sandbox.text, sandbox.concat = text_of, concat
-
-local function rep(s, n, separator)
-  s = type(s) == "number" and tostring(s) or s
-  local size = (#s + #(separator or "")) * math.max(n, 0)
-  if size > REP_MAX_BYTES then error(("string.rep: %d bytes are more than a playbook may make"):format(size), 2) end
-  return string.rep(s, n, separator)
-end
-
-local function copy(from, without)
-  local to = {}
-  for k, v in pairs(from) do to[k] = v end
-  for _, k in ipairs(without) do to[k] = nil end
-  return to
-end
-
-local strings = copy(string, { "dump" })
-strings.format, strings.rep = format, rep
-for name, fn in pairs(patterns) do strings[name] = fn end
-local tables = copy(table, {})
-tables.concat = concat
-local numbers = copy(math, { "random", "randomseed" })
-
--- Set while code runs in the sandbox: what stopped it. Such an end cannot be caught by the code it ends.
-local stopped
-
-local function pass_stop(ok, err, ...)
-  if not ok then
-    if stopped then error(stopped, 0) end
-    if err == NO_MEMORY then error(err, 0) end
-    if fault.is(err) then err = tostring(err) end
-  end
-  return ok, err, ...
-end
-
--- A library that all environments share, and none can change.
-local function shared(library)
-  return setmetatable({}, {
-    __metatable = "library", __index = library,
-    __newindex = function(_, name) error(("'%s' of a library cannot be changed"):format(tostring(name)), 2) end,
-  })
-end
-
-local basic = {
-  assert = assert, error = error, ipairs = ipairs, select = select, tonumber = tonumber, type = type,
-  rawequal = rawequal, tostring = text_of, pairs = function(t)
-    local mt = type(t) == "table" and getmetatable(t)
-    if type(mt) == "table" and mt.__pairs then return mt.__pairs(t) end
-    if type(t) ~= "table" then error(("pairs wants a table, got %s"):format(type(t)), 2) end
-    return frozen.pairs(t)
-  end,
-  next = frozen.next,
-  pcall = function(f, ...) return pass_stop(pcall(f, ...)) end,
-  xpcall = function(f, handler, ...) return pass_stop(xpcall(f, handler, ...)) end,
-  getmetatable = function(t)
-    if type(t) ~= "table" then error("getmetatable wants a table", 2) end
-    return getmetatable(t)
-  end,
-  string = shared(strings), table = shared(tables), math = shared(numbers), utf8 = shared(utf8),
-  setmetatable = function(t, mt)
-    if type(t) ~= "table" then error("setmetatable wants a table", 2) end
-    if type(mt) == "table" and rawget(mt, "__gc") ~= nil then error("a playbook has no '__gc'", 2) end
-    return setmetatable(t, mt)
-  end,
-}
+sandbox.text, sandbox.concat = library.text, library.concat
 
 local ABSENT = {
   io = "a playbook reads declared inputs: read_file, template", os = "a playbook has no clock and no environment",
@@ -155,7 +42,8 @@ end
 --   where = function() -> "file:line" of the running code
 function sandbox.environment(words, opts)
   opts = opts or {}
-  local env = copy(basic, {})
+  local env = {}
+  for k, v in pairs(library.basic) do env[k] = v end
   for k, v in pairs(words or {}) do env[k] = v end
   return setmetatable(env, {
     __metatable = "environment",
@@ -225,7 +113,7 @@ function sandbox.compile(text, name, code) return string.dump(sandbox.load(text,
 function sandbox.instance(compiled, env) return (assert(load(compiled, "compiled", "b", env))) end
 
 -- The engine's files whose errors are the caller's: the safe library.
-local LIBRARY = { sandbox = true, frozen = true, patterns = true, helpers = true }
+local LIBRARY = { sandbox = true, library = true, frozen = true, patterns = true, helpers = true }
 local ENGINE = debug.getinfo(1, "S").source:match("^@(.*/)[^/]*$")
 
 local function is_library(name)
@@ -236,8 +124,8 @@ end
 -- its traceback.
 local function handler(err)
   match.budget(LIMITS.match_steps) -- what follows matches too, and the run is over
-  if fault.is(err) or stopped or err == NO_MEMORY then return err end
-  if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(text_of(err))) end
+  if fault.is(err) or library.stopped or err == library.NO_MEMORY then return err end
+  if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(library.text(err))) end
   local name, line, message = position_of(err)
   if name and sources["@" .. name] then return fault.new("playbook", name .. ":" .. line, "%s", message) end
   if not name or is_library(name) then return fault.new("playbook", sandbox.where(), "%s", message or err) end
@@ -257,16 +145,16 @@ local function guard(limits, thread)
     debug.sethook(thread, hook, "", 1)
     local info = debug.getinfo(2, "Sl")
     if not info or not sources[info.source] then return end
-    stopped = stopped or fault.new("playbook", ("%s:%d"):format(info.source:sub(2), info.currentline),
+    library.stopped = library.stopped or fault.new("playbook", ("%s:%d"):format(info.source:sub(2), info.currentline),
       "stopped after %d million instructions: an endless loop?", limits.instructions // 1000000)
-    error(stopped, 0)
+    error(library.stopped, 0)
   end
   debug.sethook(thread, hook, "", STEP)
 end
 
 local function enter(limits, thread)
   current = limits
-  string_meta.__index = strings
+  string_meta.__index = library.strings
   memory.limit(memory.used() + limits.memory_bytes)
   match.budget(limits.match_steps)
   guard(limits, thread)
@@ -285,14 +173,14 @@ function sandbox.run(limits, fn, ...)
   if current then return fn(...) end
   limits = setmetatable(limits or {}, { __index = LIMITS })
   local thread = coroutine.running()
-  stopped = nil
+  library.stopped = nil
   enter(limits, thread)
   local results = table.pack(xpcall(fn, handler, ...))
   leave(thread)
-  local why = stopped
-  stopped = nil
+  local why = library.stopped
+  library.stopped = nil
   if results[1] then return table.unpack(results, 2, results.n) end
-  if results[2] == NO_MEMORY then
+  if results[2] == library.NO_MEMORY then
     why = fault.new("playbook", nil, "stopped: it needs more than %d MB of memory", limits.memory_bytes // 1048576)
   end
   error(why or results[2], 0)
