@@ -305,4 +305,28 @@ t.case("engine code outside of a run has plain strings and no bound", function()
   t.equal(sandbox.where(), nil)
 end)
 
+t.case("of what is to go, what stands in something goes first", function()
+  local desired = declare [[
+absent.gadget "parent-of-x"
+absent.gadget "x"
+]]
+  t.equal(ids(desired), { "gadget:x", "gadget:parent-of-x" })
+end)
+
+t.case("a purged directory knows what the playbook keeps in it", function()
+  local desired = declare [[
+directory "/d" { purge = true }
+directory "/e" { purge = true }
+file "/d/a" { content = "" }
+symlink "/d/sub/l" { to = "/d/a" }
+sysctl "vm.swappiness" { value = 1 }
+systemd_unit "app.service" { content = "[Service]\nExecStart=/bin/true\n" }
+directory { "/etc/sysctl.d", "/etc/systemd/system" } { purge = true }
+]]
+  t.equal(desired.by_id["directory:/d"].attrs.keep, { "a", "sub" })
+  t.equal(desired.by_id["directory:/e"].attrs.keep, {})
+  t.equal(desired.by_id["directory:/etc/sysctl.d"].attrs.keep, { "90-neap-vm.swappiness.conf" })
+  t.equal(desired.by_id["directory:/etc/systemd/system"].attrs.keep, { "app.service" })
+end)
+
 project.clean()

@@ -53,9 +53,20 @@ local function declared(self, resource, faults)
   for _, id in ipairs(resource.mentions) do put(resource.needs, id) end
 end
 
+-- Of what is to go, a file goes before its directory. Its attributes need not be whole, and a type may stumble
+-- over that.
+local function implied_going(self, resource)
+  local ok, ids = pcall(resource.rtype.depends, resource.key, resource.attrs)
+  for _, id in ipairs(ok and ids or {}) do
+    local other = self.by_id[id]
+    if other and other.absent and other ~= resource then put(other.needs, resource.id) end
+  end
+end
+
 -- What the type knows: a file needs its directory, where that is declared.
 local function implied(self, resource)
-  if not resource.rtype.depends or resource.absent then return end
+  if not resource.rtype.depends then return end
+  if resource.absent then return implied_going(self, resource) end
   local function need(other)
     if other ~= resource.id then put(resource.needs, other) end
   end

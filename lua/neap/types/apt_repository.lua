@@ -71,6 +71,8 @@ end
 
 local function path_of(key) return DIR .. key .. ".sources" end
 
+function apt_repository.paths(key) return { path_of(key) } end
+
 function apt_repository.probe(host, key, want)
   local path = path_of(key)
   if want then host:expect("sha256", path) end

@@ -38,6 +38,8 @@ function systemd_unit.check(key, attrs)
   return attrs
 end
 
+function systemd_unit.paths(key) return { DIR .. key } end
+
 function systemd_unit.probe(host, key, want)
   local path, unit = DIR .. key, unit_of(key)
   host:expect("unit", unit)

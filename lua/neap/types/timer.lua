@@ -71,6 +71,8 @@ end
 
 function timer.depends(_, attrs) return attrs.user and { "user:" .. attrs.user } or {} end
 
+function timer.paths(key) return { DIR .. key .. ".service", DIR .. key .. ".timer" } end
+
 local function text_of(host, path, wanted)
   if not host:stat(path) then return nil end
   if wanted and host:sha256(path) == crypto.sha256(wanted) then return wanted end
