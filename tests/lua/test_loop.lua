@@ -145,3 +145,30 @@ t.case("to-be-closed variables of a failed task are closed", function()
   end)
   t.equal(closed, true)
 end)
+
+-- Every allocation of Lua's fails once, or so: whatever raises, nothing is left in an impossible state.
+t.case("memory that runs out at any point leaves the loop usable", function()
+  local memory, remote = require "neap.core.memory", require "neap.core.remote"
+  local function work()
+    local ev = loop.event()
+    local a = loop.spawn(function() loop.sleep(0) ev:set(1) return 1, 2 end)
+    local b = loop.spawn(function() ev:wait(1000) error("on purpose") end)
+    local conn, _, code = remote.connect { name = "x", address = "127.0.0.1", port = 1, identities = { "/x" }, known_hosts = { "/x" } }
+    a:join()
+    b:join()
+    return conn, code
+  end
+  local failed, done, extra = 0, 0, 0
+  while done < 3 and extra < 200000 do
+    local ok, fine, _, code
+    pcall(function()
+      memory.limit(memory.used() + extra)
+      ok, fine, _, code = pcall(loop.run, work)
+    end)
+    memory.limit(0)
+    if ok and fine and code == "unreachable" then done = done + 1 else failed = failed + 1 end
+    extra = extra + 48
+  end
+  t.equal(done, 3)
+  t.truthy(failed > 20, "memory never ran out")
+end)
