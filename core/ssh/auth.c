@@ -81,9 +81,10 @@ static void agent_done(struct job *job)
 
 /* libssh speaks with the agent blocking, and the agent may ask its user: the
  * whole step goes to a thread, and the session is left alone meanwhile. */
-static int try_agent(struct session *s, struct err *e)
+static int try_agent(struct session *s)
 {
 	struct agent_job *a = &s->agent_job;
+	struct err why;
 
 	if (a->ready) {
 		a->ready = false;
@@ -98,8 +99,12 @@ static int try_agent(struct session *s, struct err *e)
 		return SSH_AUTH_DENIED;
 	}
 	a->session = s;
-	if (job_start(&a->job, s->realm->loop, agent_work, agent_done, e) < 0)
-		return SSH_AUTH_ERROR;
+	if (job_start(&a->job, s->realm->loop, agent_work, agent_done, &why) <
+	    0) {
+		note_tried(s, "agent: ", why.text);
+		s->auth.method = BY_PASSWORD;
+		return SSH_AUTH_DENIED;
+	}
 	a->running = true;
 	return SSH_AUTH_AGAIN;
 }
@@ -158,13 +163,13 @@ over:
 	return rc == SSH_AUTH_INFO ? SSH_AUTH_DENIED : rc;
 }
 
-static int try_method(struct session *s, struct err *e)
+static int try_method(struct session *s)
 {
 	switch (s->auth.method) {
 	case BY_KEY:
 		return try_key(s);
 	case BY_AGENT:
-		return try_agent(s, e);
+		return try_agent(s);
 	case BY_PASSWORD:
 		return try_password(s);
 	default:
@@ -175,7 +180,7 @@ static int try_method(struct session *s, struct err *e)
 int auth_step(struct session *s, struct err *e)
 {
 	while (s->auth.method != BY_NOTHING) {
-		int rc = try_method(s, e);
+		int rc = try_method(s);
 
 		if (rc == SSH_AUTH_AGAIN)
 			return STEP_WAIT;

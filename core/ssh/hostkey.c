@@ -135,7 +135,7 @@ static int say_unknown(const struct session *s, const char *name,
 	return err_set(e, ERR_HOSTKEY,
 	    "host '%s': no key of '%s' in '%s' or the other known_hosts "
 	    "files; the host shows %s %s: compare it with the host's own key "
-	    "and add it, or accept new hosts on their first sight",
+	    "and add it, or say --accept-new-host-keys",
 	    s->name, name, s->known_hosts[0] ? s->known_hosts[0] : "", type,
 	    or_damaged(shown));
 }
