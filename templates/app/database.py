@@ -18,6 +18,7 @@ import pymysql
 # What any server may answer instead of rows; a replica that has not yet got
 # the table is as good as none.
 LOST = (pymysql.err.MySQLError, OSError)
+AT_ONCE_S = 0.2
 
 
 class Unavailable(Exception):
@@ -130,12 +131,13 @@ class Databases:
     @staticmethod
     def _read_from(server, statement, values):
         # A kept connection may have been closed by the server's restart, which
-        # says nothing about the server as it is now: a read may be repeated.
-        kept = server.connected()
+        # says nothing about the server as it is now: a read may be repeated,
+        # where it failed at once. One that had to be waited for is a dead server.
+        kept, begun = server.connected(), time.monotonic()
         try:
             rows, _ = server.run(statement, values, fresh=False)
         except LOST:
-            if not kept:
+            if not kept or time.monotonic() - begun > AT_ONCE_S:
                 raise
             rows, _ = server.run(statement, values, fresh=False)
         return rows, server.address

@@ -2,6 +2,7 @@
 import io
 import pathlib
 import sys
+import time
 import types
 import unittest
 
@@ -163,6 +164,17 @@ class ShopTest(unittest.TestCase):
         connection.cursor = lambda: (_ for _ in ()).throw(MySQLError("server has gone away"))
         self.assertEqual(self.ask("GET", "/items").headers["X-Read-From"], "near:3306")
         self.assertEqual(SERVERS["near:3306"].connects, 2)
+
+    def test_a_server_that_was_waited_for_is_not_asked_again(self):
+        self.ask("GET", "/items")
+
+        def late():
+            time.sleep(database.AT_ONCE_S + 0.05)
+            raise MySQLError("timed out")
+
+        self.databases.replicas[0]._local.connection.cursor = late
+        self.assertEqual(self.ask("GET", "/items").headers["X-Read-From"], "far:3306")
+        self.assertEqual(SERVERS["near:3306"].connects, 1)
 
     def test_a_write_is_never_repeated(self):
         self.ask("POST", "/items", b"name=tea")
