@@ -127,7 +127,7 @@ static int crypto_unseal(lua_State *L)
 	b->secret = true;
 	if (seal_open(b, key, text, len, context, context_len, &e) < 0)
 		return box_fail(L, &e);
-	taint_add_secret(L, taint_push(L), b->data, b->len, name);
+	taint_add_wrapped(L, taint_push(L), b->data, b->len, name);
 	return 1;
 }
 

@@ -6,12 +6,13 @@
  * Without labels there are no "---" and "+++" lines. Either text may be
  * tainted: the result is always a plain string that may be shown. In it the
  * secrets carry their names. What a host has in a secret's place, such as the
- * password of yesterday, is a secret too although nobody has said so: where
- * lines with a secret come in, the lines that go are shown only as far as they
- * say the same around it.
+ * password of yesterday, is a secret too although nobody has said so. So of
+ * the lines that go, those are shown that set what a line that comes sets to
+ * something plain, and those that look like a line with a secret, around it.
  *
- *     -password=<secret: another value>
- *     +password=<secret:db>
+ *     -workers=2                              +workers=4
+ *     -password=<secret: another value>       +password=<secret:db>
+ *     -<withheld: it may hold a secret>
  */
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -111,25 +112,65 @@ static bool put_like(struct buf *to, const char *line, const char *end,
 	return true;
 }
 
-/* A line that goes, next to lines that come in with secrets. */
+/* The name of a setting at the start of a line: up to a blank, = or colon. */
+static size_t setting_len(const char *line, const char *end)
+{
+	const char *at = line;
+
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	while (at < end && !strchr(" \t=:", *at))
+		at++;
+	return (size_t)(at - line);
+}
+
+/* Whether the lines set the same, and `new` to no secret: then what it was
+ * is none either. */
+static bool same_setting(
+    const char *old, const char *old_end, const char *new, const char *new_end)
+{
+	size_t n = setting_len(old, old_end);
+
+	return n == setting_len(new, new_end) && !memcmp(old, new, n) &&
+	       !memmem(new, (size_t)(new_end - new), MARK, MARK_LEN);
+}
+
+/* Too short to be a secret worth its name, such as a bracket or an "end", or
+ * nothing but a secret that has a name. */
+static bool is_harmless(const char *line, const char *end)
+{
+	while (line < end && (*line == ' ' || *line == '\t'))
+		line++;
+	if (end - line < 4)
+		return true;
+	return end - line > MARK_LEN && !memcmp(line, MARK, MARK_LEN) &&
+	       end_of_mark(line, end) == end;
+}
+
+/* A line that goes from a text that holds secrets, next to those that come. */
 static void put_gone(struct shower *sh, const char *line, size_t len)
 {
-	const char *at = sh->come.data, *end = at + sh->come.len, *form;
+	const char *at = sh->come.data ? sh->come.data : "";
+	const char *stop = at + sh->come.len, *form;
+	const char *end = line + len;
 	size_t form_len, before = sh->out.len;
+	bool show = line[0] == '\\' || is_harmless(line + 1, end);
 
-	if (line[0] == '\\') {
-		buf_put(&sh->out, line, len);
-		return;
-	}
-	buf_putc(&sh->out, '-');
-	while (next_line(&at, end, &form, &form_len)) {
-		if (form[0] == '+' && put_like(&sh->out, line + 1, line + len,
-					  form + 1, form + form_len))
+	while (!show && next_line(&at, stop, &form, &form_len)) {
+		if (form[0] != '+')
+			continue;
+		show = same_setting(line + 1, end, form + 1, form + form_len);
+		buf_putc(&sh->out, '-');
+		if (!show && put_like(&sh->out, line + 1, end, form + 1,
+				 form + form_len))
 			return;
 		if (!sh->out.failed)
-			sh->out.len = before + 1;
+			sh->out.len = before;
 	}
-	buf_puts(&sh->out, WITHHELD);
+	if (show)
+		buf_put(&sh->out, line, len);
+	else
+		buf_puts(&sh->out, "-" WITHHELD);
 }
 
 /* All lines that go; equal ones that show nothing are shown once. */
@@ -158,8 +199,7 @@ static void put_all_gone(struct shower *sh)
 
 static void flush(struct shower *sh)
 {
-	if (sh->careful && sh->gone.len && sh->come.len &&
-	    memmem(sh->come.data, sh->come.len, MARK, MARK_LEN))
+	if (sh->careful && sh->gone.len)
 		put_all_gone(sh);
 	else if (sh->gone.len)
 		buf_put(&sh->out, sh->gone.data, sh->gone.len);
@@ -283,8 +323,8 @@ static int diff_unified(lua_State *L)
 	if (rc == ERR_LIMIT)
 		return refuse(L, "large");
 	if (rc < 0)
-		return luaL_error(L, "%s",
-		    rc == ERR_NOMEM ? "out of memory" : e.text);
+		return luaL_error(
+		    L, "%s", rc == ERR_NOMEM ? "out of memory" : e.text);
 	box_push_bytes(L, &sh->out);
 	return 1;
 }

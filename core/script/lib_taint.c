@@ -2,18 +2,16 @@
  * taint.h).
  *
  *     taint.new(value, name)      a secret, shown as "<secret:NAME>"
- *     taint.wrap(text, name)      the same; a tainted text becomes secret whole
- *     taint.is(v)
- *     a .. b                      with strings and numbers on either side
- *     taint.format(fmt, ...)      as string.format; %s and %q take secrets
- *     taint.concat(list[, sep])   as table.concat; a plain string if no secret
- *     taint.equal(a, b)           compares clear text, of strings as well
- *     taint.length(v)
- *     taint.names(v)              the names of the secrets in it, sorted by
- *                                 place, each once
- *     taint.reveal(v)             the clear text: for the engine only
- *     taint.mask(text)            text with all secrets of this process
- *                                 replaced, count of what was
+ *     taint.wrap(text, name)      a text with a secret somewhere in it is
+ * secret as a whole; of several lines, they are not looked for by mask(),
+ * unless it is a private key taint.is(v) a .. b                      with
+ * strings and numbers on either side taint.format(fmt, ...)      as
+ * string.format; %s and %q take secrets taint.concat(list[, sep])   as
+ * table.concat; a plain string if no secret taint.equal(a, b) compares clear
+ * text, of strings as well taint.length(v) taint.names(v)              the
+ * names of the secrets in it, sorted by place, each once taint.reveal(v) the
+ * clear text: for the engine only taint.mask(text)            text with all
+ * secrets of this process replaced, count of what was
  *
  * tostring(v) is the masked text. `==` compares the clear text of two tainted
  * values; Lua itself finds a string and a tainted value unequal. */
@@ -33,6 +31,17 @@ static int taint_new(lua_State *L)
 	struct taint *t = taint_push(L);
 
 	taint_add_secret(L, t, value, len, name);
+	return 1;
+}
+
+static int taint_wrap(lua_State *L)
+{
+	size_t len;
+	const char *value = taint_check(L, 1, &len);
+	const char *name = luaL_checkstring(L, 2);
+	struct taint *t = taint_push(L);
+
+	taint_add_wrapped(L, t, value, len, name);
 	return 1;
 }
 
@@ -230,7 +239,7 @@ static int taint_format(lua_State *L)
 
 static const luaL_Reg funcs[] = {
     {"new", taint_new},
-    {"wrap", taint_new},
+    {"wrap", taint_wrap},
     {"is", taint_is_},
     {"equal", taint_equal},
     {"length", taint_length},

@@ -102,7 +102,7 @@ static struct pattern *find_equal(
 	return i ? &m->patterns[i] : NULL;
 }
 
-static char *intern(struct mask *m, const char *name)
+const char *mask_name(struct mask *m, const char *name)
 {
 	char **names;
 
@@ -304,7 +304,7 @@ static bool add_lines(
 const char *mask_add(
     struct mask *m, const char *name, const char *value, size_t len)
 {
-	const char *kept = intern(m, name);
+	const char *kept = mask_name(m, name);
 	struct pattern *p;
 
 	if (!kept || len < MASK_MIN_BYTES)

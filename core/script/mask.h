@@ -32,6 +32,9 @@ void mask_free(struct mask *m);
 const char *mask_add(
     struct mask *m, const char *name, const char *value, size_t len);
 
+/* The name as mask_add() returns it, without a value. */
+const char *mask_name(struct mask *m, const char *name);
+
 /* Appends `text` to `to` with the secrets replaced, and returns how many
  * were. Where secrets overlap in the text, all of their bytes go. Whoever
  * writes in pieces must pass whole lines: a secret in two pieces is not

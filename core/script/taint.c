@@ -117,6 +117,23 @@ void taint_add_secret(
 	check_memory(L, t);
 }
 
+void taint_add_wrapped(
+    lua_State *L, struct taint *t, const char *s, size_t len, const char *name)
+{
+	const char *eol = memchr(s, '\n', len);
+	const char *kept;
+
+	if (!eol || eol + 1 == s + len ||
+	    memmem(s, len, "PRIVATE KEY-----", 16)) {
+		taint_add_secret(L, t, s, len, name);
+		return;
+	}
+	if (!(kept = mask_name(get_mask(L), name)))
+		luaL_error(L, "out of memory");
+	add_span(t, t->bytes.len, len, kept);
+	taint_add_plain(L, t, s, len);
+}
+
 void taint_add_value(lua_State *L, struct taint *t, int idx)
 {
 	const struct taint *from = to_taint(L, idx);

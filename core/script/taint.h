@@ -41,6 +41,13 @@ void taint_add_secret(
     lua_State *L, struct taint *t, const char *s, size_t len, const char *name);
 void taint_add_value(lua_State *L, struct taint *t, int idx);
 
+/* Appends bytes that are secret as a whole because a secret is somewhere in
+ * them, such as a configuration file. Unless they are one line, or a private
+ * key, taint_mask() does not look for them: their lines are mostly common
+ * ones, which would vanish from all output. */
+void taint_add_wrapped(
+    lua_State *L, struct taint *t, const char *s, size_t len, const char *name);
+
 /* Appends bytes that were made of the tainted value at `idx`, as a secret by
  * the name of the first that is in it. */
 void taint_add_derived(

@@ -266,7 +266,8 @@ static int check_parent(
 }
 
 static int commit_locked(git_oid *id, struct store *st,
-    const struct store_commit *commit, struct err *e)
+    const struct store_commit *commit, const struct store_lock *lock,
+    struct err *e)
 {
 	struct share all = {commit->changes, commit->count, 0};
 	git_commit *parent = NULL;
@@ -284,7 +285,11 @@ static int commit_locked(git_oid *id, struct store *st,
 	if ((rc = write_tree(&tree, &empty, st, base, &all, e)) < 0 ||
 	    (rc = make_commit(id, st, commit, parent, &tree, e)) < 0)
 		goto out;
+	if ((rc = store_sync(lock, e)) < 0)
+		goto out;
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
 	rc = move_branch(st, id, parent, e);
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
 out:
 	git_tree_free(base);
 	git_commit_free(parent);
@@ -306,7 +311,7 @@ int store_commit(struct store *st, const struct store_commit *commit,
 		    compare);
 	if ((rc = store_lock(&lock, st->path, e)) < 0)
 		return rc;
-	rc = commit_locked(&oid, st, commit, e);
+	rc = commit_locked(&oid, st, commit, &lock, e);
 	store_unlock(&lock);
 	if (rc == 0)
 		git_oid_tostr(id, STORE_ID_SIZE, &oid);

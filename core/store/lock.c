@@ -108,6 +108,13 @@ out:
 	return rc;
 }
 
+int store_sync(const struct store_lock *lock, struct err *e)
+{
+	if (syncfs(lock->fd) < 0)
+		return err_sys(e, errno, "cannot sync the state repository");
+	return 0;
+}
+
 void store_unlock(struct store_lock *lock)
 {
 	if (lock->fd < 0)

@@ -40,6 +40,9 @@ struct store_lock {
 	{                                                                      \
 		-1                                                             \
 	}
+/* Syncs what was written to the file system that the lock is on. */
+int store_sync(const struct store_lock *lock, struct err *e);
+
 int store_lock(struct store_lock *lock, const char *path, struct err *e);
 void store_unlock(struct store_lock *lock);
 

@@ -73,6 +73,16 @@ t.case("wrap makes a whole text secret", function()
   t.equal(tostring(taint.wrap("a " .. db, "file")), "<secret:file>")
 end)
 
+t.case("the lines of a text that was wrapped are not looked for, those of a private key are", function()
+  local text = taint.wrap("a line that many files have\npassword=unheard-of\n", "file")
+  t.equal(tostring("x" .. text), "x<secret:file>")
+  t.equal(taint.mask("a line that many files have"), "a line that many files have")
+  taint.wrap("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKl\n-----END PRIVATE KEY-----\n", "key")
+  t.equal(taint.mask("MC4CAQAwBQYDK2VwBCIEIKl"), "<secret:key>")
+  taint.wrap("one-line-only\n", "line")
+  t.equal(taint.mask("one-line-only\n"), "<secret:line>")
+end)
+
 -- What a program prints need not be the secret as it stands.
 local secret = [[p4ss'w"or\d $x/é]]
 taint.new(secret, "odd")

@@ -46,32 +46,24 @@ local function plain_value(v)
 end
 show.value = plain_value
 
-local function masked(v)
-  if v == nil then return "" end
-  if taint.is(v) then return tostring(v) end
-  return taint.mask(tostring(v))
+local function text_of(v)
+  if v == nil or taint.is(v) then return v or "" end
+  return (taint.mask(tostring(v)))
 end
 
--- Where a file holds a secret, lines that go away may hold an older one.
-local function hide_removed(text)
-  return (text:gsub("(\n)%-[^\n]*", "%1-(hidden: the file holds a secret)"))
-end
-
---- The unified diff of two values of a text attribute; secrets are masked.
+--- The unified diff of two values of a text attribute. Secrets are shown by
+-- their names; where the new text holds one, diff.unified() shows of the old
+-- text what cannot be one, so there the old one may be shown in part even where
+-- it counts as secret whole.
 -- @return text ("" where they are equal), or nil and why there is none
 function show.text_diff(name, old, new)
-  local secret = taint.is(old) or taint.is(new)
-  local before = taint.is(old) and taint.mask(taint.reveal(old)) or masked(old)
-  local after = masked(new)
-  if #before > DIFF_MAX_BYTES or #after > DIFF_MAX_BYTES then
-    return nil, string.format("%d → %d bytes", #before, #after)
-  end
+  local before, after = text_of(old), text_of(new)
+  if taint.is(before) and taint.is(after) then before = taint.reveal(before) end
+  local was, is = taint.length(before), taint.length(after)
+  if was > DIFF_MAX_BYTES or is > DIFF_MAX_BYTES then return nil, string.format("%d → %d bytes", was, is) end
   local text, why = diff.unified(before, after, { context = 3, old_label = name, new_label = name })
-  if not text then return nil, string.format("%s, %d → %d bytes", why or "binary", #before, #after) end
-  if secret then
-    if text == "" then return nil, "a secret in it changes" end
-    text = hide_removed("\n" .. text):sub(2)
-  end
+  if not text then return nil, string.format("%s, %d → %d bytes", why or "binary", was, is) end
+  if text:find("\n\\ only the values of secrets differ\n", 1, true) then return nil, "a secret in it changes" end
   return text
 end
 
