@@ -13,7 +13,9 @@
 struct script;
 
 /* A new state with the standard libraries, the `neap.core.*` bindings and
- * `lua_dir` as the place where require() looks for `neap.*`. Returns 0,
+ * `lua_dir` as the place where require() looks for `neap.*`. A module that
+ * stands in the build's or the installation's bytecode, and is not older
+ * than its source, is taken from there. Returns 0,
  * ERR_NOMEM or ERR_SCRIPT; *out is then the caller's, to script_free(). */
 int script_new(struct script **out, const char *lua_dir, struct err *e);
 void script_free(struct script *sc);

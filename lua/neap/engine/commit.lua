@@ -13,7 +13,8 @@ local commit = {}
 
 local TRIES = 5
 
-local function status_of(host)
+--- What status.json says of a host.
+function commit.status(host)
   local status = { status = host.status == "ok" and "complete" or "incomplete", machine_id = host.facts.machine_id }
   if host.status ~= "ok" then
     status.problem = host.problem.message
@@ -27,7 +28,7 @@ local function record_host(self, st, head, host, changes, key)
   local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
   return record.host(host.name, recorded, {
     resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
-    status = status_of(host),
+    status = commit.status(host),
   }, changes, key)
 end
 
@@ -88,7 +89,7 @@ local function commit_once(self, st, key)
   local head = st:head()
   local changes, news, hosts = {}, false, {}
   for _, host in ipairs(self.hosts) do
-    if is_known(host) then
+    if is_known(host) and not host.held then
       hosts[#hosts + 1] = host
       news = record_host(self, st, head, host, changes, key) or news
     end
@@ -112,29 +113,50 @@ local function record_all(self, st, key)
   fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
 end
 
--- Digests of all hosts, or nil where one of them cannot have any.
-local function digests_of(hosts)
-  local digests = {}
-  for _, host in ipairs(hosts) do
+-- The digest of a host, or nil where it cannot have one.
+local function digest_of(host)
+  if host.held then return host.held end
+  return host.observed and remembered.digest(host.plan.desired.list, host.observed, commit.status(host))
+end
+
+-- The digests of all hosts, and whether the repository holds them already.
+local function digests_of(self)
+  local digests, held, complete = {}, true, true
+  for _, host in ipairs(self.hosts) do
     if is_known(host) then
-      local digest = host.observed and remembered.digest(host.plan.desired.list, host.observed, status_of(host))
-      if not digest then return nil end
-      digests[host.name] = digest
+      digests[host.name] = digest_of(host)
+      complete = complete and digests[host.name] ~= nil
+      held = held and digests[host.name] ~= nil and digests[host.name] == self.remembered[host.name]
     end
   end
-  return digests
+  return complete and digests or nil, held
+end
+
+--- Reads what is remembered of the last record, so that hosts that are as it
+-- says need not be kept in memory (commit.is_held).
+function commit.begin(self) self.remembered = remembered.read(project.place(self.opts)) end
+
+--- Whether a host that needs no change is recorded as it is; it is noted on
+-- the host (`held`).
+function commit.is_held(self, host)
+  local known = self.remembered and self.remembered[host.name]
+  if not known or host.plan.changes[1] then return false end
+  local digest = remembered.digest(host.plan.desired.list, host.plan.observed, commit.status(host))
+  if digest ~= known then return false end
+  host.held = digest
+  return true
 end
 
 --- Records what is on the hosts now.
 -- @return commit id, or nil where nothing is new
 function commit.run(self)
-  local place, digests = project.place(self.opts), digests_of(self.hosts)
-  if digests and remembered.holds(place, digests) then return nil end
+  local digests, held = digests_of(self)
+  if held then return nil end
   local st, key = project.create(self.opts)
   local before = st:head()
   local id = record_all(self, st, key)
   st:close()
-  if digests then remembered.keep(place, digests, before) end
+  if digests then remembered.keep(project.place(self.opts), digests, before) end
   return id
 end
 

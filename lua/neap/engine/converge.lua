@@ -4,6 +4,7 @@
 local loop = require "neap.core.loop"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
+local commit = require "neap.engine.commit"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
 local fault = require "neap.engine.fault"
@@ -35,6 +36,14 @@ local function only_tagged(desired, tags)
   desired.list = list
 end
 
+-- Of a host that needs no change and is recorded as it is, or will not be
+-- recorded, nothing is kept: most hosts of a large fleet, most of the time.
+local function lighten(self, host)
+  if host.plan.changes[1] or not (self.verb == "plan" or commit.is_held(self, host)) then return end
+  local desired = { host = host.plan.desired.host, list = {}, by_id = {}, inputs = {} }
+  host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired }
+end
+
 local function plan_host(self, host)
   local round = ask.new(host.conn, host.facts)
   local desired = evaluate.host(self.project, host.entry, {
@@ -43,8 +52,9 @@ local function plan_host(self, host)
   })
   only_tagged(desired, self.opts.tags)
   host.plan = plan.host(round, desired)
+  host.resources = #desired.list
   local errors = host.plan.errors
-  if #errors == 0 then return end
+  if #errors == 0 then return lighten(self, host) end
   local lines = { errors[1].message }
   for i = 2, #errors do lines[i] = tostring(errors[i]) end
   fault.raise(errors[1].code, errors[1].where, "%s", table.concat(lines, "\n"))
@@ -107,7 +117,7 @@ function converge.show(self)
   for _, host in ipairs(self.hosts) do
     if host.plan and host.status == "ok" then
       show.events(host.name, host.plan.changes, self.ui)
-      resources = resources + #host.plan.desired.list
+      resources = resources + host.resources
     end
   end
   local count, total = show.count(plans)

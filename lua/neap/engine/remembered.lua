@@ -49,16 +49,13 @@ end
 
 local function path_of(place) return (place:gsub("%.git$", "")) .. ".remembered.json" end
 
---- Whether the repository at `place` holds these digests already.
--- @param digests { [host] = digest }
-function remembered.holds(place, digests)
+--- The digests of what the repository at `place` holds: { [host] = digest };
+-- empty where they are not known, or belong to another commit.
+function remembered.read(place)
   local text = sys.read_file(path_of(place))
   local known = text and json.decode(text)
-  if type(known) ~= "table" or known.head ~= head_of(place) or type(known.hosts) ~= "table" then return false end
-  for host, digest in pairs(digests) do
-    if known.hosts[host] ~= digest then return false end
-  end
-  return next(digests) ~= nil
+  if type(known) ~= "table" or known.head ~= head_of(place) or type(known.hosts) ~= "table" then return {} end
+  return known.hosts
 end
 
 --- Notes what the repository at `place` holds now; other hosts keep theirs if

@@ -1,7 +1,7 @@
 --- neap apply: plans, shows, asks, changes, looks again, records.
 local sys = require "neap.core.sys"
 local command = require "neap.engine.command"
-local commit_run = require "neap.engine.commit"
+local recording = require "neap.engine.commit"
 local converge = require "neap.engine.converge"
 local fault = require "neap.engine.fault"
 local plan_verb = require "neap.verbs.plan"
@@ -45,6 +45,7 @@ return function(opts)
   opts.playbook = opts.args[1]
   return command.over_hosts(opts, function(self, ui)
     self.verb = "apply"
+    recording.begin(self)
     converge.plan(self)
     local total = converge.show(self)
     if not agreed(opts, total) then
@@ -54,7 +55,7 @@ return function(opts)
     end
     project.check(opts)
     converge.apply(self)
-    local commit = commit_run.run(self)
+    local commit = recording.run(self)
     local changes = report(self, total, commit)
     session.problems(self)
     local exit = session.exit_code(self, 0)
