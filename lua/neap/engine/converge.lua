@@ -15,6 +15,10 @@ local waits = require "neap.engine.waits"
 
 local converge = {}
 
+-- So many hosts are evaluated and probed at a time; what a host is to become
+-- is large, and is dropped where nothing is to change.
+local PLANNERS = 64
+
 -- What a host waits for where the playbook names another host only.
 local WHOLE_HOST = "everything"
 
@@ -94,7 +98,7 @@ function converge.plan(self)
   self.project = evaluate.project(self.opts.playbook, self.inventory,
     { secrets = self.opts.secrets, extra = self.opts.extra })
   session.connect(self)
-  session.each(self, "planning", function(host) plan_host(self, host) end)
+  session.each(self, "planning", function(host) plan_host(self, host) end, PLANNERS)
   stop_on_mistakes(self)
   stop_on_circles(self)
 end

@@ -136,14 +136,16 @@ end
 
 --- Runs `fn(host)` as a task a host, over the hosts that are still in.
 -- Only inside loop.run. @param what a word for the progress line
-function session.each(self, what, fn)
+-- @param limit at most this many at a time, nil: as many as -f says
+function session.each(self, what, fn, limit)
   local queue = {}
   for _, host in ipairs(self.hosts) do
     if host.status == "ok" then queue[#queue + 1] = host end
   end
   self.finished, self.total = 0, #queue
   local tasks = {}
-  for i = 1, math.min(#queue, self.opts.forks and math.max(1, self.opts.forks) or DEFAULT_FORKS) do
+  local forks = self.opts.forks and math.max(1, self.opts.forks) or DEFAULT_FORKS
+  for i = 1, math.min(#queue, forks, limit or forks) do
     tasks[i] = loop.spawn(work_through, self, queue, what, fn)
   end
   for _, task in ipairs(tasks) do
