@@ -272,6 +272,13 @@ for _, case in ipairs(wrong) do
   end)
 end
 
+t.case("an error in a file with a long name", function()
+  local long = ("folder-with-a-long-name/"):rep(4) .. "component"
+  t.raises(function()
+    declare(("component '%s'"):format(long), { ["playbooks/" .. long .. ".lua"] = "\nlocal x = nil + 1" })
+  end, "^playbooks/folder.*component.lua:2: attempt to perform arithmetic on a nil value$")
+end)
+
 t.case("a playbook that is no Lua is refused before any host is evaluated", function()
   t.raises(function() project.open { site = "\nfile \"/x\" {" } end, "^playbooks/site.lua:2: ")
 end)

@@ -114,10 +114,16 @@ function sandbox.instance(compiled, env) return (assert(load(compiled, "compiled
 
 -- The engine's files whose errors are the caller's: the safe library.
 local LIBRARY = { sandbox = true, library = true, frozen = true, patterns = true, helpers = true }
-local ENGINE = debug.getinfo(1, "S").source:match("^@(.*/)[^/]*$")
 
-local function is_library(name)
-  return string.sub(name, 1, #ENGINE) == ENGINE and LIBRARY[string.match(name, "([%w_]+)%.lua$")]
+local function is_library(name) return LIBRARY[string.match(name, "neap/engine/([%w_]+)%.lua$")] end
+
+-- The sandboxed file that Lua means by a name in an error, of which it leaves out the beginning where it is long.
+local function known_source(name)
+  if not name or sources["@" .. name] then return name end
+  local tail = string.match(name, "^%.%.%.(.*)$")
+  for source in pairs(tail and sources or {}) do
+    if string.sub(source, -#tail) == tail then return string.sub(source, 2) end
+  end
 end
 
 -- Any error raised under run(), as a fault where the sandboxed code is to blame; an error of the engine's own keeps
@@ -127,7 +133,8 @@ local function handler(err)
   if fault.is(err) or library.stopped or err == library.NO_MEMORY then return err end
   if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(library.text(err))) end
   local name, line, message = position_of(err)
-  if name and sources["@" .. name] then return fault.new("playbook", name .. ":" .. line, "%s", message) end
+  local source = known_source(name)
+  if source then return fault.new("playbook", source .. ":" .. line, "%s", message) end
   if not name or is_library(name) then return fault.new("playbook", sandbox.where(), "%s", message or err) end
   return debug.traceback(err, 2)
 end
