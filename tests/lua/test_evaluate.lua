@@ -285,8 +285,9 @@ end)
 
 t.case("mistakes can be gathered instead of the first raised", function()
   local faults = {}
-  declare('gadget "a" { sise = 1 }\ngadget "b" { size = 13 }', nil, nil, { faults = faults })
-  t.equal({ tostring(faults[1]), tostring(faults[2]) }, {
+  declare('gadget "a" { sise = 1 }\ngadget "b" { size = 13 }\non "wbe" {}', nil, nil, { faults = faults })
+  t.equal({ tostring(faults[1]), tostring(faults[2]), tostring(faults[3]) }, {
+    "playbooks/site.lua:3: no host or group 'wbe' in the inventory (did you mean 'web'?)",
     "playbooks/site.lua:1: gadget:a: no attribute 'sise' (did you mean 'size'?)",
     "playbooks/site.lua:2: gadget:b: 13 is no size",
   })

@@ -83,17 +83,17 @@ end
 -- @param host entry of the inventory
 -- @param opts facts = table; ask = function(kind, ...) -> answer (may yield); note = function(text, where);
 --   candidate = function(names) -> name, in place of asking for packages (for lint);
---   faults = list: mistakes in resources are put there instead of the first being raised; limits (sandbox.run)
+--   faults = list: mistakes are put there instead of the first being raised; limits (see sandbox.run)
 -- @return { host=, list = resources in order, by_id=, inputs = { [path] = bytes }, components = { names } }
 function evaluate.host(project, host, opts)
   opts = opts or {}
   local run = words.new(project, host, opts, evaluate.variables)
   local faults = opts.faults or {}
   local before = #faults
-  local list, by_id = sandbox.run(opts.limits, function()
-    run_playbook(run)
-    return run.declarations:finish(faults)
-  end)
+  local ok, problem = pcall(sandbox.run, opts.limits, run_playbook, run)
+  if not ok and not (opts.faults and fault.is(problem)) then error(problem, 0) end
+  if not ok then faults[#faults + 1] = problem end
+  local list, by_id = sandbox.run(opts.limits, run.declarations.finish, run.declarations, faults)
   local desired = { host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components }
   if #faults > before then
     if not opts.faults then error(faults[before + 1], 0) end
