@@ -11,7 +11,7 @@ local sh = require "neap.sh"
 local apt = {}
 
 apt.DIR = "/var/cache/neap/apt"
-local LOCK_WAIT_S = 600
+apt.LOCK, apt.LOCK_WAIT_S = apt.DIR .. "/lock", 600
 
 --- Shell functions that each script about packages starts with.
 -- `parts` is the directory that sources are read from: the host's, or a copy with those that are still to be written.
@@ -23,6 +23,8 @@ D=%s parts=/etc/apt/sources.list.d
 fail() { echo "$1" >&2; exit "${2:-1}"; }
 command -v apt-get >/dev/null || fail "no apt-get on this host: packages are known by apt only"
 mkdir -p "$D/lists/partial" "$D/archives/partial" || fail "cannot make $D"
+changed() { cat "$D/changed" 2>/dev/null; }
+before=$(changed)
 exec 8>"$D/lock" && flock -w %d 8 || fail "another run has been using $D for %d s"
 apt_get() {
   apt-get -q -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= \
@@ -40,7 +42,7 @@ update() {
   apt_get update >"$D/update.log" 2>&1 && sources >"$D/stamp" && return
   fail "the package index cannot be fetched: $(grep '^[EW]:' "$D/update.log" | head -n 5)"
 }
-]], apt.DIR, LOCK_WAIT_S, LOCK_WAIT_S, LOCK_WAIT_S)
+]], apt.DIR, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S)
 
 --- Shell text that reads sources from a copy in which `repositories` ({ [file name] = text|false }) are as planned.
 function apt.with_sources(repositories)
@@ -102,19 +104,30 @@ function apt.parse(out)
   return transaction
 end
 
+local UNMET_MAX = 4 -- dependencies that are told of: more are not read
+
+local function in_our_words(line)
+  return (line:gsub("^Unable to locate package (.*)$", "no package source of the host has a package '%1'")
+    :gsub("^Package (%S+) has no installation candidate$", "no package source of the host has a package %1"))
+end
+
 --- Why apt refused, as one sentence: its errors, and the dependencies that it could not meet.
 function apt.complaint(log)
-  local said, unmet = {}, false
+  local errors, unmet, inside = {}, {}, false
   for line in log:gmatch("[^\n]+") do
     if line:find("^The following packages have unmet dependencies") then
-      unmet = true
-    elseif unmet and line:find("^ ") then
-      said[#said + 1] = (line:gsub("%s+", " "):gsub("^ ", ""))
+      inside = true
+    elseif inside and line:find("^ ") then
+      unmet[#unmet + 1] = (line:gsub("%s+", " "):gsub("^ ", ""))
     elseif line:find("^E: ") then
-      said[#said + 1] = line:sub(4)
-      unmet = false
+      errors[#errors + 1] = in_our_words(line:sub(4))
+      inside = false
     end
   end
+  if #unmet > UNMET_MAX then
+    unmet = table.move(unmet, 1, UNMET_MAX, 1, { [UNMET_MAX + 1] = ("and %d more"):format(#unmet - UNMET_MAX) })
+  end
+  local said = table.move(errors, 1, #errors, #unmet + 1, unmet)
   return #said > 0 and table.concat(said, "; ") or log:match("([^\n]+)%s*$") or "apt-get said nothing"
 end
 

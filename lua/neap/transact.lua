@@ -44,12 +44,13 @@ fi
 ]]
 
 local TRANSACT = [[
+date +%s.%N >"$D/changed"
 [ -e "$D/stamp" ] || update
 transact() {
   apt_get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
     --allow-downgrades --allow-change-held-packages "$@" >"$D/apply.log" 2>&1 </dev/null || {
-    grep -E '^(E:|dpkg: error|dpkg-deb: error)' "$D/apply.log" >&2 || tail -n 15 "$D/apply.log" >&2
-    fail "all that apt-get said stands in $D/apply.log" 1
+    grep -vE '^(Get:|Fetched|Need|After|Select|Prepar|Unpack|[(]?Read|Build|$)' "$D/apply.log" | tail -n 8 >&2
+    fail "all that apt-get said stands in $D/apply.log"
   }
 }
 ]]
@@ -60,7 +61,7 @@ function transact.script(groups, units)
   local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
   text[#text + 1] = '[ -z "$broken" ] || transact -f --no-install-recommends install\n'
   for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
-  text[#text + 1] = 'rm -f "$D"/archives/*.deb\n'
+  text[#text + 1] = 'rm -f "$D"/archives/*.deb\ndate +%s.%N >"$D/changed"\n'
   return table.concat(text)
 end
 

@@ -162,11 +162,14 @@ local function plan_batch(self, resources, jobs, first)
     last = last + 1
   end
   if #changes > 0 then
-    local notes, problem
-    local job = { run = function(host) notes, problem = rtype.simulate(host, changes, self.asked, self.model) end }
+    local notes, problem, culprit
+    local job = { run = function(host)
+      notes, problem, culprit = rtype.simulate(host, changes, self.asked, self.model)
+    end }
     self.round:run { job }
     if not notes then
-      self.errors[#self.errors + 1] = fault.new("failed", changes[1].resource.where, "%s: %s", changes[1].id,
+      culprit = culprit or changes[1]
+      self.errors[#self.errors + 1] = fault.new("failed", culprit.resource.where, "%s: %s", culprit.id,
         job.error or job.unknown or problem or "cannot be simulated")
     end
     local batch = { changes = changes, rtype = rtype, notes = notes or {} }

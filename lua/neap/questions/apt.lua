@@ -12,6 +12,8 @@ local json = require "neap.core.json"
 -- of the host's changed, so that a transaction that was cut short, or is going on, is no hindrance. apt resolves
 -- nothing new while dependencies are broken: then the plan is the repair, and what else can be said after it.
 local RESOLVE = [[
+[ "$before" = "$(changed)" ] ||
+  fail "another run has changed packages on this host since it was looked at: plan again"
 group=0 broken=
 resolve() {
   group=$((group + 1))

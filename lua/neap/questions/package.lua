@@ -1,9 +1,13 @@
 --- What dpkg says of a package: package("nginx") -> { version =, hold = bool, status = "installed"|"config-files"|
 -- "half-configured"|… }; nil for one that it has never heard of. One `dpkg-query` for all names.
+local apt = require "neap.apt"
 local sh = require "neap.sh"
 
-local SCRIPT = [[
+-- A transaction of a run that died lives on; what it leaves is what is asked for.
+local SCRIPT = sh([[
 command -v dpkg-query >/dev/null || { echo "no dpkg here" >&2; exit 3; }
+[ ! -e %s ] || flock -s -w %d %s true || { echo "packages have been changed here for %d s: wait for it" >&2; exit 4; }
+]], apt.LOCK, apt.LOCK_WAIT_S, apt.LOCK, apt.LOCK_WAIT_S) .. [[
 LC_ALL=C dpkg-query -W -f '${Package} ${Architecture} ${db:Status-Want} ${db:Status-Status} ${Version}\n' -- ]]
 
 local function script(list)

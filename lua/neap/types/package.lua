@@ -193,8 +193,16 @@ local function predict_content(host, list, asked, model)
   end
 end
 
+-- The change that a complaint of apt is about, when it names one.
+local function named_in(changes, problem)
+  for _, change in ipairs(changes) do
+    local name = change.resource.key:gsub("%p", "%%%0")
+    if (" " .. problem .. " "):find("%f[^%s']" .. name .. "%f[%s']") then return change end
+  end
+end
+
 --- Resolves and downloads the transaction, and tells the model what it brings.
--- @return lines for the plan, or nil and why it cannot be done
+-- @return lines for the plan, or nil, why it cannot be done and the change that is to blame
 function package.simulate(host, changes, asked, model)
   local groups = groups_of(changes)
   if #groups == 0 then return {} end
@@ -204,7 +212,7 @@ function package.simulate(host, changes, asked, model)
     contents = paths_of(asked, { "sha256", "content" }),
     units = first_args(asked.unit),
   })
-  if answer.problem then return nil, answer.problem end
+  if answer.problem then return nil, answer.problem, named_in(changes, answer.problem) end
   local install, remove = wanted_names(changes)
   local notes, brought = {}, {}
   for _, transaction in ipairs(answer.groups) do
