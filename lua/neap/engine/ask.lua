@@ -137,7 +137,7 @@ local function collect_one(lists, waits)
   if not list then
     list = { kind = waits.kind, args = {}, keys = {}, seen = {} }
     lists.by_kind[waits.kind] = list
-    lists[#lists + 1] = list
+    table.insert(lists, kind_of(waits.kind).first and 1 or #lists + 1, list)
   end
   if not list.seen[waits.key] then
     list.seen[waits.key] = true
@@ -147,7 +147,8 @@ local function collect_one(lists, waits)
 end
 
 -- The distinct questions that the jobs wait for, or expect to ask, by kind,
--- in a stable order.
+-- in a stable order; kinds that say so go first, since the host answers in
+-- the order of asking.
 local function collect(jobs)
   local lists = { by_kind = {} }
   for _, job in ipairs(jobs) do

@@ -35,4 +35,5 @@ local function parse(r, list)
   return answers
 end
 
-return { name = "package", script = script, parse = parse }
+-- First, because whatever else is asked is to be answered after that transaction, too.
+return { name = "package", script = script, parse = parse, first = true, timeout_ms = (apt.LOCK_WAIT_S + 60) * 1000 }
