@@ -214,6 +214,23 @@ for _, case in ipairs(probes) do
   end)
 end
 
+t.case("package: asked before all else, so that a transaction that goes on is over", function()
+  local sent
+  local conn = { requests = function(_, list)
+    sent = list
+    local replies = {}
+    for i, request in ipairs(list) do
+      replies[i] = { rc = 0, err = "", out = request.script:find("dpkg") and DPKG or show("x.service", "loaded", "active", "") }
+    end
+    return replies
+  end }
+  ask.new(conn, {}):run {
+    { run = function(host) return host:unit("x.service") end }, { run = function(host) return host:package("nginx") end },
+  }
+  t.matches(sent[1].script, "flock .* /var/cache/neap/apt/lock.*dpkg%-query")
+  t.matches(sent[2].script, "systemctl show")
+end)
+
 -- Steps: { name, type, key, found, wanted, trigger, patterns in order that the steps must have, absent = pattern }
 local steps = {
   { "service: started once, though a reload is due", "service", "nginx", { running = false, enabled = true },
@@ -256,7 +273,7 @@ local package = require "neap.types.package"
 local function change_of(name, from, to, absent)
   local attrs = to or {}
   local change = difference.change(package, from, not absent and attrs or nil)
-  change.resource = { key = name, attrs = attrs }
+  change.resource, change.notes = { key = name, attrs = attrs }, {}
   return change
 end
 local function simulate(changes, transaction, asked)
@@ -279,7 +296,8 @@ t.case("package: the plan promises versions and names what comes along", functio
   local notes, _, model, spec = simulate({ change }, {
     new = { { name = "nginx", version = "1.2" }, { name = "nginx-common", version = "1.2" } },
     upgraded = { { name = "libc6", was = "1", version = "2" } } })
-  t.equal(notes, { "brings package nginx-common 1.2", "upgrades package libc6 1 → 2" })
+  t.equal(notes, { "brings package nginx-common 1.2" })
+  t.equal(change.notes, { "with 1 more package: nginx-common", "upgrades package libc6 1 → 2" })
   t.equal(change.to.version, "1.2")
   t.equal(change.resource.attrs, {})
   t.equal(model:edit("package", "nginx-common").answer.version, "1.2")

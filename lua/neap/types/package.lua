@@ -134,18 +134,33 @@ local function unasked(transaction, install, remove)
   end
 end
 
-local function note_lines(transaction, install, remove)
-  local notes = {}
-  local function add(list, fmt, with)
-    for _, entry in ipairs(list) do
-      if not install[entry.name] and not remove[entry.name] then
-        notes[#notes + 1] = fmt:format(entry.name, entry.was or entry.version, with and entry.version)
-      end
+local NAMES_WIDTH = 90
+
+-- "with 23 more packages: galera-4, gawk, …"
+local function summary(names)
+  local text = ("with %d more package%s: "):format(#names, #names == 1 and "" or "s")
+  for i, name in ipairs(names) do
+    if #text + #name > NAMES_WIDTH then return text .. "…" end
+    text = text .. (i > 1 and ", " or "") .. name
+  end
+  return text
+end
+
+-- What comes along: a line of it for everybody, and a line a package for who wants to know. Upgrades are always told.
+local function add_notes(transaction, install, notes, told)
+  local names = {}
+  for _, entry in ipairs(transaction.new) do
+    if not install[entry.name] then
+      names[#names + 1] = entry.name
+      notes[#notes + 1] = ("brings package %s %s"):format(entry.name, entry.version)
     end
   end
-  add(transaction.new, "brings package %s %s")
-  add(transaction.upgraded, "upgrades package %s %s → %s", true)
-  return notes
+  if #names > 0 then told[#told + 1] = summary(names) end
+  for _, entry in ipairs(transaction.upgraded) do
+    if not install[entry.name] then
+      told[#told + 1] = ("upgrades package %s %s → %s"):format(entry.name, entry.was, entry.version)
+    end
+  end
 end
 
 -- The versions that the plan promises, in the changes and in the model.
@@ -218,7 +233,7 @@ function package.simulate(host, changes, asked, model)
   for _, transaction in ipairs(answer.groups) do
     local problem = unasked(transaction, install, remove)
     if problem then return nil, problem end
-    for _, note in ipairs(note_lines(transaction, install, remove)) do notes[#notes + 1] = note end
+    add_notes(transaction, install, notes, changes[#changes].notes)
     for name, version in pairs(predict_versions(changes, transaction, model)) do brought[name] = version end
   end
   local list = {}
