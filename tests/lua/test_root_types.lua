@@ -61,6 +61,10 @@ local cases = {
   { "absent.user: with its home", USER, { { "user", "ada", { remove_home = true }, absent = true } },
     "getent passwd ada || ls /home", "" },
 
+  { "absent.group, then a user that was in it, and its own group", USER .. "; groupadd ops; usermod -G ops ada",
+    { { "group", "ops", absent = true }, { "user", "ada", absent = true }, { "group", "ada", absent = true } },
+    "getent passwd ada || getent group ada ops || echo none", "none" },
+
   { "authorized_key: a new one", USER, key {},
     KEYS .. "; stat -c %a:%U:%G /home/ada/.ssh /home/ada/.ssh/authorized_keys", KEY .. "\n700:ada:ada\n600:ada:ada" },
   { "authorized_key: beside another, with options",

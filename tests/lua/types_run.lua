@@ -4,8 +4,10 @@
 -- that is a path and does not begin with a slash lies below the scratch directory.
 local Host = require "local_host"
 local ask = require "neap.engine.ask"
+local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
+local t = require "harness"
 
 local run = {}
 
@@ -60,6 +62,10 @@ local function apply(host, made)
     local round = ask.new(host, {})
     local job = plan.probe(round, { change.resource })[1]
     if job.error then error(job.error, 0) end
+    local names = plan.wanted(change.resource) or change.from
+    if not difference.same_state(change.resource.rtype, job.found, change.from, names) then
+      error(change.id .. " is not as the plan saw it: " .. t.show(job.found) .. " and not " .. t.show(change.from), 0)
+    end
     for _, step in ipairs(change.resource.rtype.steps(change.resource.key, change, {})) do
       step = type(step) == "table" and step or { run = step }
       local r = host:request { script = step.run, stdin = step.stdin }
@@ -68,7 +74,7 @@ local function apply(host, made)
   end
 end
 
-local function second_plan(t, host, desired)
+local function second_plan(host, desired)
   local again = plan_of(host, desired)
   local left = {}
   for i, change in ipairs(again.changes) do
@@ -79,7 +85,7 @@ local function second_plan(t, host, desired)
   t.equal(left, {}, "changes of a second plan")
 end
 
-local function one(t, case, shell, private)
+local function one(case, shell, private)
   local host <close> = setmetatable(Host.new { shell = shell, private = private }, {
     __index = Host, __close = Host.close,
   })
@@ -97,13 +103,13 @@ local function one(t, case, shell, private)
   t.truthy(#made.changes > 0 or case.nothing, "a change")
   apply(host, made)
   t.equal(host:sh(case[4]), case[5], "what a shell sees")
-  if not case.once then second_plan(t, host, desired) end
+  if not case.once then second_plan(host, desired) end
 end
 
 --- Runs all cases. They take this machine's shells in turn; with NEAP_EVERY_SHELL in the environment each runs under
 -- every shell.
 -- @param options { private = bool }, see local_host
-function run.all(t, cases, options)
+function run.all(_, cases, options)
   if not Host.is_root() or options and options.private and not Host.can_be_private() then
     io.stdout:write("skipped: needs root and namespaces\n")
     return t.case("skipped", function() end)
@@ -112,7 +118,7 @@ function run.all(t, cases, options)
   for s, shell in ipairs(shells) do
     for i = every and 1 or s, #cases, every and 1 or #shells do
       local case = cases[i]
-      t.case(("%s (%s)"):format(case[1], shell), one, t, case, shell, private)
+      t.case(("%s (%s)"):format(case[1], shell), one, case, shell, private)
     end
   end
 end

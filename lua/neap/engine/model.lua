@@ -51,6 +51,14 @@ function Model:get(kind, args)
   return nil, false
 end
 
+--- The first arguments of all questions of a kind that were asked so far.
+function Model:asked(kind)
+  local list = {}
+  for key in pairs(self.heard[kind] or {}) do list[#list + 1] = key:match("^%Z*") end
+  table.sort(list)
+  return list
+end
+
 --- Whether one of the `asked` questions ({ kind, key } pairs) was edited.
 function Model:touches(asked)
   for _, question in ipairs(asked) do

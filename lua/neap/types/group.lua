@@ -24,10 +24,22 @@ function group.steps(key, change)
   return { "groupadd" .. (change.to.system and " -r" or "") .. gid .. sh(" %s", key) }
 end
 
+--- No user is in a group that is gone.
+local function leave(key, model)
+  for _, user in ipairs(model:asked("groups")) do
+    local left = {}
+    for _, name in ipairs(model:get("groups", { user }) or {}) do
+      if name ~= key then left[#left + 1] = name end
+    end
+    model:set("groups", { user }, left)
+  end
+end
+
 --- A number that the host is still to pick is left empty.
 function group.effects(key, change, model)
   local to = change.to
   model:set("getent", { "group", key }, to and ("%s:x:%s:"):format(key, to.gid or "") or nil)
+  if not to then leave(key, model) end
 end
 
 return group

@@ -163,6 +163,8 @@ function user.effects(key, change, model)
   model:set("groups", { key }, to and to.groups or {})
   model:set("shadow", { key }, to and { locked = to.locked or not to.password, password = to.password } or nil)
   if change.kind == "create" and not to.group then model:set("getent", { "group", key }, key .. ":x::") end
+  -- userdel takes the group of the same name along
+  if not to and change.from.group == key then model:set("getent", { "group", key }, nil) end
 end
 
 return user
