@@ -99,14 +99,16 @@ end
 -- Tells a type that takes away what nobody keeps (directory, with purge) which paths are kept: keys, and what types say
 -- that they write elsewhere.
 local function adopt(resources)
-  local paths = {}
+  local purging, paths = {}, {}
+  for _, made in ipairs(resources) do
+    if made.rtype.adopt and not made.absent then purging[#purging + 1] = made end
+  end
+  if #purging == 0 then return end
   for _, made in ipairs(resources) do
     local own = made.rtype.paths and made.rtype.paths(made.key, made.attrs) or { made.key }
     table.move(own, 1, #own, #paths + 1, paths)
   end
-  for _, made in ipairs(resources) do
-    if made.rtype.adopt and not made.absent then made.rtype.adopt(made.key, made.attrs, paths) end
-  end
+  for _, made in ipairs(purging) do made.rtype.adopt(made.key, made.attrs, paths) end
 end
 
 --- Ends the declaring: returns the resources in declared order and by id. Each has `needs`: the ids of those that must

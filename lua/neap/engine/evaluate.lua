@@ -93,7 +93,7 @@ function evaluate.host(project, host, opts)
   local ok, problem = pcall(sandbox.run, opts.limits, run_playbook, run)
   if not ok and not (opts.faults and fault.is(problem)) then error(problem, 0) end
   if not ok then faults[#faults + 1] = problem end
-  local list, by_id = sandbox.run(opts.limits, run.declarations.finish, run.declarations, faults)
+  local list, by_id = run.declarations:finish(faults) -- the playbook has ended: nothing of it runs in here
   local desired = { host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components }
   if #faults > before then
     if not opts.faults then error(faults[before + 1], 0) end

@@ -146,14 +146,15 @@ function frozen.next(t, key)
   return best, t[best]
 end
 
---- A deep, plain copy of any value; what has a metatable of its own is kept as it is.
+--- A deep, plain copy of any value, without metatables.
+-- @param convert function(v) -> value|nil, asked first
 function frozen.copy(v, convert)
   v = frozen.raw(v)
   if convert then
     local converted = convert(v)
     if converted ~= nil then return converted end
   end
-  if type(v) ~= "table" or getmetatable(v) then return v end
+  if type(v) ~= "table" then return v end
   local copy = {}
   for k, member in next, v do copy[k] = frozen.copy(member, convert) end
   return copy

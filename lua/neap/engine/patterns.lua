@@ -3,9 +3,25 @@
 local match = require "neap.core.match"
 local exec = match.exec
 -- In the sandbox the methods of strings are these very functions, so Lua's own are called by name here.
-local find, sub, gsub, format = string.find, string.sub, string.gsub, string.format
+local find, native_match, sub, gsub, format = string.find, string.match, string.sub, string.gsub, string.format
 
 local patterns = {}
+
+-- What stands in a pattern that can be tried at several lengths decides how long it may take; where that is little,
+-- Lua's own matcher is safe, and faster.
+match.safe_steps = 100000 -- a field of the module, so that tests can have it 0
+local repeats_in, known, KNOWN_MAX = {}, 0, 1000
+
+local function repeats_of(pattern)
+  if known >= KNOWN_MAX then repeats_in, known = {}, 0 end
+  local repeats = select(2, gsub(pattern, "[*+?-]", "")) + select(2, gsub(pattern, "%%[bf]", ""))
+  repeats_in[pattern], known = repeats, known + 1
+  return repeats
+end
+
+local function is_safe(s, pattern)
+  return (#s + 1) ^ ((repeats_in[pattern] or repeats_of(pattern)) + 1) <= match.safe_steps
+end
 
 -- A start position as Lua's functions take it: counted from the end where negative.
 local function start_of(s, init)
@@ -24,6 +40,7 @@ end
 function patterns.find(s, pattern, init, plain)
   s, pattern = text(s, 1, "find"), text(pattern, 2, "find")
   if plain or not find(pattern, "[%^%$%*%+%?%.%(%[%%%-]") then return find(s, pattern, init, true) end
+  if is_safe(s, pattern) then return find(s, pattern, init) end
   return exec(s, pattern, start_of(s, init), -1, false)
 end
 
@@ -40,6 +57,7 @@ end
 
 function patterns.match(s, pattern, init)
   s, pattern = text(s, 1, "match"), text(pattern, 2, "match")
+  if is_safe(s, pattern) then return native_match(s, pattern, init) end
   return only_captures(s, captures(exec(s, pattern, start_of(s, init), -1, false)))
 end
 
@@ -98,6 +116,7 @@ function patterns.gsub(s, pattern, repl, most)
   if type(repl) ~= "string" and type(repl) ~= "table" and type(repl) ~= "function" then
     error(format("bad argument #3 to 'gsub' (string/function/table expected, got %s)", type(repl)), 2)
   end
+  if is_safe(s, pattern) then return gsub(s, pattern, repl, most) end
   local anchored, pieces = sub(pattern, 1, 1) == "^", {}
   local at, last, count = 1, -1, 0
   local function one(first, ended, ...)
