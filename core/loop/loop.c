@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-enum { BATCH = 64, SIGNALS = 3 };
+enum { BATCH = 64, SIGNALS = 3, LATE_MS = 50 };
 
 static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -183,6 +183,15 @@ void timer_stop(struct timer *t)
 		heap_up(loop, last, t->at);
 	else
 		heap_down(loop, last, t->at);
+}
+
+bool timer_extend(struct timer *t, struct loop *loop)
+{
+	int64_t late_ms = loop_now_ms() - t->due_ms;
+
+	if (late_ms < LATE_MS)
+		return false;
+	return timer_start(t, loop, late_ms, t->fn, t->arg, NULL) == 0;
 }
 
 static void run_timers(struct loop *loop)

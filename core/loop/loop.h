@@ -71,6 +71,12 @@ int timer_start(struct timer *t, struct loop *loop, int64_t after_ms,
     void (*fn)(void *arg), void *arg, struct err *e);
 void timer_stop(struct timer *t);
 
+/* For the function of a timer that limits somebody else's time. Where the loop
+ * was kept busy, so that the timer comes late, what was waited for may be there
+ * and unread: then this starts the timer again for the time that was lost, and
+ * returns true. */
+bool timer_extend(struct timer *t, struct loop *loop);
+
 /* A call that waits for the loop's next turn. */
 struct later {
 	struct loop *loop; /* NULL: not waiting */

@@ -48,7 +48,7 @@ const char bootstrap_loop[] =
     "X \"cannot write '$1'\";else S \"$1\" $2;fi;"
     "IFS= read -r l <&3&&[ \"$l\" = . ]||exit 92;};"
     /* R: runs the script. */
-    "R(){ (unset K;eval \"$s\") <\"$p\" 3<&-;};"
+    "R(){ (unset K N c g i l m n q r w z;eval \"$s\") <\"$p\" 3<&-;};"
     "read -r K <&3||exit 92;"
     "echo \"$N$K READY\";echo \"$N$K READY\" >&2;"
     "while IFS=' ' read -r i m n z b t <&3;do q=$b;s=;"

@@ -173,6 +173,8 @@ static void on_limit(void *arg)
 	struct shell *sh = arg;
 	struct err e;
 
+	if (timer_extend(&sh->timer, sh->loop))
+		return;
 	err_set(&e, ERR_TIMEOUT,
 	    "host '%s': no answer to a script in %lld ms, and it cannot be "
 	    "stopped: the connection is closed",

@@ -77,6 +77,8 @@ static void on_time(void *arg)
 	struct dial *d = arg;
 	struct err e;
 
+	if (timer_extend(&d->timer, d->loop))
+		return;
 	err_set(&e, ERR_UNREACHABLE, "host '%s': no answer on %s:%u in %lld ms",
 	    d->name, d->address, d->port, (long long)d->limit_ms);
 	try_next(d, &e);
@@ -207,6 +209,8 @@ static void on_lookup_time(void *arg)
 	struct dial *d = arg;
 	struct err e;
 
+	if (timer_extend(&d->timer, d->loop))
+		return;
 	err_set(&e, ERR_UNREACHABLE,
 	    "host '%s': no address of '%s' found in %lld ms", d->name,
 	    d->address, (long long)d->limit_ms);

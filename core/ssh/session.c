@@ -146,6 +146,8 @@ static void on_limit(void *arg)
 	enum err_code code = s->stage < STAGE_OPEN ? ERR_TIMEOUT : ERR_SHELL;
 	struct err e;
 
+	if (timer_extend(&s->timer, s->realm->loop))
+		return;
 	if (s->agent_job.running) { /* told when the agent has answered */
 		timer_start(&s->timer, s->realm->loop, 100, on_limit, s, NULL);
 		return;

@@ -204,6 +204,20 @@ t.case("an address that nobody answers on", function()
   t.truthy(loop.now_ms() - began < 3000)
 end)
 
+t.case("a controller that is busy itself does not take the host for slow", function()
+  s.task(function()
+    local task = loop.spawn(function()
+      return assert(remote.connect(s.options { connect_timeout_ms = 3000, auth_timeout_ms = 3000, prologue = "echo in" })).prologue.out
+    end)
+    for _ = 1, 2 do
+      loop.sleep(5)
+      local began = loop.now_ms()
+      while loop.now_ms() - began < 3500 do end
+    end
+    t.equal({ task:join() }, { true, "in\n" })
+  end)
+end)
+
 t.case("one host that fails among many that do not", function()
   local results = {}
   s.task(function()
