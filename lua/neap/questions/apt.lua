@@ -88,9 +88,16 @@ member == "preinst" || member == "postinst" {
 }
 ]==]
 
--- What an archive listing (`tar -tv`) has of the asked paths and of what is right under them.
+-- What an archive listing (`tar -tv`) has of the asked paths and of what is right under them; and, into a file, the
+-- names of those whose content was asked for.
 local AWK_LIST = [==[
-BEGIN { while ((getline line < ENVIRON["asked"]) > 0) if (line ~ /^p /) asked[substr(line, 3)] = 1 }
+BEGIN {
+  while ((getline line < ENVIRON["asked"]) > 0) {
+    if (line ~ /^p /) asked[substr(line, 3)] = 1
+    if (line ~ /^c /) content[substr(line, 3)] = 1
+  }
+  printf "" >ENVIRON["want"]
+}
 ENVIRON["only_etc"] && $6 !~ /^\.\/(etc\/.*)?$/ { exit }
 {
   line = $0; sub("^([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ +)([^ ]+ )", "", line); sub("^[.]", "", line)
@@ -99,6 +106,7 @@ ENVIRON["only_etc"] && $6 !~ /^\.\/(etc\/.*)?$/ { exit }
   sub("/$", "", line)
   dir = line; sub("/[^/]*$", "", dir)
   if (line in asked || dir in asked) print "T\t" $1 "\t" $2 "\t" $3 "\t" line "\t" target
+  if (line in content && $1 ~ /^-/ && $3 < 100000) print line >ENVIRON["want"]
 }
 ]==]
 
@@ -108,7 +116,7 @@ set -- *.deb
 [ -f "$1" ] || exit 0
 W=$(mktemp -d "$D/look.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
-asked=$W/asked; export asked
+asked=$W/asked want=$W/want DPKG_DEB_THREADS_MAX=1; export asked want DPKG_DEB_THREADS_MAX
 cat >"$asked"
 cat >"$W/awk" <<'END'
 ]] .. AWK .. "END\ncat >\"$W/list\" <<'END'\n" .. AWK_LIST .. [[
@@ -121,17 +129,16 @@ done
 /usr/lib/apt/apt-helper cat-file "$W"/1*.* | tr '\0' '\n' | awk -f "$W/awk" >"$W/found" || fail "cannot read packages"
 cat "$W/found"
 look() { # the archive itself, of packages that bring something near to what was asked for
-  size=$(wc -c <"$1") only_etc=
-  [ "$size" -lt 1048576 ] || only_etc=1
+  size=$(wc -c <"$1") only_etc='' most=8388608
+  [ "$size" -lt 262144 ] || only_etc=1 most=393216 # /etc comes first, and what is not read need not be unpacked
   export only_etc
   printf '#deb %s\n' "$2"
-  dpkg-deb --fsys-tarfile "$1" 2>/dev/null | tar -tvf - 2>/dev/null | awk -f "$W/list" | tee "$W/in"
-  mkdir -p "$W/x"
-  grep '^c ' "$asked" | cut -c3- | while IFS= read -r path; do
-    grep -q "^T	-[^	]*	[^	]*	[0-9]\{1,5\}	$path	" "$W/in" || continue
-    dpkg-deb --fsys-tarfile "$1" 2>/dev/null | tar -xOf - --occurrence=1 "./${path#/}" 2>/dev/null >"$W/x/content"
-    printf 'K\t%s\t%s\n' "$path" "$(base64 -w0 <"$W/x/content")"
-  done
+  dpkg-deb --fsys-tarfile "$1" 2>/dev/null | head -c $most | tar -tvf - 2>/dev/null | awk -f "$W/list"
+  while IFS= read -r path; do
+    dpkg-deb --fsys-tarfile "$1" 2>/dev/null | head -c $most |
+      tar -xOf - --occurrence=1 "./${path#/}" 2>/dev/null >"$W/content"
+    printf 'K\t%s\t%s\n' "$path" "$(base64 -w0 <"$W/content")"
+  done <"$want"
 }
 n=0 near=
 while IFS= read -r line; do
