@@ -162,3 +162,11 @@ t.case("what is missing is an error, unless an earlier change may bring it unsai
   t.equal(lines, { "create barrier:b", "unknown needy:n" })
   t.equal(later.changes[2].unknown, "barrier:b may bring it")
 end)
+
+t.case("two transactions that stand side by side stay two", function()
+  local pack = setmetatable({ name = "pack", batch = true, simulate = function() return {} end }, { __index = fake.thing })
+  local p, q = resource("p", { size = 1 }, {}, pack), resource("q", { size = 1 }, {}, pack)
+  p.transaction, q.transaction = 1, 2
+  local _, result = planned(fake.new(), { p, q })
+  t.truthy(result.changes[1].batch ~= result.changes[2].batch)
+end)

@@ -156,7 +156,8 @@ end
 local function plan_batch(self, resources, jobs, first)
   local rtype = resources[first].rtype
   local changes, last = {}, first
-  while resources[last] and resources[last].rtype == rtype do
+  local transaction = resources[first].transaction
+  while resources[last] and resources[last].rtype == rtype and resources[last].transaction == transaction do
     local change = plan_one(self, resources[last], jobs[last])
     changes[#changes + 1] = change
     last = last + 1
