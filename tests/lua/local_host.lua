@@ -45,7 +45,7 @@ local COPIED = "passwd group shadow gshadow subuid subgid login.defs default ske
 
 --- Whether private namespaces can be had here.
 function Host.can_be_private()
-  return os.execute("unshare -m sh -c 'mount -t tmpfs none /mnt' 2>/dev/null") == true
+  return os.execute("unshare -mu sh -c 'mount -t tmpfs none /mnt' 2>/dev/null") == true
 end
 
 --- A host with a scratch directory of its own.
@@ -81,7 +81,7 @@ local function command_of(self, count)
   end
   local command = self.shell .. " -c " .. quoted(table.concat(lines, "\n"))
   if self.private then
-    command = ("unshare -m sh -c %s sh %s %s"):format(quoted(PRIVATE), quoted(self.top), command)
+    command = ("unshare -mu sh -c %s sh %s %s"):format(quoted(PRIVATE), quoted(self.top), command)
   end
   return "exec timeout 100 " .. command
 end
