@@ -1,4 +1,5 @@
 --- neap apply: plans, shows, asks, changes, looks again, records.
+local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local command = require "neap.engine.command"
 local recording = require "neap.engine.commit"
@@ -36,7 +37,7 @@ local function report(self, total, commit)
   end
   for _, id in ipairs(wrong) do ui:err(id .. ": is not what the plan predicted") end
   if commit then ui:line("recorded: " .. commit:sub(1, 12)) end
-  ui:event { event = "accuracy", right = right, wrong = wrong }
+  ui:event { event = "accuracy", right = right, wrong = json.array(wrong) }
   return changes
 end
 
