@@ -12,7 +12,7 @@ local log = {}
 function log.open(opts)
   local st = project.open(opts)
   if not st then
-    fault.raise("store", nil, "no state repository here: nothing was applied yet, or say where it is with --state DIR")
+    fault.raise("usage", nil, "no state repository here: nothing was applied yet, or say where it is with --state DIR")
   end
   return st
 end
