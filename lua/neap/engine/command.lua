@@ -59,4 +59,18 @@ function command.over_hosts(opts, fn)
   end)
 end
 
+--- What ad hoc verbs share: the first argument narrows the hosts, all are
+-- connected, `fn(session, ui)` asks and prints, and the end is told.
+function command.ad_hoc(opts, fn)
+  if opts.args[1] then opts.limit = { opts.args[1], table.unpack(opts.limit or {}) } end
+  return command.over_hosts(opts, function(self, ui)
+    session.connect(self)
+    fn(self, ui)
+    session.problems(self)
+    local exit = session.exit_code(self, 0)
+    session.summary(self, exit, 0)
+    return exit
+  end)
+end
+
 return command
