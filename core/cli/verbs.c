@@ -103,6 +103,20 @@ static const struct option_spec graph_options[] = {
 	END,
 };
 
+static const struct option_spec lock_options[] = {
+	{ "reason", 0, "TEXT", "reason", OPTION_TEXT,
+	    "what the others are told" },
+	{ "for", 0, "TIME", "lock_for", OPTION_TEXT,
+	    "until then: 45m, 2h, 1d (default: until it is taken away)" },
+	END,
+};
+
+static const struct option_spec unlock_options[] = {
+	{ "break", 0, NULL, "break_lock", OPTION_FLAG,
+	    "end the run that is at work on the host, too" },
+	END,
+};
+
 static const struct option_spec *const groups[OPTION_GROUPS] = {
 	inventory_options,
 	connect_options,
@@ -113,6 +127,8 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	doc_options,
 	run_options,
 	graph_options,
+	lock_options,
+	unlock_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -150,6 +166,12 @@ const struct verb verbs[] = {
 	{ "run", "[PATTERN] -- COMMAND...", 0, 1,
 	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
 	    "run a command on hosts, side by side", NULL },
+	{ "lock", "[PATTERN]", 0, 1,
+	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_LOCK,
+	    "keep hosts from being changed, with a reason", NULL },
+	{ "unlock", "[PATTERN]", 0, 1,
+	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_UNLOCK,
+	    "take such locks away again", NULL },
 	{ "inventory", "[HOST]", 0, 1,
 	    GROUP_INVENTORY | GROUP_PLAYBOOK | GROUP_GRAPH,
 	    "hosts, groups, and where each variable comes from", NULL },

@@ -24,6 +24,8 @@ enum option_group {
 	GROUP_DOC = 1 << 6,	  /* --markdown */
 	GROUP_RUN = 1 << 7,	  /* --timeout of a command */
 	GROUP_GRAPH = 1 << 8,	  /* --graph, --list */
+	GROUP_LOCK = 1 << 9,	  /* --reason, --for */
+	GROUP_UNLOCK = 1 << 10,	  /* --break */
 };
 
 struct verb {
@@ -43,6 +45,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 9 };
+enum { OPTION_GROUPS = 11 };
 
 #endif

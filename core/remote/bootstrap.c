@@ -6,9 +6,12 @@
  *	LINES lines of script, or SCRIPT bytes of it and ".\n"
  *	INPUT bytes for the script's stdin and ".\n", where INPUT is not 0
  *
- * MODE is s (output goes through as it comes) or c (captured in files first,
- * so that a daemon that keeps its stdout holds nobody up). SECONDS, where not
- * 0, are the script's limit of time.
+ * MODE is s (output goes through as it comes), c (captured in files first, so
+ * that a daemon that keeps its stdout holds nobody up) or h (run here, in the
+ * loop's own shell: what it opens stays open until the connection ends; only
+ * for scripts of the engine, which keep the loop's variables alone). Descriptor
+ * 4 is for that, and no other script inherits it. SECONDS, where not 0, are the
+ * script's limit of time.
  *
  * It runs under dash, bash and busybox ash. Reading exactly n bytes of a pipe
  * is an art: the shell's own `read` takes byte by byte and never too many,
@@ -48,7 +51,7 @@ const char bootstrap_loop[] =
     "X \"cannot write '$1'\";else S \"$1\" $2;fi;"
     "IFS= read -r l <&3&&[ \"$l\" = . ]||exit 92;};"
     /* R: runs the script. */
-    "R(){ (unset K N c g i l m n q r w z;eval \"$s\") <\"$p\" 3<&-;};"
+    "R(){ (unset K N c g i l m n q r w z;eval \"$s\") <\"$p\" 3<&- 4<&-;};"
     "read -r K <&3||exit 92;"
     "echo \"$N$K READY\";echo \"$N$K READY\" >&2;"
     "while IFS=' ' read -r i m n z b t <&3;do q=$b;s=;"
@@ -59,7 +62,8 @@ const char bootstrap_loop[] =
     "if [ $t != 0 ]&&command -v timeout >/dev/null;then "
     "D;[ $z != 0 ]||printf %s \"$s\" >\"$d/s\"||X \"cannot write '$d/s'\";"
     "s='exec timeout -k 5 $t sh \"$d/s\"';fi;"
-    "if [ $m = c ];then D;R >\"$d/o$i\" 2>\"$d/e$i\";r=$?;"
+    "if [ $m = h ];then eval \"$s\";r=$?;"
+    "elif [ $m = c ];then D;R >\"$d/o$i\" 2>\"$d/e$i\";r=$?;"
     "[ ! -s \"$d/o$i\" ]||cat \"$d/o$i\";"
     "[ ! -s \"$d/e$i\" ]||cat \"$d/e$i\" >&2;rm -f \"$d/o$i\" \"$d/e$i\";"
     "else R;r=$?;fi;[ $q = 0 ]||:>\"$p\";"

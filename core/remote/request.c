@@ -63,16 +63,23 @@ static size_t count_lines(const struct buf *script)
 	return n;
 }
 
+static char mode_of(const struct request *r)
+{
+	if (r->here)
+		return 'h';
+	return r->capture ? 'c' : 's';
+}
+
 void request_write(struct buf *out, struct request *r)
 {
-	int64_t seconds = (r->limit_ms + 999) / 1000;
+	int64_t seconds = r->here ? 0 : (r->limit_ms + 999) / 1000;
 	bool in_file;
 
 	if (!r->script.len || r->script.data[r->script.len - 1] != '\n')
 		buf_putc(&r->script, '\n');
 	in_file = r->script.len > LINES_MAX_BYTES;
 	buf_printf(out, "%u %c %zu %zu %zu %lld\n", r->id,
-	    r->capture ? 'c' : 's', in_file ? 0 : count_lines(&r->script),
+	    mode_of(r), in_file ? 0 : count_lines(&r->script),
 	    in_file ? r->script.len : 0, r->input.len, (long long)seconds);
 	buf_put(out, r->script.data, r->script.len);
 	if (in_file)

@@ -40,6 +40,8 @@ struct request {
 	struct buf script; /* without NUL bytes */
 	struct buf input;  /* the script's stdin */
 	bool capture;	   /* the script may leave a daemon behind */
+	bool here;	   /* run in the loop's own shell: see bootstrap.c; its
+			    * limit of time is then only ours */
 	bool secret;	   /* not to be sent before the shell stands */
 	int64_t limit_ms;  /* of time, from when it is its turn; 0: none */
 	size_t max_bytes;  /* of each output */

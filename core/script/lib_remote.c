@@ -263,6 +263,7 @@ static void read_request(lua_State *L, int t, struct request *r)
 	read_input(L, r);
 	lua_pop(L, 2);
 	r->capture = opt_bool(L, t, "capture", false);
+	r->here = opt_bool(L, t, "here", false);
 	r->limit_ms = opt_integer(L, t, "timeout_ms", 0);
 	r->max_bytes =
 	    (size_t)opt_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
@@ -309,7 +310,7 @@ static int request_k(lua_State *L, int status, lua_KContext ctx)
 	return 1;
 }
 
-/* conn:request{ script=, stdin=, capture=, timeout_ms=, max_bytes= }
+/* conn:request{ script=, stdin=, capture=, here=, timeout_ms=, max_bytes= }
  * -> { rc=, out=, err= } | nil, message, code */
 static int conn_request(lua_State *L)
 {
@@ -505,7 +506,8 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 
 /* connect{ name=, address=, port=, host_key_alias=, user=, identities=,
  * agent=, password=, known_hosts=, host_key_check=, become=, become_user=,
- * become_password=, connect_timeout_ms=, auth_timeout_ms=, prologue= }
+ * become_password=, connect_timeout_ms=, auth_timeout_ms=, prologue=,
+ * prologue_here= }
  * -> connection | nil, message, code */
 static int remote_connect(lua_State *L)
 {
@@ -526,6 +528,7 @@ static int remote_connect(lua_State *L)
 		op = push_op(L, self);
 		lua_insert(L, 3);
 		read_script(L, op->request);
+		op->request->here = opt_bool(L, 1, "prologue_here", false);
 		lua_settop(L, 3);
 	}
 	read_config(L, 1, &config);

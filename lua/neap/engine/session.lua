@@ -11,6 +11,7 @@ local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 local facts = require "neap.engine.facts"
 local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
 local inventory = require "neap.inventory"
 
 local session = {}
@@ -56,7 +57,7 @@ end
 
 -- How a host is reached: the command line wins over the inventory, the
 -- inventory over ssh_config, that over the defaults.
-local function connection_options(host, opts)
+local function connection_options(host, opts, holder)
   local set = host.connection
   local config = ssh_config(host)
   local accept_new = opts.accept_new or config.stricthostkeychecking == "accept-new"
@@ -72,7 +73,7 @@ local function connection_options(host, opts)
     become = opts.become or set.become or false, become_user = set.become_user or "root",
     become_password = opts.become_password or set.become_password,
     connect_timeout_ms = (opts.timeout or 10) * 1000,
-    prologue = facts.script,
+    prologue = hostlock.prologue(facts.script, holder), prologue_here = holder ~= nil,
   }
 end
 
@@ -114,9 +115,12 @@ function session.drop(host, problem)
 end
 
 local function connect(self, host)
-  local conn, message, code = remote.connect(connection_options(host.entry, self.opts))
+  local holder = hostlock.holder(self)
+  local conn, message, code = remote.connect(connection_options(host.entry, self.opts, holder))
   if not conn then fault.raise(code, nil, "%s", message) end
   host.conn = conn
+  host.lock = hostlock.parse(conn.prologue.out)
+  if holder then hostlock.check(host.lock) end
   host.facts = facts.parse(conn.prologue.out)
   host.entry.facts = host.facts
 end

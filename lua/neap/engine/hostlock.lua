@@ -1,0 +1,177 @@
+--- Locks on a host.
+--
+-- One run at a time changes a host. Its lock is a descriptor that the shell
+-- of its connection holds on a file (flock): when the connection or the host
+-- dies, the lock is gone, and what the run had started is waited for. It is
+-- taken by the first script of the connection, so it costs no round trip. A
+-- run that only looks takes none.
+--
+-- A person's lock (`neap lock`) is a file on the host, with a reason and
+-- perhaps an end, which whoever wants to change the host is told.
+
+local sys = require "neap.core.sys"
+local fault = require "neap.engine.fault"
+local sh = require "neap.sh"
+
+local hostlock = {}
+
+local HELD = "/var/lib/neap/locked"
+
+-- Runs in the shell that keeps the connection and leaves that one's variables
+-- alone. Descriptor 4 is no other script's. A run that is just ending is waited
+-- for. Where there is no flock(1), the file
+-- that names the shell stands for it.
+local TAKE = [[
+echo "[lock]"
+L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock; J=0
+if ! (umask 077; : >>"$L") 2>/dev/null; then echo "unlockable $L"
+else
+exec 4<>"$L"
+while :; do
+if command -v flock >/dev/null; then flock -n 4 && J=own
+else
+P=; read -r P 2>/dev/null <"$L.pid"; [ -z "$P" ] || kill -0 "$P" 2>/dev/null || rm -f "$L.pid"
+(set -C; echo $$ >"$L.pid") 2>/dev/null && J=own
+fi
+[ $J != own ] || break
+[ $J -lt 3 ] || break
+J=$((J+1)); sleep 1
+done
+if [ $J = own ]; then printf '%%s\t%%s\n' %s $$ >"$L"; echo taken
+else exec 4<&-; echo busy; cat "$L"; fi
+fi
+unset L J P
+]]
+
+local SEE = [[
+echo "[locked]"; [ ! -f ]] .. HELD .. [[ ] || cat ]] .. HELD .. "\n"
+
+local CHANGES = { apply = true, rollback = true }
+
+--- What this run says of itself in the locks that it takes: nil for one that
+-- changes nothing.
+function hostlock.holder(self)
+  if not CHANGES[self.verb] or self.opts.check or self.opts.plan then return nil end
+  local what = self.opts.args[1]
+  return hostlock.person() .. string.format("\t%d\t%s%s", math.floor(sys.time()), self.verb,
+    what and " " .. what:match("[^/]*$"):gsub("%c", "?") or "")
+end
+
+--- Who this is: "ada@ctl".
+function hostlock.person()
+  local operator, machine = sys.operator()
+  return (operator .. "@" .. machine):gsub("%c", "?")
+end
+
+--- The first script of a connection: `facts`, a look at locks, and with
+-- `holder` the run's own.
+function hostlock.prologue(facts, holder)
+  if not holder then return facts .. SEE .. ":\n" end
+  return "(\n" .. facts .. SEE .. ")\n" .. sh(TAKE, holder)
+end
+
+local function lines_of(text, section)
+  local body = text:match("\n%[" .. section .. "%]\n(.*)$") or ""
+  local list = {}
+  for line in body:gmatch("([^\n]*)\n") do
+    if line:match("^%[%a+%]$") then break end
+    list[#list + 1] = line
+  end
+  return list
+end
+
+local function fields(line)
+  local list = {}
+  for field in ((line or "") .. "\t"):gmatch("([^\t]*)\t") do list[#list + 1] = field end
+  return list
+end
+
+--- What the first script saw: { own = bool, busy = { by, since, what, pid },
+--   unlockable = path, held = { by, since, ends, reason } }.
+function hostlock.parse(text)
+  local lock, lines = {}, lines_of(text, "lock")
+  local state, rest = (lines[1] or ""):match("^(%S+) ?(.*)$")
+  lock.own = state == "taken"
+  if state == "unlockable" then lock.unlockable = rest end
+  if state == "busy" then
+    local f = fields(lines[2])
+    lock.busy = { by = f[1], since = tonumber(f[2]), what = f[3], pid = math.tointeger(tonumber(f[4])) }
+  end
+  local f = fields(lines_of(text, "locked")[1])
+  if f[4] then lock.held = { by = f[1], since = tonumber(f[2]), ends = tonumber(f[3]), reason = f[4] } end
+  return lock
+end
+
+--- A time as one says it today: without the date.
+function hostlock.when(seconds)
+  if not seconds then return "some time" end
+  seconds = math.floor(seconds)
+  local same_day = os.date("%F", seconds) == os.date("%F", math.floor(sys.time()))
+  return os.date(same_day and "%H:%M" or "%F %H:%M", seconds)
+end
+
+--- A lock in words.
+function hostlock.say(lock)
+  local busy, held = lock.busy, lock.held
+  if busy and (busy.by or "") ~= "" then
+    return string.format("locked by %s since %s (%s)", busy.by, hostlock.when(busy.since), busy.what or "?")
+  elseif busy then
+    return "locked by another run that has just begun"
+  elseif held then
+    return string.format("locked by %s since %s%s: %s", held.by, hostlock.when(held.since),
+      held.ends and held.ends > 0 and " until " .. hostlock.when(held.ends) or "",
+      held.reason ~= "" and held.reason or "no reason given")
+  end
+end
+
+--- Whether a person's lock is (still) good.
+function hostlock.is_held(lock)
+  local held = lock.held
+  return held and not (held.ends and held.ends > 0 and held.ends <= sys.time())
+end
+
+--- Raises a fault unless the run may change the host.
+function hostlock.check(lock)
+  if lock.busy then fault.raise("locked", nil, "%s", hostlock.say(lock)) end
+  if hostlock.is_held(lock) then
+    fault.raise("locked", nil, "%s; `neap unlock` takes it away", hostlock.say(lock))
+  end
+  if lock.unlockable then fault.raise("failed", nil, "cannot be locked: '%s' cannot be written", lock.unlockable) end
+  if not lock.own then fault.raise("failed", nil, "cannot be locked: the host gave no answer to that") end
+end
+
+--- A script that writes a person's lock; one that is there stays if it is
+-- somebody else's.
+function hostlock.hold_script(ends, reason)
+  local me = hostlock.person()
+  local line = string.format("%s\t%d\t%d\t%s", me, math.floor(sys.time()), ends or 0, (reason or ""):gsub("%c", " "))
+  return sh([[
+umask 022; mkdir -p /var/lib/neap || exit 1
+by=; [ ! -f %s ] || IFS='	' read -r by rest <%s
+[ -z "$by" ] || [ "$by" = %s ] || { echo "is locked by $by: $rest" >&2; exit 75; }
+printf '%%s\n' %s >%s.new && mv -f %s.new %s
+]], HELD, HELD, me, line, HELD, HELD, HELD)
+end
+
+--- A script that takes a person's lock away.
+function hostlock.release_script() return sh("[ ! -e %s ] || rm %s\n", HELD, HELD) end
+
+--- A script that ends the shell that holds a run's lock: its connection is
+-- gone, but the host does not know yet.
+function hostlock.break_script()
+  return [[
+L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock
+[ -s "$L" ] || exit 0
+IFS='	' read -r by since what pid <"$L"
+case $pid in ''|*[!0-9]*) exit 0;; esac
+if command -v flock >/dev/null; then flock -n "$L" true && exit 0; fi
+kill "$pid" 2>/dev/null || exit 0
+for i in 1 2 3 4 5; do
+kill -0 "$pid" 2>/dev/null || { echo "$by ($what)"; exit 0; }
+sleep 1
+done
+echo "the run's shell ($pid) waits for what it has started: end that first" >&2; exit 75
+]]
+end
+
+return hostlock
