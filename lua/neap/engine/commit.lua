@@ -126,7 +126,7 @@ local function digests_of(self)
     if is_known(host) then
       digests[host.name] = digest_of(host)
       complete = complete and digests[host.name] ~= nil
-      held = held and digests[host.name] ~= nil and digests[host.name] == self.remembered[host.name]
+      held = held and digests[host.name] ~= nil and self.remembered and digests[host.name] == self.remembered[host.name]
     end
   end
   return complete and digests or nil, held

@@ -48,12 +48,9 @@ local function lighten(self, host)
   host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired }
 end
 
-local function plan_host(self, host)
+local function plan_host(self, host, desired_of)
   local round = ask.new(host.conn, host.facts)
-  local desired = evaluate.host(self.project, host.entry, {
-    facts = host.facts, ask = function(kind, ...) return round:one(kind, ...) end,
-    note = function(text, where) self.ui:detail(string.format("%s: %s: %s", host.name, where, text)) end,
-  })
+  local desired = desired_of(host, round)
   only_tagged(desired, self.opts.tags)
   host.plan = plan.host(round, desired)
   host.resources = #desired.list
@@ -93,12 +90,25 @@ local function stop_on_circles(self)
   if mistakes[1] then error(mistakes[1], 0) end
 end
 
---- Plans all hosts. Only inside loop.run.
-function converge.plan(self)
+--- The desired state that a playbook gives, for converge.plan.
+function converge.playbook(self)
   self.project = evaluate.project(self.opts.playbook, self.inventory,
     { secrets = self.opts.secrets, extra = self.opts.extra })
+  return function(host, round)
+    return evaluate.host(self.project, host.entry, {
+      facts = host.facts, ask = function(kind, ...) return round:one(kind, ...) end,
+      note = function(text, where) self.ui:detail(string.format("%s: %s: %s", host.name, where, text)) end,
+    })
+  end
+end
+
+--- Plans all hosts. Only inside loop.run.
+-- @param source function(self) that returns function(host, round) -> desired:
+--   where the desired states come from (converge.playbook, a recorded state)
+function converge.plan(self, source)
+  local desired_of = source(self)
   session.connect(self)
-  session.each(self, "planning", function(host) plan_host(self, host) end, PLANNERS)
+  session.each(self, "planning", function(host) plan_host(self, host, desired_of) end, PLANNERS)
   stop_on_mistakes(self)
   stop_on_circles(self)
 end
@@ -210,10 +220,21 @@ local function count_accuracy(host)
   host.accuracy = { right = right, wrong = wrong }
 end
 
-local function verify(self, host)
+-- What was on its way back to what it was before Neap, and is there, is
+-- Neap's no longer: its records go.
+local function let_go(host, left)
+  local still = {}
+  for _, one in ipairs(left) do still[one.id] = true end
+  for _, resource in ipairs(host.plan.desired.list) do
+    if resource.leaves and host.observed[resource.id] ~= nil and not still[resource.id] then resource.left = true end
+  end
+end
+
+local function verify(host)
   local left
   host.observed, left = apply.verify(host, host.plan.desired.list)
   count_accuracy(host)
+  let_go(host, left)
   if #left > 0 and not host.result.failure then session.drop(host, not_as_wanted(left)) end
 end
 
@@ -228,7 +249,9 @@ local function apply_host(self, host)
   end
   host.changes = count
   if host.result.failure then session.drop(host, host.result.failure) end
-  if #host.plan.changes > 0 then verify(self, host) else host.observed = host.plan.observed end
+  if #host.plan.changes > 0 then return verify(host) end
+  host.observed = host.plan.observed
+  let_go(host, {})
 end
 
 --- Changes all hosts as planned. Only inside loop.run.

@@ -68,6 +68,12 @@ function project.open(opts)
   return st or complain(message)
 end
 
+--- The key that opens what is sealed in it, or nil where there is none.
+function project.key(opts)
+  local _, path = place(opts)
+  return sys.stat(path) and crypto.load_key(path) or nil
+end
+
 --- Opens it for a run that writes, making it where it is missing.
 -- @return store, sealing key
 function project.create(opts)

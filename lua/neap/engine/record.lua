@@ -3,6 +3,7 @@
 --     hosts/<host>/resources/<type>/<key>.json   what the last probe saw
 --     hosts/<host>/files/<path>                  contents, as text
 --     hosts/<host>/genesis/…                     the same two, before Neap
+--     hosts/<host>/order.json                    ids, in the order of an apply
 --     hosts/<host>/status.json                   complete | incomplete, …
 --     source/…                                   what made it
 --     run.json                                   who, when, how it ended
@@ -75,7 +76,37 @@ local function state_value(resource, state, files, context, key)
   return out
 end
 
+-- A secret may stand in a table too: the environment of a command.
+local function option_value(value, context, key)
+  if taint.is(value) then return { sealed = crypto.seal(key, value, context) } end
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for name, member in pairs(value) do out[name] = option_value(member, context .. "." .. name, key) end
+  return out
+end
+
+-- Of what is to be absent, all that was said of it: where a line was.
+local function is_recorded_option(resource, name)
+  local schema = resource.rtype.attributes[name]
+  if type(schema) ~= "table" then return false end
+  return (schema.option or resource.absent) and schema.recorded ~= false and not schema.reads and not schema.blob
+end
+
+--- The options of a resource that a way back needs, or nil: what `match`es,
+-- where a release comes from; not what was made of them (see schema.lua).
+function record.options(resource)
+  local options
+  for name, value in pairs(resource.attrs) do
+    if is_recorded_option(resource, name) then
+      options = options or {}
+      options[name] = value
+    end
+  end
+  return options
+end
+
 local function managed_names(resource)
+  if resource.managed then return json.array(resource.managed) end
   local names = {}
   for name in pairs(resource.absent and {} or resource.attrs) do
     local schema = resource.rtype.attributes[name]
@@ -85,7 +116,7 @@ local function managed_names(resource)
   return json.array(names)
 end
 
-local META = { "after", "restart_on", "reload_on", "run_on", "validate" }
+local META = { "after", "restart_on", "reload_on", "run_on", "validate", "wait", "tags" }
 
 local function meta_value(resource)
   local meta
@@ -111,6 +142,8 @@ function record.files_of(host, resource, state, root, key)
   }
   if root == "" then
     entry.managed, entry.where, entry.meta = managed_names(resource), resource.where, meta_value(resource)
+    local options = record.options(resource)
+    entry.options = options and option_value(options, context .. "#", key)
   end
   files[record.resource_path(resource.type, resource.key)] = json.encode(entry, { indent = 2 }) .. "\n"
   local placed = {}
@@ -142,36 +175,99 @@ local function compare(changes, prefix, recorded, files)
   return news
 end
 
+-- What was recorded, in the order of this run where it was part of it; the
+-- others stay behind what they stood behind.
+local function merge_order(old, seen)
+  local order, at = {}, {}
+  for _, resource in ipairs(seen.resources) do
+    if seen.observed[resource.id] ~= nil and not resource.left then
+      order[#order + 1] = resource.id
+      at[resource.id] = true
+    end
+  end
+  local left = {}
+  for _, resource in ipairs(seen.resources) do left[resource.id] = resource.left end
+  local previous
+  for _, id in ipairs(old) do
+    if not at[id] and not left[id] then
+      local place = 1
+      for i, known in ipairs(order) do
+        if known == previous then place = i + 1 end
+      end
+      table.insert(order, place, id)
+      at[id] = true
+    end
+    if at[id] then previous = id end
+  end
+  return order
+end
+
+local function order_file(recorded, seen)
+  local old = recorded["order.json"] and json.decode(recorded["order.json"]) or {}
+  return json.encode(json.array(merge_order(old, seen)), { indent = 2 }) .. "\n"
+end
+
+-- The files of a resource that are recorded at all, below the host.
+local function recorded_files(resource, recorded, root)
+  local files = {}
+  local path = root .. record.resource_path(resource.type, resource.key)
+  if recorded[path] then files[#files + 1] = path end
+  for attribute in pairs(resource.rtype.attributes) do
+    local blob = root .. blob_path(resource.type, resource.key, attribute)
+    if recorded[blob] then files[#files + 1] = blob end
+  end
+  return files
+end
+
+-- A resource that is what it was before Neap is Neap's no longer.
+local function forget(name, resource, recorded, changes)
+  local news = false
+  for _, root in ipairs { "", "genesis/" } do
+    for _, path in ipairs(recorded_files(resource, recorded, root)) do
+      changes["hosts/" .. name .. "/" .. path] = false
+      news = true
+    end
+  end
+  return news
+end
+
+local function record_resource(name, resource, recorded, seen, changes, key)
+  local prefix = "hosts/" .. name .. "/"
+  local path = record.resource_path(resource.type, resource.key)
+  if not recorded["genesis/" .. path] then
+    compare(changes, prefix, recorded, record.files_of(name, resource, seen.before[resource.id], "genesis/", key))
+  end
+  local files = record.files_of(name, resource, seen.observed[resource.id], "", key)
+  local news = compare(changes, prefix, recorded, files)
+  for _, old in ipairs(recorded_files(resource, recorded, "")) do
+    if not files[old] then
+      changes[prefix .. old] = false
+      news = true
+    end
+  end
+  return news
+end
+
 --- What a host's records must become.
--- @param host { name, machine_id }
+-- @param name the host's
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
---   same as first seen, status = { … } }
+--   same as first seen, status = { … } }; a resource that is `left` is again
+--   what it was before Neap, and its records go
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit
 function record.host(name, recorded, seen, changes, key)
-  local prefix = "hosts/" .. name .. "/"
   local news = false
   for _, resource in ipairs(seen.resources) do
-    local state = seen.observed[resource.id]
-    if state ~= nil then
-      local path = record.resource_path(resource.type, resource.key)
-      if not recorded["genesis/" .. path] then
-        compare(changes, prefix, recorded, record.files_of(name, resource, seen.before[resource.id], "genesis/", key))
-      end
-      local files = record.files_of(name, resource, state, "", key)
-      news = compare(changes, prefix, recorded, files) or news
-      for attribute in pairs(resource.rtype.attributes) do
-        local blob = blob_path(resource.type, resource.key, attribute)
-        if recorded[blob] and not files[blob] then
-          changes[prefix .. blob] = false
-          news = true
-        end
-      end
+    if resource.left then
+      news = forget(name, resource, recorded, changes) or news
+    elseif seen.observed[resource.id] ~= nil then
+      news = record_resource(name, resource, recorded, seen, changes, key) or news
     end
   end
-  local status = { ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n" }
-  return compare(changes, prefix, recorded, status) or news
+  return compare(changes, "hosts/" .. name .. "/", recorded, {
+    ["order.json"] = order_file(recorded, seen), ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n",
+  }) or news
 end
 
 return record

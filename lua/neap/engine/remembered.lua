@@ -11,15 +11,15 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local record = require "neap.engine.record"
 
 local remembered = {}
 
-local function plain(state)
-  if not state then return false end
+local function plain(value)
+  if taint.is(value) then return { crypto.sha256(value) } end
+  if type(value) ~= "table" then return value or false end
   local out = {}
-  for name, value in pairs(state) do
-    out[name] = taint.is(value) and { crypto.sha256(value) } or value
-  end
+  for name, member in pairs(value) do out[name] = plain(member) end
   return out
 end
 
@@ -36,6 +36,7 @@ function remembered.digest(resources, observed, status)
   for _, resource in ipairs(resources) do
     list[#list + 1] = {
       resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs), resource.meta,
+      plain(record.options(resource) or {}),
     }
   end
   local ok, text = pcall(json.encode, list)

@@ -4,6 +4,7 @@
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
 --   option    says how a change is made; it is not compared with the host
+--   recorded  false for an option that others are made of, and that a way back does not need
 --   readonly  is found on hosts and cannot be declared
 --   reads     names the attribute that receives the content of the project's file given here
 -- A value is checked in the author's terms: errors name the attribute and what would be right.

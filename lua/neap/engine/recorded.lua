@@ -1,0 +1,185 @@
+--- What the state repository holds of a host, read back: the third of the
+-- four states, in the shape of the other ones (see record.lua for how it
+-- stands there).
+--
+-- Texts come from their files, and what was sealed is a secret again. Only
+-- with the project's key can that be opened; without it a secret stays one
+-- that nobody knows, and says so when it is needed.
+
+local crypto = require "neap.core.crypto"
+local json = require "neap.core.json"
+local fault = require "neap.engine.fault"
+
+local recorded = {}
+
+local function only(value, ...)
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  if count ~= select("#", ...) then return false end
+  for _, name in ipairs { ... } do
+    if value[name] == nil then return false end
+  end
+  return true
+end
+
+local function unseal(text, context, key)
+  if not key then
+    fault.raise("store", nil, "'%s' is sealed, and the key that opens it is not here: it is seal.key beside the state "
+      .. "repository that it was recorded in", context)
+  end
+  local secret, message = crypto.unseal(key, (text:gsub("\n$", "")), context)
+  if not secret then fault.raise("store", nil, "'%s' cannot be opened: %s", context, message) end
+  return secret
+end
+
+-- One value as record.lua has written it.
+-- @param at { files = { [path] = bytes } of the host, root, context, key }
+local function value_of(value, at, context)
+  if type(value) ~= "table" then return value end
+  if only(value, "sealed") then return unseal(value.sealed, context, at.key) end
+  local path = only(value, "file", "sha256", "bytes") and value.file or only(value, "sealed_in") and value.sealed_in
+  if path then
+    local bytes = at.files[at.root .. path]
+    if not bytes then fault.raise("store", nil, "%s: its text '%s' is missing", context, at.root .. path) end
+    return value.sealed_in and unseal(bytes, context, at.key) or bytes
+  end
+  return value
+end
+
+local function state_of(entry, at)
+  if entry.state == nil or entry.state == json.null then return false end
+  local state, context = {}, ("hosts/%s/%s%s:%s#"):format(at.host, at.root, entry.type, entry.key)
+  for name, value in pairs(entry.state) do state[name] = value_of(value, at, context .. name) end
+  return state
+end
+
+local function option_of(value, at, context)
+  if type(value) ~= "table" then return value end
+  if only(value, "sealed") then return unseal(value.sealed, context, at.key) end
+  local out = {}
+  for name, member in pairs(value) do out[name] = option_of(member, at, context .. "." .. name) end
+  return out
+end
+
+local function options_of(entry, at)
+  return option_of(entry.options or {}, at, ("hosts/%s/%s:%s#"):format(at.host, entry.type, entry.key))
+end
+
+local function decoded(files, path)
+  local entry = files[path] and json.decode(files[path])
+  if files[path] and type(entry) ~= "table" then
+    fault.raise("store", nil, "'%s' in the state repository is not what neap has written", path)
+  end
+  return entry
+end
+
+local function resource_of(files, path, host, key)
+  local entry = decoded(files, path)
+  local at = { files = files, root = "", host = host, key = key }
+  local managed = {}
+  for _, name in ipairs(entry.managed or {}) do managed[name] = true end
+  local before = decoded(files, "genesis/" .. path)
+  at.root = "genesis/"
+  local genesis
+  if before then genesis = state_of(before, at) end
+  at.root = ""
+  return {
+    id = entry.type .. ":" .. entry.key, type = entry.type, key = entry.key, state = state_of(entry, at),
+    managed = managed, managed_names = entry.managed or {}, options = options_of(entry, at),
+    where = entry.where, meta = entry.meta or {}, genesis = genesis,
+  }
+end
+
+-- Where the order was not recorded yet, or does not name all: by id.
+local function whole_order(list, resources)
+  local order, named = {}, {}
+  for _, id in ipairs(list) do
+    if resources[id] and not named[id] then
+      order[#order + 1] = id
+      named[id] = true
+    end
+  end
+  local others = {}
+  for id in pairs(resources) do
+    if not named[id] then others[#others + 1] = id end
+  end
+  table.sort(others)
+  return table.move(others, 1, #others, #order + 1, order)
+end
+
+--- What is recorded of a host.
+-- @param st an open store
+-- @param rev commit id, or nil for the state before the first commit
+-- @param key sealing key of the project, or nil where there is none
+-- @return { resources = { [id] = { id, type, key, state = attrs|false,
+--   managed = { [name] = true }, options, where, meta, genesis =
+--   attrs|false|nil } }, order = { ids }, status = decoded status.json };
+--   empty where nothing is recorded of the host
+function recorded.host(st, rev, host, key)
+  local files = rev and st:tree(rev, "hosts/" .. host) or {}
+  local resources = {}
+  for path in pairs(files) do
+    if path:find("^resources/") and path:find("%.json$") then
+      local resource = resource_of(files, path, host, key)
+      resources[resource.id] = resource
+    end
+  end
+  return {
+    resources = resources, order = whole_order(decoded(files, "order.json") or {}, resources),
+    status = decoded(files, "status.json"), brought = decoded(files, "brought.json") or {},
+  }
+end
+
+-- A resource in the shape that evaluate gives, so that it can be planned.
+local function made_of(entry, types, state)
+  local rtype = types:get(entry.type)
+  if not rtype then
+    fault.raise("playbook", entry.where, "%s: no resource type '%s' is here: give the folder of the playbook that has "
+      .. "it", entry.id, entry.type)
+  end
+  local attrs = {}
+  for name, value in pairs(entry.options) do attrs[name] = value end
+  for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
+  local back = rtype.rollback
+  if state and back and back.wanted then attrs = back.wanted(entry.key, attrs) end
+  local meta = { after = {}, before = {}, tags = {} }
+  for name, value in pairs(entry.meta) do meta[name] = value end
+  return {
+    type = entry.type, rtype = rtype, key = entry.key, id = entry.id, absent = state == false, attrs = attrs,
+    meta = meta, where = entry.where, needs = {}, recorded = entry,
+  }
+end
+
+--- The resource that wants what was recorded: its whole state, not only what
+-- the playbook named. It is recorded again as it was.
+-- @param entry one of recorded.host().resources
+function recorded.wanted(entry, types)
+  local resource = made_of(entry, types, entry.state)
+  resource.managed = entry.managed_names
+  return resource
+end
+
+--- The resource that wants what was there before Neap. When it is, its
+-- records go (the engine sets `left`).
+function recorded.to_genesis(entry, types)
+  local resource = made_of(entry, types, entry.genesis or false)
+  resource.leaves = true
+  return resource
+end
+
+--- A desired state of resources that are in the order in which they are to
+-- be carried out: neighbours of a batching type are one transaction.
+function recorded.desired(host, list)
+  local by_id, transaction, previous = {}, 0, nil
+  for _, resource in ipairs(list) do
+    by_id[resource.id] = resource
+    if resource.rtype.batch then
+      if not previous or previous.rtype ~= resource.rtype then transaction = transaction + 1 end
+      resource.transaction = transaction
+    end
+    previous = resource
+  end
+  return { host = host, list = list, by_id = by_id, inputs = {} }
+end
+
+return recorded

@@ -1,0 +1,91 @@
+--- The way that all verbs take which change hosts: plan, show, ask, change,
+-- look again, record, tell. What differs between them is where the desired
+-- state comes from, and what may stop a run before it begins.
+
+local json = require "neap.core.json"
+local sys = require "neap.core.sys"
+local command = require "neap.engine.command"
+local commit = require "neap.engine.commit"
+local converge = require "neap.engine.converge"
+local fault = require "neap.engine.fault"
+local project = require "neap.engine.project"
+local session = require "neap.engine.session"
+
+local run = {}
+
+local function agreed(self, total)
+  if self.opts.yes or total == 0 then return true end
+  local answer = sys.prompt(string.format("%s %d changes? [y/N] ", self.verb, total))
+  if answer == nil then
+    fault.raise("usage", nil, "there is no terminal to ask on; say -y to %s without asking", self.verb)
+  end
+  return answer:lower() == "y" or answer:lower() == "yes"
+end
+
+local function report(self, total, id)
+  local ui, right, wrong, changes = self.ui, 0, {}, 0
+  ui:done()
+  for _, host in ipairs(self.hosts) do
+    changes = changes + (host.changes or 0)
+    for _, surprise in ipairs(host.result and host.result.surprises or {}) do
+      ui:err(string.format("%s: %s: %s", host.name, surprise.id, surprise.message))
+    end
+    if host.accuracy then
+      right = right + host.accuracy.right
+      for _, wrong_id in ipairs(host.accuracy.wrong) do wrong[#wrong + 1] = host.name .. ": " .. wrong_id end
+    end
+  end
+  if total > 0 then
+    ui:line(string.format("applied: %d of %d changes; %d of %d ended as predicted", changes, total, right,
+      right + #wrong))
+  end
+  for _, wrong_id in ipairs(wrong) do ui:err(wrong_id .. ": is not what the plan predicted") end
+  if id then ui:line("recorded: " .. id:sub(1, 12)) end
+  ui:event { event = "accuracy", right = right, wrong = json.array(wrong) }
+  return changes
+end
+
+local function finish(self, otherwise, changes, id)
+  session.problems(self)
+  local exit = session.exit_code(self, otherwise)
+  session.summary(self, exit, changes, id)
+  return exit
+end
+
+--- Shows what would be changed, and changes nothing.
+-- @param how as for run.change
+function run.show(opts, how)
+  return command.over_hosts(opts, function(self)
+    self.verb = "plan"
+    converge.plan(self, how.source)
+    local total = converge.show(self)
+    if how.told then how.told(self) end
+    return finish(self, total > 0 and 2 or 0, total)
+  end)
+end
+
+--- Plans, shows, asks, changes, looks again and records.
+-- @param how verb = its name; source = see converge.plan; told = function(self)
+--   that tells what else is to be said of the plan; stop = function(self) that
+--   raises a fault where the plan must not be carried out; both may be nil
+function run.change(opts, how)
+  return command.over_hosts(opts, function(self, ui)
+    self.verb = how.verb
+    commit.begin(self)
+    converge.plan(self, how.source)
+    local total = converge.show(self)
+    if how.told then how.told(self) end
+    if how.stop then how.stop(self) end
+    if not agreed(self, total) then
+      ui:line("nothing was changed")
+      session.summary(self, 0, 0)
+      return 0
+    end
+    project.check(opts)
+    converge.apply(self)
+    local id = commit.run(self)
+    return finish(self, 0, report(self, total, id), id)
+  end)
+end
+
+return run

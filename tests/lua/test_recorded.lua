@@ -1,0 +1,130 @@
+--- What was recorded can be read back: states, options, order, secrets.
+local t = require "harness"
+local crypto = require "neap.core.crypto"
+local fake = require "fake_host"
+local record = require "neap.engine.record"
+local recorded = require "neap.engine.recorded"
+local store = require "neap.core.store"
+local taint = require "neap.core.taint"
+
+local dir = os.tmpname()
+os.remove(dir)
+local st = assert(store.open(dir .. "/state.git", { create = true }))
+local key = assert(crypto.load_key(dir .. "/seal.key", { create = true }))
+
+local rtype = {
+  name = "note", key = "path",
+  attributes = {
+    text = { type = "string", blob = true }, size = { type = "integer" }, names = { type = "list" },
+    grants = { type = "map" }, match = { type = "string", option = true }, env = { type = "map", option = true },
+    made = { type = "string", option = true, recorded = false },
+  },
+}
+local types = { get = function(_, name) return name == "note" and rtype or nil end }
+
+local function resource(path, attrs, meta)
+  local made = fake.resource(path, attrs, meta, rtype)
+  made.absent = attrs == nil or attrs.absent
+  return made
+end
+
+-- Commits what a run over `list` would record; `found` and `before` by path.
+local function keep(list, found, before)
+  local observed, genesis = {}, {}
+  for _, one in ipairs(list) do
+    observed[one.id], genesis[one.id] = found[one.key], before and before[one.key] or false
+  end
+  local changes, head = {}, st:head()
+  record.host("web1", head and st:tree(head, "hosts/web1") or {},
+    { resources = list, observed = observed, before = genesis, status = { status = "complete" } }, changes, key)
+  return assert(st:commit {
+    parent = head, changes = changes, message = "m", author_name = "a", author_email = "a@b", time = 1,
+  })
+end
+
+local function read(rev) return recorded.host(st, rev, "web1", key) end
+
+t.case("nothing is recorded of a host that no run has seen", function()
+  t.equal(recorded.host(st, nil, "web1", key), { resources = {}, order = {}, brought = {} })
+end)
+
+local secret = taint.wrap("hunter2", "the password")
+local first = keep({
+  resource("/b", { text = "x\n", match = "^x", made = "of others" }, { tags = { "t" }, validate = "true" }),
+  resource("/a", { text = secret, env = { PW = secret, LANG = "C" } }),
+  resource("/gone", nil),
+}, {
+  ["/b"] = { text = "x\n", size = 2, names = { "n" }, grants = { file = "f" } }, ["/a"] = { text = secret }, ["/gone"] = false,
+}, { ["/b"] = { text = "before\n" } })
+
+t.case("states come back whole, texts from their files", function()
+  local b = read(first).resources["note:/b"]
+  t.equal(b.state, { text = "x\n", size = 2, names = { "n" }, grants = { file = "f" } })
+  t.equal(b.genesis, { text = "before\n" })
+  t.equal({ b.options, b.managed, b.meta }, { { match = "^x" }, { text = true }, { tags = { "t" }, validate = "true" } })
+end)
+
+t.case("what is sealed is a secret again, in options too, and nothing without the key", function()
+  local a = read(first).resources["note:/a"]
+  t.truthy(taint.is(a.state.text) and taint.is(a.options.env.PW))
+  t.equal({ taint.reveal(a.state.text), taint.reveal(a.options.env.PW), a.options.env.LANG }, { "hunter2", "hunter2", "C" })
+  t.equal(a.genesis, false)
+  t.raises(function() recorded.host(st, first, "web1") end, "the key that opens it is not here")
+end)
+
+t.case("absent is false, and not nil", function() t.equal(read(first).resources["note:/gone"].state, false) end)
+
+t.case("the order is that of the run", function()
+  t.equal(read(first).order, { "note:/b", "note:/a", "note:/gone" })
+end)
+
+t.case("a run over a part keeps what it left out where it was", function()
+  local rev = keep({ resource("/new", { size = 1 }), resource("/gone", nil) }, { ["/new"] = { size = 1 }, ["/gone"] = false })
+  t.equal(read(rev).order, { "note:/b", "note:/a", "note:/new", "note:/gone" })
+end)
+
+t.case("what has gone back to before Neap leaves no record, no text, no place in the order", function()
+  local leaving = resource("/b", { text = "before\n" })
+  leaving.left = true
+  local rev = keep({ leaving }, { ["/b"] = { text = "before\n" } })
+  local tree = st:tree(rev, "hosts/web1")
+  for _, path in ipairs { "resources/note/b.json", "genesis/resources/note/b.json", "blobs/note/b.text", "genesis/blobs/note/b.text" } do
+    t.equal(tree[path], nil, path)
+  end
+  t.equal(read(rev).order, { "note:/a", "note:/new", "note:/gone" })
+end)
+
+t.case("a recorded resource is wanted whole and recorded again byte by byte", function()
+  local list = {}
+  local old = read(first)
+  for _, id in ipairs(old.order) do list[#list + 1] = recorded.wanted(old.resources[id], types) end
+  t.equal({ list[1].attrs.size, list[1].attrs.match, list[3].absent }, { 2, "^x", true })
+  local before = st:tree(first, "hosts/web1/resources")
+  local rev = keep(list, { ["/b"] = old.resources["note:/b"].state, ["/a"] = { text = secret }, ["/gone"] = false })
+  local after = st:tree(rev, "hosts/web1/resources")
+  for path, bytes in pairs(before) do t.equal(after[path], bytes, path) end
+end)
+
+t.case("to genesis: absent where there was nothing, what was there otherwise", function()
+  local old = read(first)
+  local gone = recorded.to_genesis(old.resources["note:/a"], types)
+  t.equal({ gone.absent, gone.leaves }, { true, true })
+  local back = recorded.to_genesis(old.resources["note:/b"], types)
+  t.equal({ back.absent, back.attrs }, { false, { text = "before\n", match = "^x" } })
+end)
+
+t.case("a type that is not here is named", function()
+  local entry = read(first).resources["note:/a"]
+  t.raises(function() recorded.wanted(entry, { get = function() end }) end, "no resource type 'note' is here")
+end)
+
+t.case("a record that is not ours is said to be none", function()
+  local rev = assert(st:commit {
+    parent = st:head(), changes = { ["hosts/web1/order.json"] = "oops" }, message = "m", author_name = "a",
+    author_email = "a@b", time = 1,
+  })
+  t.raises(function() read(rev) end, "order.json' in the state repository is not what neap has written")
+end)
+
+st:close()
+os.execute("rm -rf " .. dir)
