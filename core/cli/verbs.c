@@ -81,7 +81,9 @@ static const struct option_spec apply_options[] = {
 
 static const struct option_spec log_options[] = {
 	{ "max-count", 'n', "N", "max", OPTION_INTEGER,
-	    "at most N commits (default 50)" },
+	    "at most N lines (default: 50 commits; all of a host)" },
+	{ "before", 0, "TIME", "before", OPTION_TEXT,
+	    "as of TIME: \"2026-11-01 12:00\", \"2 hours ago\"" },
 	END,
 };
 
@@ -154,7 +156,8 @@ const struct verb verbs[] = {
 	{ "apply", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_APPLY,
 	    "plan, show, ask, change, verify, record", exit_codes },
 	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
-	    "recorded states, one line each", NULL },
+	    "what was done, when, by whom; of a host: who last changed "
+	    "what, by which line of the playbook", NULL },
 	{ "show", "[REV]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
 	    "what a run has changed, with diffs", NULL },
 	{ "diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,

@@ -1,12 +1,15 @@
 --- Reading the state repository for people: commits and what they changed.
 -- No host is touched. Plain git finds the same.
 
-local diff = require "neap.core.diff"
 local json = require "neap.core.json"
 local fault = require "neap.engine.fault"
+local moment = require "neap.engine.moment"
 local project = require "neap.engine.project"
 
 local log = {}
+
+-- So many commits are read at a time.
+local PAGE = 200
 
 --- Opens the state repository or says that there is none.
 function log.open(opts)
@@ -24,55 +27,32 @@ function log.resolve(st, rev)
   return id
 end
 
-function log.time(seconds) return os.date("%Y-%m-%d %H:%M:%S", seconds) end
-
-local function color_of(line)
-  local sign = line:sub(1, 1)
-  if sign == "+" then return "green" end
-  if sign == "-" then return "red" end
-  if sign == "@" then return "cyan" end
-end
-
-local function print_text(ui, path, old, new)
-  local text, why = diff.unified(old or "", new or "", { context = 3, old_label = path, new_label = path })
-  if not text then
-    ui:line("  " .. ui:clean(why or "binary") .. " content")
-    return
+--- Walks the commits up to `rev`, newest first; with `path` those that changed
+-- it or anything below. Read in pages, so that who stops early has not read all.
+-- @usage for commit in log.commits(st, "HEAD") do … end
+function log.commits(st, rev, path)
+  local page, i = nil, 0
+  local function turn()
+    if page and (#page < PAGE or not page[PAGE].parents[1]) then return end
+    local message
+    page, message = st:log { rev = page and page[PAGE].parents[1] or rev, path = path, max = PAGE }
+    if not page then fault.raise("store", nil, "%s", message) end
+    i = 1
   end
-  local header = true
-  for line in text:gmatch("[^\n]+") do
-    if header and line:match("^@@") then header = false end
-    if not header then
-      local color = color_of(line)
-      ui:line("  " .. (color and ui:paint(color, line) or ui:clean(line)))
-    end
+  return function()
+    i = i + 1
+    if not page or i > #page then turn() end
+    return page[i]
   end
 end
 
-local SIGN = { added = "+", deleted = "-", modified = "~" }
-local COLOR = { added = "green", deleted = "red", modified = "yellow" }
-
---- Whether a path of the repository is one of these hosts' (nil: any).
-local function of_hosts(path, names)
-  if not names then return true end
-  local host = path:match("^hosts/([^/]+)/")
-  return host ~= nil and names[host] == true
-end
-
---- Prints what differs from revision `a` (nil: the empty state) to `b`.
--- @param names set of host names, or nil for all that was recorded
--- @return number of differing files of hosts
-function log.print_diff(ui, st, a, b, names)
-  local count = 0
-  for _, change in ipairs(st:diff(a, b, "hosts")) do
-    if of_hosts(change.path, names) then
-      count = count + 1
-      ui:line(ui:paint(COLOR[change.status], SIGN[change.status] .. " " .. change.path))
-      print_text(ui, change.path, change.old, change.new)
-      ui:event { event = "difference", path = change.path, status = change.status, old = change.old, new = change.new }
-    end
+--- The newest commit that was there at a moment (see moment.parse).
+function log.before(st, text)
+  local seconds = moment.parse(text)
+  for commit in log.commits(st, st:head()) do
+    if commit.time <= seconds then return commit.id end
   end
-  return count
+  fault.raise("usage", nil, "nothing was recorded before %s", moment.text(seconds))
 end
 
 --- What a run recorded of itself, decoded; {} where it is not to be read.
@@ -81,17 +61,26 @@ function log.run_of(st, id)
   return type(value) == "table" and value or {}
 end
 
---- { [host] = true } of -l for verbs that have no inventory: names and globs.
-function log.host_filter(opts, st, rev)
+--- The last line of the JSON stream of a verb that only reads.
+function log.summary(ui, changes, commit)
+  ui:event { event = "summary", exit = 0, changes = changes, commit = commit or json.null, hosts = {} }
+end
+
+--- { [host] = true } of -l for verbs that have no inventory: names and globs
+-- of hosts that are recorded in one of the revisions (nil: the empty state).
+function log.host_filter(opts, st, a, b)
   if not opts.limit then return nil end
-  local names = {}
+  local names, recorded = {}, {}
+  for _, rev in ipairs { a or b, b } do
+    for _, entry in ipairs(st:list(rev, "hosts")) do recorded[entry.name] = true end
+  end
   for _, limit in ipairs(opts.limit) do
     for pattern in limit:gmatch("[^,:]+") do
       local lua_pattern = "^" .. pattern:gsub("[%-%.%+%[%]%(%)%$%^%%]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
       local found = false
-      for _, entry in ipairs(st:list(rev, "hosts")) do
-        if entry.name:match(lua_pattern) then
-          names[entry.name] = true
+      for name in pairs(recorded) do
+        if name:match(lua_pattern) then
+          names[name] = true
           found = true
         end
       end

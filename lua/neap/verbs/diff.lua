@@ -1,4 +1,5 @@
---- neap diff A [B]: what differs between two recorded states (B: HEAD).
+--- neap diff A [B]: what differs between two recorded states (B: HEAD), attribute by attribute.
+local between = require "neap.engine.between"
 local command = require "neap.engine.command"
 local log = require "neap.engine.log"
 
@@ -7,8 +8,10 @@ return function(opts)
     local st = log.open(opts)
     local a = log.resolve(st, opts.args[1])
     local b = log.resolve(st, opts.args[2] or "HEAD")
-    local count = log.print_diff(ui, st, a, b, log.host_filter(opts, st, b))
-    if count == 0 then ui:line("nothing differs") end
+    local plans = between.plans(st, a, b, log.host_filter(opts, st, a, b))
+    local total = between.print(plans, ui)
+    if #plans == 0 then ui:line("nothing differs") end
+    log.summary(ui, total, b)
     st:close()
     return 0
   end)

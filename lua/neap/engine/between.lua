@@ -1,0 +1,257 @@
+--- What differs between two recorded states, resource by resource, as changes
+-- that can be shown like those of a plan. No host is touched and nothing is
+-- unsealed: of a secret it is known only that it is another one.
+--
+--     a: resources/file/etc/x.json {mode=0644, content={file=…}} ┐
+--     b: resources/file/etc/x.json {mode=0600, content={file=…}} ┴─▶ ~ file /etc/x, mode: 0644 → 0600
+--
+-- A resource that is recorded for the first time comes from what it was before
+-- Neap, its genesis; one whose record ends has gone back there.
+
+local json = require "neap.core.json"
+local taint = require "neap.core.taint"
+local difference = require "neap.engine.difference"
+local show = require "neap.engine.show"
+
+local between = {}
+
+local function decode(text)
+  local value = text and json.decode(text)
+  return type(value) == "table" and value or nil
+end
+
+-- One side: a revision, and of the files that differ what they hold in it.
+local function side_of(st, rev, host, deltas, which)
+  return {
+    read = function(path)
+      if deltas[path] then return deltas[path][which] end
+      return rev and st:read(rev, "hosts/" .. host .. "/" .. path) or nil
+    end,
+  }
+end
+
+-- A recorded value as it may be shown; what is told by name where it is sealed.
+local function shown(value, side, root, name)
+  if type(value) ~= "table" then return value end
+  if value.file then return side.read(root .. value.file) or "" end
+  if value.sealed then return taint.wrap(value.sealed, name) end
+  if value.sealed_in then return taint.wrap(side.read(root .. value.sealed_in) or "", name) end
+  return value
+end
+
+local function is_text(value) return type(value) == "table" and value.file ~= nil end
+local function is_sealed(value) return type(value) == "table" and (value.sealed or value.sealed_in) ~= nil end
+
+-- Whether two recorded values are the same without their texts being read.
+local function same_value(a, b, side_a, side_b, roots)
+  if is_text(a) and is_text(b) then return a.sha256 == b.sha256 end
+  if is_sealed(a) and is_sealed(b) and a.sealed_in and b.sealed_in then
+    return roots[1] == roots[2] and side_a.read(roots[1] .. a.sealed_in) == side_b.read(roots[2] .. b.sealed_in)
+  end
+  return difference.same(a, b)
+end
+
+local function names_of(a, b)
+  local names = {}
+  for name in pairs(a or {}) do names[name] = true end
+  for name in pairs(b or {}) do names[name] = true end
+  return names
+end
+
+-- The change from one recorded state (nil: absent) to another, or nil.
+local function change_of(entry, a, b, sides, roots)
+  local change = { from = a and {}, to = b and {}, differs = {}, notes = {} }
+  local attributes = {}
+  for name in pairs(names_of(a, b)) do
+    local old, new = a and a[name], b and b[name]
+    local same = same_value(old, new, sides[1], sides[2], roots)
+    attributes[name] = { blob = (is_text(old) or is_text(new)) and not is_sealed(old) and not is_sealed(new) }
+    if not same or not a or not b then
+      if a then change.from[name] = shown(old, sides[1], roots[1], "sealed") end
+      if b then change.to[name] = shown(new, sides[2], roots[2], a and "another value" or "sealed") end
+      change.differs[name] = a and b and true or nil
+    end
+  end
+  change.kind = a and b and "update" or a and "delete" or "create"
+  change.id = entry.type .. ":" .. entry.key
+  change.resource = {
+    type = entry.type, key = entry.key, id = change.id, meta = {}, where = entry.where,
+    rtype = { attributes = attributes },
+  }
+  if (a or b) and not (a and b and next(change.differs) == nil) then return change end
+  change.kind, change.same = "update", true
+  return change
+end
+
+local function state_of(entry)
+  local state = entry and entry.state
+  return type(state) == "table" and state or nil
+end
+
+local function words_of(list) return table.concat(list or {}, ", ") end
+
+-- What is said about the resource, beside its state.
+local function notes_of(old, new)
+  local notes = {}
+  if not difference.same(old.managed, new.managed) then
+    notes[1] = ("managed: %s → %s"):format(words_of(old.managed), words_of(new.managed))
+  end
+  local was, is = old.meta or {}, new.meta or {}
+  local names = {}
+  for name in pairs(names_of(was, is)) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if not difference.same(was[name], is[name]) then
+      local function text(v) return v == nil and "(none)" or type(v) == "table" and words_of(v) or tostring(v) end
+      notes[#notes + 1] = ("%s: %s → %s"):format(name, text(was[name]), text(is[name]))
+    end
+  end
+  return notes
+end
+
+-- The change of one resource whose record, at `path`, differs.
+local function resource_change(path, a, b)
+  local old, new = decode(a.read(path)), decode(b.read(path))
+  local entry, change = new or old
+  if not entry then return nil end
+  if old and new then
+    change = change_of(entry, state_of(old), state_of(new), { a, b }, { "", "" })
+    change.notes = notes_of(old, new)
+    return not (change.same and #change.notes == 0) and change or nil
+  elseif new then
+    local genesis = decode(b.read("genesis/" .. path))
+    change = change_of(entry, state_of(genesis), state_of(new), { b, b }, { "genesis/", "" })
+    change.first = true
+  else
+    local genesis = decode(a.read("genesis/" .. path))
+    change = change_of(entry, state_of(old), state_of(genesis), { a, a }, { "", "genesis/" })
+    change.notes = { "no longer recorded: it is as it was before Neap" }
+  end
+  return change
+end
+
+-- The resource records of which a text differs though they themselves do not:
+-- a sealed text changed.
+local function owners_of(st, rev, host, deltas, paths)
+  local loose = false
+  for path in pairs(deltas) do loose = loose or path:match("^files/") or path:match("^blobs/") end
+  if not loose or not rev then return end
+  for path, text in pairs(st:tree(rev, "hosts/" .. host .. "/resources")) do
+    path = "resources/" .. path
+    for name in text:gmatch('"sealed_in": "([^"]*)"') do
+      if deltas[name] and not deltas[path] then paths[#paths + 1] = path end
+    end
+  end
+end
+
+local function status_line(deltas)
+  local delta = deltas["status.json"]
+  if not delta then return nil end
+  local was, is = decode(delta.old) or {}, decode(delta.new) or {}
+  local parts = {}
+  if was.status ~= is.status then
+    parts[1] = ("%s → %s%s"):format(was.status or "(not recorded)", is.status or "(not recorded)",
+      is.problem and ": " .. is.problem or "")
+  end
+  if was.machine_id and is.machine_id ~= was.machine_id then
+    parts[#parts + 1] = "another machine: its machine-id is not what it was"
+  end
+  return #parts > 0 and table.concat(parts, "; ") or nil
+end
+
+--- What differs on one host.
+-- @param deltas { [path below hosts/<host>/] = { old =, new = } }
+-- @return { name, changes = { change … } by path, found = those of resources
+--   that were recorded for the first time and found as they were, status = text|nil }
+function between.host(st, a, b, host, deltas)
+  local side_a, side_b = side_of(st, a, host, deltas, "old"), side_of(st, b, host, deltas, "new")
+  local paths = {}
+  for path in pairs(deltas) do
+    if path:match("^resources/.*%.json$") then paths[#paths + 1] = path end
+  end
+  owners_of(st, b, host, deltas, paths)
+  table.sort(paths)
+  local plan = { name = host, changes = {}, found = {}, status = status_line(deltas) }
+  for _, path in ipairs(paths) do
+    local change = resource_change(path, side_a, side_b)
+    if change and change.same and change.first then
+      plan.found[#plan.found + 1] = change
+    elseif change then
+      plan.changes[#plan.changes + 1] = change
+    end
+  end
+  return plan
+end
+
+-- All differing files below a host each: { [host] = deltas }, and the hosts in order.
+local function by_host(st, a, b, names)
+  local prefixes, hosts, order = { "hosts" }, {}, {}
+  if names then
+    prefixes = {}
+    for name in pairs(names) do prefixes[#prefixes + 1] = "hosts/" .. name end
+    table.sort(prefixes)
+  end
+  for _, prefix in ipairs(prefixes) do
+    for _, delta in ipairs(st:diff(a, b, prefix)) do
+      local host, path = delta.path:match("^hosts/([^/]+)/(.*)$")
+      if host and not hosts[host] then
+        hosts[host] = {}
+        order[#order + 1] = host
+      end
+      if host then hosts[host][path] = delta end
+    end
+  end
+  return hosts, order
+end
+
+--- What differs from revision `a` (nil: the empty state) to `b`.
+-- @param names set of host names, or nil for all
+-- @return plans of hosts, by name (see between.host), those that differ
+function between.plans(st, a, b, names)
+  local hosts, order = by_host(st, a, b, names)
+  local plans = {}
+  for _, host in ipairs(order) do
+    local plan = between.host(st, a, b, host, hosts[host])
+    if plan.changes[1] or plan.found[1] or plan.status then plans[#plans + 1] = plan end
+  end
+  return plans
+end
+
+-- What there is to say of hosts beside their changes, equal lines folded.
+local function print_rest(plans, ui)
+  local order, hosts = {}, {}
+  local function add(name, text)
+    if not hosts[text] then
+      hosts[text] = {}
+      order[#order + 1] = text
+    end
+    table.insert(hosts[text], name)
+  end
+  for _, plan in ipairs(plans) do
+    local found = #plan.found
+    if found > 0 then
+      add(plan.name, ("%d resource%s recorded for the first time, as found"):format(found, found == 1 and "" or "s"))
+    end
+    if plan.status then add(plan.name, plan.status) end
+  end
+  for _, text in ipairs(order) do
+    ui:line(ui:paint("bold", show.names(hosts[text])) .. ": " .. ui:clean(text))
+  end
+end
+
+--- Prints what between.plans returned; returns how many changes there are.
+function between.print(plans, ui)
+  show.plans(plans, ui)
+  local count, total = show.count(plans)
+  if total > 0 then
+    ui:line(string.format("\n%d created, %d updated, %d deleted", count.create, count.update, count.delete))
+  end
+  print_rest(plans, ui)
+  for _, plan in ipairs(plans) do
+    show.events(plan.name, plan.changes, ui)
+    if plan.status then ui:event { event = "status", host = plan.name, message = plan.status } end
+  end
+  return total
+end
+
+return between
