@@ -1,5 +1,10 @@
---- What the questions about paths share: names travel on standard input, ended by NUL, which no name can hold.
+--- What the questions about paths share. A fork is what a host pays most for, so few names stand in the script itself,
+-- quoted; many travel on standard input to xargs, ended by NUL, which no name can hold.
+local sh = require "neap.sh"
+
 local names = {}
+
+local FEW_BYTES = 16 * 1024
 
 --- The first argument of each question, ended by NUL.
 function names.join(list)
@@ -9,6 +14,30 @@ function names.join(list)
     parts[i] = args[1] .. "\0"
   end
   return table.concat(parts)
+end
+
+--- The first argument of each question as shell words, or nil where they are too many for a script.
+function names.words(list)
+  local words, size = {}, 0
+  for i, args in ipairs(list) do
+    words[i] = sh.quote(args[1])
+    size = size + #words[i] + 1
+  end
+  return size <= FEW_BYTES and table.concat(words, " ") or nil
+end
+
+--- A script, and its standard input, that runs `tool` on all names.
+function names.run(tool, list)
+  local words = names.words(list)
+  if words then return tool .. " " .. words end
+  return "xargs -0 " .. tool, names.join(list)
+end
+
+--- The same for shell text that goes through its parameters.
+function names.loop(text, list)
+  local words = names.words(list)
+  if words then return "set -- " .. words .. "\n" .. text end
+  return "xargs -0 sh -c " .. sh.quote(text) .. " sh", names.join(list)
 end
 
 --- Why nothing is known of `name`, from what a tool said on standard error: nil when it is merely not there. What
@@ -27,10 +56,13 @@ function names.failure(err, name)
   end
 end
 
+-- What xargs ends with when some call of its tool failed.
+local XARGS_FAILED = 123
+
 --- Raises when xargs or what it runs is missing or was killed: an empty reply must not pass for "nothing is there".
--- xargs ends with 123 when some call of the tool failed, which one absent name is enough for.
-function names.ran(r, question)
-  if r.rc == 0 or r.rc == 123 then return end
+-- @param absent what the tool itself ends with when some name is not there, which is no failure; nil: nothing
+function names.ran(r, question, absent)
+  if r.rc == 0 or absent and (r.rc == absent or r.rc == XARGS_FAILED) then return end
   error(("the host could not answer '%s' (status %d): %s"):format(question, r.rc, (r.err:gsub("%s+$", ""))), 0)
 end
 

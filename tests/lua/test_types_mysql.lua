@@ -93,7 +93,7 @@ local function probe(type_name, key, want, answer)
     local replies = {}
     for i, request in ipairs(list) do
       local out, n = {}, 0
-      for sql in request.stdin:gmatch("([^\n]*);\nSELECT %d+ AS neap_end;\n") do
+      for sql in (request.stdin or request.script):gmatch("([^\n]*);\nSELECT %d+ AS neap_end;\n") do
         n = n + 1
         out[n] = (type(answer) == "function" and answer(sql) or "") .. "neap_end\n" .. n .. "\n"
       end

@@ -1,21 +1,22 @@
 --- Facts: what a host says of itself. Asked in the same flight as the
 -- connection's shell, so they cost no round trip; few forks, since forks on
--- the host decide what a run costs.
+-- the host decide what a run costs: the shell reads files itself.
 
 local facts = {}
 
 --- The script whose output parse() reads; plain POSIX sh.
 facts.script = [[
-echo "[os]"; cat /etc/os-release 2>/dev/null
-echo "[machine_id]"; cat /etc/machine-id 2>/dev/null
+echo "[os]"; while IFS= read -r l || [ -n "$l" ]; do printf '%s\n' "$l"; done 2>/dev/null </etc/os-release
+echo "[machine_id]"; IFS= read -r l 2>/dev/null </etc/machine-id && printf '%s\n' "$l"
 echo "[uname]"; uname -snrm
 echo "[memory]"; while IFS= read -r l; do case $l in MemTotal:*) echo "$l"; break;; esac
-done </proc/meminfo 2>/dev/null
+done 2>/dev/null </proc/meminfo
 echo "[cpus]"; n=0; for d in /sys/devices/system/cpu/cpu[0-9]*; do [ -d "$d" ] && n=$((n+1)); done; echo "$n"
 echo "[addresses]"; ip -o addr show scope global 2>/dev/null
 echo "[init]"; [ -d /run/systemd/system ] && echo systemd
 echo "[packages]"; [ -x /usr/bin/dpkg ] && echo dpkg
-echo "[uid]"; id -u
+echo "[uid]"; u=; while read -r k _ l _; do case $k in Uid:) u=$l; break;; esac; done 2>/dev/null </proc/$$/status
+[ -n "$u" ] || u=$(id -u); echo "$u"
 :
 ]]
 

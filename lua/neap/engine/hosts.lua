@@ -30,11 +30,13 @@ local function package_candidate(run, names, default)
   if not run.opts.ask then
     fault.raise("playbook", sandbox.where(), "host '%s' cannot be asked for packages here", run.entry.name)
   end
-  local found = sandbox.outside(run.opts.ask, "candidate", table.unpack(frozen.copy(names)))
+  names = frozen.copy(names)
+  local found = sandbox.outside(run.opts.ask, "installed", table.unpack(names))
+    or sandbox.outside(run.opts.ask, "candidate", table.unpack(names))
   if found then return found end
   if default ~= nil then return default end
   fault.raise("playbook", sandbox.where(), "host '%s' is offered none of the packages '%s'", run.entry.name,
-    table.concat(frozen.copy(names), "', '"))
+    table.concat(names, "', '"))
 end
 
 local function methods_of(run, entry)

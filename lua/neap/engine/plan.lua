@@ -30,8 +30,9 @@ local function first_probe_of(resource)
   local probe = probe_of(resource)
   if not resource.rtype.triggers then return probe end
   return function(host)
-    local owed = host:pending(resource.id)
-    return probe(host), owed
+    host:expect("pending", resource.id)
+    local found = probe(host)
+    return found, host:pending(resource.id)
   end
 end
 

@@ -1,31 +1,24 @@
---- Which of some packages a host has, or else is offered: candidate("mysql-server", "mariadb-server") -> the one that
--- is installed, or the first that the host's package sources have a candidate for; nil when neither. The index is
--- only looked at, and on a bare host fetched, when none is installed.
+--- Which of some packages a host is offered: candidate("mysql-server", "mariadb-server") -> the first that the host's
+-- package sources have a candidate for, or nil. On a bare host the index is fetched, so ask first which is `installed`.
 local apt = require "neap.apt"
 local sh = require "neap.sh"
 
-local ASK = "prepare() {\n" .. apt.PRELUDE .. [[
-}
+local ASK = apt.PRELUDE .. [[
+fresh || update
 ask() {
   printf '#\n'
-  LC_ALL=C dpkg-query -W -f 'installed ${Package} ${db:Status-Status}\n' -- "$@" 2>/dev/null |
-    grep ' installed$' && return
-  [ -n "${D:-}" ] || prepare
-  fresh || update
   apt-cache -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= policy "$@"
 }
 ]]
 
 local function script(list)
-  local text = { "D=\n", ASK }
+  local text = { ASK }
   for _, args in ipairs(list) do text[#text + 1] = "ask " .. sh.words(args) .. "\n" end
   return table.concat(text)
 end
 
 local function choose(text, names)
-  local seen = {}
-  for found in text:gmatch("installed (%S+) installed\n") do seen[found] = true end
-  local name
+  local seen, name = {}, nil
   for line in text:gmatch("[^\n]+") do
     name = line:match("^(%S+):$") or name
     local version = line:match("^  Candidate: (%S+)")

@@ -1,6 +1,6 @@
 --- The groups that list a user as a member, sorted: groups("deploy") -> {"sudo", "www-data"}. The primary group
 -- counts only when it lists the user too. Read from /etc/group, which is what usermod changes.
-local function script() return "cat /etc/group" end
+local function script() return "exec cat /etc/group" end
 
 local function parse(r, list)
   if r.rc ~= 0 then error(("the host could not answer 'groups' (status %d): %s"):format(r.rc, r.err), 0) end

@@ -2,7 +2,7 @@
 -- Globs of one shell, no fork a directory: `y` or `n` for each directory, its names, an empty name.
 local names = require "neap.names"
 
-local SCRIPT = [[LC_ALL=C; export LC_ALL; xargs -0 sh -c '
+local EACH = [[
 for d do
   if [ ! -d "$d" ] || [ -h "$d" ]; then printf "n\0"
   elif [ ! -r "$d" ] || ! cd -- "$d"; then printf "d\0"
@@ -13,9 +13,12 @@ for d do
     done
     printf "\0"
   fi
-done' sh]]
+done]]
 
-local function script(list) return SCRIPT, names.join(list) end
+local function script(list)
+  local text, stdin = names.loop(EACH, list)
+  return "LC_ALL=C; export LC_ALL\n" .. text, stdin
+end
 
 local function parse(r, list)
   names.ran(r, "list")

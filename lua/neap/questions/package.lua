@@ -6,9 +6,14 @@ local sh = require "neap.sh"
 -- A transaction of a run that died lives on; what it leaves is what is asked for.
 local SCRIPT = sh([[
 command -v dpkg-query >/dev/null || { echo "no dpkg here" >&2; exit 3; }
-[ ! -e %s ] || flock -s -w %d %s true || { echo "packages have been changed here for %d s: wait for it" >&2; exit 4; }
-]], apt.LOCK, apt.LOCK_WAIT_S, apt.LOCK, apt.LOCK_WAIT_S) .. [[
-LC_ALL=C dpkg-query -W -f '${Package} ${Architecture} ${db:Status-Want} ${db:Status-Status} ${Version}\n' -- ]]
+if [ -e %s ]; then
+  exec 8<%s
+  flock -s -w %d 8 || { echo "packages have been changed here for %d s: wait for it" >&2; exit 4; }
+fi
+exec 8<&-
+]], apt.LOCK, apt.LOCK, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S) .. [[
+LC_ALL=C; export LC_ALL
+exec dpkg-query -W -f '${Package} ${Architecture} ${db:Status-Want} ${db:Status-Status} ${Version}\n' -- ]]
 
 local function script(list)
   local names = {}
@@ -36,4 +41,4 @@ local function parse(r, list)
 end
 
 -- First, because whatever else is asked is to be answered after that transaction, too.
-return { name = "package", script = script, parse = parse, first = true, timeout_ms = (apt.LOCK_WAIT_S + 60) * 1000 }
+return { name = "package", script = script, parse = parse, first = true }

@@ -1,18 +1,23 @@
 --- What a script that only reads says: run("dpkg --version") -> {rc=, out=, err=}.
--- All scripts of a round run one after the other, each in a shell of its own with an empty standard input; a number
--- that the host draws ends the output of each, on both streams.
+-- All scripts of a round run one after the other, each in a shell of its own with an empty standard input; a random
+-- number that they cannot know ends the output of each, on both streams.
+local crypto = require "neap.core.crypto"
 local names = require "neap.names"
 
-local SCRIPT = [[
-n=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n'); export n
-printf '%s\n' "$n"
-xargs -0 sh -c '
+local HEAD = [[
+n=%s; export n
+printf '%%s\n' "$n"
+]]
+local EACH = [[
 for s do
   ( unset n; eval "$s" ) </dev/null; rc=$?
   printf "\n%s %s\n" "$n" "$rc"; printf "\n%s\n" "$n" >&2
-done' sh]]
+done]]
 
-local function script(list) return SCRIPT, names.join(list) end
+local function script(list)
+  local text, stdin = names.loop(EACH, list)
+  return HEAD:format(crypto.random_hex(16)) .. text, stdin
+end
 
 local function parse(r, list)
   names.ran(r, "run")

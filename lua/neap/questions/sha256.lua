@@ -2,11 +2,15 @@
 -- Only regular files reach `sha256sum`: a pipe or a device that somebody put in a file's place would never end.
 local names = require "neap.names"
 
-local FILES = [[xargs -0 sh -c 'for f do [ ! -f "$f" ] || printf "%s\0" "$f"; done' sh]]
+local SCRIPT = [[
+LC_ALL=C; export LC_ALL
+for f do
+  shift
+  [ ! -f "$f" ] || set -- "$@" "$f"
+done
+[ $# -eq 0 ] || exec sha256sum -- "$@"]]
 
-local function script(list)
-  return "LC_ALL=C; export LC_ALL; " .. FILES .. " | xargs -0 -r sha256sum --", names.join(list)
-end
+local function script(list) return names.loop(SCRIPT, list) end
 
 --- GNU marks a line by a backslash when the name in it is escaped; busybox never escapes.
 local function escaped(name)
@@ -14,7 +18,7 @@ local function escaped(name)
 end
 
 local function parse(r, list)
-  names.ran(r, "sha256")
+  names.ran(r, "sha256", 1)
   local answers, at = {}, 1
   for i, args in ipairs(list) do
     local hash, from = r.out:match("^\\?(%x+)  ()", at)

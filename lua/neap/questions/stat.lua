@@ -8,7 +8,8 @@ local kinds = { [0x8000] = "file", [0x4000] = "directory", [0xA000] = "symlink" 
 local FIELDS = "^(%x+):(%d+):(%d+):(%d+):(%d+):([^:\n]*):([^:\n]*):()"
 
 local function script(list)
-  return "LC_ALL=C QUOTING_STYLE=literal xargs -0 stat -c '%f:%a:%u:%g:%s:%U:%G:%N' --", names.join(list)
+  local tool, stdin = names.run("stat -c '%f:%a:%u:%g:%s:%U:%G:%N' --", list)
+  return "LC_ALL=C QUOTING_STYLE=literal; export LC_ALL QUOTING_STYLE; exec " .. tool, stdin
 end
 
 local function known(name, id) return (name == "UNKNOWN" or name == "") and id or name end
@@ -47,7 +48,7 @@ local function record(out, at, name)
 end
 
 local function parse(r, list)
-  names.ran(r, "stat")
+  names.ran(r, "stat", 1)
   local answers, at = {}, 1
   for i, args in ipairs(list) do
     local answer, next_at = record(r.out, at, args[1])

@@ -14,11 +14,12 @@ end
 function sysctl.script(list)
   local paths = {}
   for i, args in ipairs(list) do paths[i] = { sysctl.path(args[1]) } end
-  return "LC_ALL=C; export LC_ALL; xargs -0 grep -s '' /dev/null", names.join(paths)
+  local tool, stdin = names.run("grep -s '' /dev/null", paths)
+  return "LC_ALL=C; export LC_ALL; exec " .. tool, stdin
 end
 
 function sysctl.parse(r, list)
-  names.ran(r, "sysctl")
+  names.ran(r, "sysctl", 2)
   local seen = {}
   for line in r.out:gmatch("([^\n]*)\n") do
     local path, value = line:match("^(/proc/sys/[^:]*):(.*)$")

@@ -5,7 +5,7 @@ local sh = require "neap.sh"
 
 local SCRIPT = [[
 command -v systemctl >/dev/null || { echo "no systemd here" >&2; exit 3; }
-LC_ALL=C systemctl show -p Id,LoadState,ActiveState,UnitFileState,CanReload,NeedDaemonReload -- ]]
+LC_ALL=C; export LC_ALL; exec systemctl show -p Id,LoadState,ActiveState,UnitFileState,CanReload,NeedDaemonReload -- ]]
 
 local function script(list)
   local names = {}
