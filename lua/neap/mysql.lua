@@ -41,10 +41,16 @@ function mysql.is_mariadb(version) return version:find("MariaDB", 1, true) ~= ni
 
 --- The rows that a probe asked for. nil when there is no server here at all; raises when it cannot tell, with the
 -- promise of an answer where the server is down and the plan will start it.
-function mysql.rows(answer)
+-- @param columns names that each row must have
+function mysql.rows(answer, columns)
   if answer.absent then return nil end
   if answer.down then require("neap.engine.ask").unknown("the database server is not running: " .. answer.down) end
   if answer.error then error(answer.error, 0) end
+  for _, row in ipairs(answer.rows) do
+    for _, name in ipairs(columns or {}) do
+      if not row[name] then error(("the database server answered without a '%s'"):format(name), 0) end
+    end
+  end
   return answer.rows
 end
 
@@ -147,7 +153,10 @@ function mysql.privileges(value)
   return list
 end
 
-local function plain_name(part) return part:find("^`") and part:sub(2, -2):gsub("``", "`") or part end
+local function plain_name(part)
+  local quoted = part:match("^`(.+)`$")
+  return quoted and quoted:gsub("``", "`") or part
+end
 
 --- What SHOW GRANTS says, as { ["db.table"] = sorted privileges }.
 function mysql.read_grants(lines)
@@ -155,8 +164,8 @@ function mysql.read_grants(lines)
   for _, line in ipairs(lines) do
     local privileges, on, rest = line:match("^GRANT (.-) ON (%S+) TO (.*)$")
     if privileges and not privileges:find("^PROXY") then
-      local db, object = on:match("^(`.-`)%.(.*)$")
-      if not db then db, object = on:match("^([^.]*)%.(.*)$") end
+      local db, object = on:match("^(`..-`)%.(.+)$")
+      if not db then db, object = on:match("^([^.]+)%.(.+)$") end
       if db then
         local key = plain_name(db):gsub("\\([_%%])", "%1") .. "." .. plain_name(object)
         if rest:find("WITH GRANT OPTION") then privileges = privileges .. ", GRANT OPTION" end

@@ -67,16 +67,18 @@ local function lettered(first, last, step)
   return list
 end
 
-local MOST = 65536
+local MOST, DIGITS_MOST = 65536, 15
+
+local function is_number(text) return text:find("^%d+$") and #text <= DIGITS_MOST end
 
 --- The names that a pattern of hosts stands for: node[1:3], db-[a:c], x[01:10:2].
 function ansible.hosts(pattern, place)
   local before, inside, after = pattern:match("^(.-)%[([^%]]*)%](.*)$")
   if not before then return { pattern } end
   local first, last, step = inside:match("^(%w+):(%w+):?(%d*)$")
-  step = tonumber(step) or 1
+  step = first and #step <= DIGITS_MOST and math.tointeger(tonumber(step)) or 1
   local middle
-  if first and first:find("^%d+$") and last:find("^%d+$") and step > 0 and tonumber(last) - tonumber(first) < MOST then
+  if first and is_number(first) and is_number(last) and step > 0 and tonumber(last) - tonumber(first) < MOST then
     middle = counted(first, last, step)
   elseif first and first:find("^%a$") and last:find("^%a$") and step > 0 then
     middle = lettered(first, last, step)

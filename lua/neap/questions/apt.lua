@@ -206,7 +206,7 @@ local function read_debs(text)
       deb = debs[tonumber(index)]
     elseif deb then
       local f = fields(line)
-      if read[f[1]] then read[f[1]](deb, table.unpack(f, 2)) end
+      if read[f[1]] and #f >= (f[1] == "T" and 5 or 2) then read[f[1]](deb, table.unpack(f, 2)) end
     end
   end
   return debs

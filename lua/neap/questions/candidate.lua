@@ -22,7 +22,7 @@ local function choose(text, names)
   for line in text:gmatch("[^\n]+") do
     name = line:match("^(%S+):$") or name
     local version = line:match("^  Candidate: (%S+)")
-    if version and version ~= "(none)" then seen[name] = true end
+    if name and version and version ~= "(none)" then seen[name] = true end
   end
   for _, wanted in ipairs(names) do
     if seen[wanted] then return wanted end

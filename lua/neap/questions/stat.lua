@@ -5,7 +5,7 @@
 local names = require "neap.names"
 
 local kinds = { [0x8000] = "file", [0x4000] = "directory", [0xA000] = "symlink" }
-local FIELDS = "^(%x+):(%d+):(%d+):(%d+):(%d+):([^:\n]*):([^:\n]*):()"
+local FIELDS = "^(%x+):([0-7]+):(%d+):(%d+):(%d+):([^:\n]*):([^:\n]*):()"
 
 local function script(list)
   local tool, stdin = names.run("stat -c '%f:%a:%u:%g:%s:%U:%G:%N' --", list)
@@ -36,7 +36,7 @@ end
 
 local function record(out, at, name)
   local raw, mode, uid, gid, size, owner, group, name_from = out:match(FIELDS, at)
-  if not raw then return nil end
+  if not raw or not math.tointeger(tonumber(size)) then return nil end
   local kind = kinds[tonumber(raw, 16) & 0xF000] or "other"
   local next_at, target = name_at(out, name_from, name, kind == "symlink", tonumber(size))
   if not next_at then return nil end

@@ -37,7 +37,7 @@ local VARIABLES = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 's
 
 local function read_only_of(rows)
   local values = {}
-  for _, row in ipairs(rows) do values[row[1]] = row[2] == "ON" end
+  for _, row in ipairs(rows or {}) do values[row[1]] = row[2] == "ON" end
   if values.super_read_only ~= nil then return values.super_read_only end
   return values.read_only or false
 end

@@ -85,11 +85,12 @@ function mysql_user.probe(host, key, want)
   local show = "SHOW GRANTS FOR " .. account(key)
   host:expect("mysql", show)
   local rows = mysql.rows(host:mysql("SELECT plugin, HEX(authentication_string) AS auth, ssl_type AS tls "
-    .. "FROM mysql.user WHERE User = " .. mysql.quote(name) .. " AND Host = " .. mysql.quote(from)))
+    .. "FROM mysql.user WHERE User = " .. mysql.quote(name) .. " AND Host = " .. mysql.quote(from)),
+    { "plugin", "auth", "tls" })
   local row = rows and rows[1]
   if not row then return nil end
   local lines = {}
-  for i, grant in ipairs(mysql.rows(host:mysql(show))) do lines[i] = grant[1] end
+  for i, grant in ipairs(mysql.rows(host:mysql(show)) or {}) do lines[i] = grant[1] end
   local found = { grants = mysql.read_grants(lines), tls = row.tls ~= "", socket = SOCKET[row.plugin] or false }
   if want and want.password then
     local stored = row.auth:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)

@@ -1,0 +1,86 @@
+/* A fuzzer whose target is Lua: FUZZ_TARGET.lua beside this file returns a
+ * function of the input, which guard.lua wraps. The Lua that is shipped runs in
+ * the fuzzer, and a hook tells libFuzzer which lines followed which, so that
+ * inputs are bred for new paths through it as they are for C. */
+#include <lauxlib.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "script/script.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { COUNTERS = 1 << 15, MOST_CPU_MS = 1000 };
+
+#if defined(__clang__)
+__attribute__((section("__libfuzzer_extra_counters")))
+#endif
+static uint8_t counters[COUNTERS];
+
+static void on_line(lua_State *L, lua_Debug *ar)
+{
+	static uintptr_t last;
+	uintptr_t here;
+
+	lua_getinfo(L, "S", ar);
+	if (!strstr(ar->source, "/lua/neap/"))
+		return;
+	here = (uintptr_t)ar->source / 16 * 31 + (uintptr_t)ar->currentline;
+	here *= 2654435761U;
+	counters[(here ^ last) >> 7 & (COUNTERS - 1)]++;
+	last = here >> 1;
+}
+
+static lua_State *start(void)
+{
+	static struct script *script; /* reachable to the end: no leak */
+	struct err e = {0};
+	lua_State *L;
+
+	if (script)
+		return script_lua(script);
+	if (script_new(&script, FUZZ_LUA_DIR, &e) < 0)
+		goto failed;
+	L = script_lua(script);
+	if (luaL_loadfile(L, FUZZ_DIR "/guard.lua") != LUA_OK) {
+		err_set(&e, ERR_SCRIPT, "%s", lua_tostring(L, -1));
+		goto failed;
+	}
+	lua_pushliteral(L, FUZZ_DIR "/" FUZZ_TARGET ".lua");
+	if (script_call(script, 1, 1, NULL, &e) == 0)
+		return L;
+failed:
+	fprintf(stderr, "%s\n", e.text);
+	abort();
+}
+
+static long cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	lua_State *L = start(); /* with the guard on top */
+	long began = cpu_ms(), took;
+
+	lua_pushvalue(L, -1);
+	lua_pushlstring(L, size ? (const char *)data : "", size);
+	lua_sethook(L, on_line, LUA_MASKLINE, 0);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+		fprintf(stderr, "%s\n", lua_tostring(L, -1));
+		abort();
+	}
+	took = cpu_ms() - began;
+	if (took > MOST_CPU_MS) {
+		fprintf(stderr, "it took %ld ms\n", took);
+		abort();
+	}
+	return 0;
+}
