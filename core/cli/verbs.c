@@ -146,7 +146,7 @@ const struct option_spec *option_group(unsigned bit)
 
 static const char exit_codes[] =
     "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
-    "error; 2 there are differences (plan); 3 a host failed; 4 a host was "
+    "error; 2 there are differences (plan, drift); 3 a host failed; 4 a host was "
     "unreachable; 5 a host moved since the plan; 6 locked by another run; "
     "128+n ended by signal n.";
 
@@ -155,6 +155,8 @@ const struct verb verbs[] = {
 	    "show what apply would change, with diffs", exit_codes },
 	{ "apply", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_APPLY,
 	    "plan, show, ask, change, verify, record", exit_codes },
+	{ "drift", "[PLAYBOOK]", 0, 1, PLAN_GROUPS,
+	    "what has changed on hosts since it was recorded", exit_codes },
 	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
 	    "what was done, when, by whom; of a host: who last changed "
 	    "what, by which line of the playbook", NULL },

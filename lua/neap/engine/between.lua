@@ -219,24 +219,16 @@ end
 
 -- What there is to say of hosts beside their changes, equal lines folded.
 local function print_rest(plans, ui)
-  local order, hosts = {}, {}
-  local function add(name, text)
-    if not hosts[text] then
-      hosts[text] = {}
-      order[#order + 1] = text
-    end
-    table.insert(hosts[text], name)
-  end
+  local lines = show.lines()
   for _, plan in ipairs(plans) do
     local found = #plan.found
     if found > 0 then
-      add(plan.name, ("%d resource%s recorded for the first time, as found"):format(found, found == 1 and "" or "s"))
+      lines:add(plan.name, ("%d resource%s recorded for the first time, as found"):format(found,
+        found == 1 and "" or "s"))
     end
-    if plan.status then add(plan.name, plan.status) end
+    if plan.status then lines:add(plan.name, plan.status) end
   end
-  for _, text in ipairs(order) do
-    ui:line(ui:paint("bold", show.names(hosts[text])) .. ": " .. ui:clean(text))
-  end
+  lines:print(ui)
 end
 
 --- Prints what between.plans returned; returns how many changes there are.

@@ -31,13 +31,14 @@ local function has_tag(resource, tags)
   return false
 end
 
-local function only_tagged(desired, tags)
-  if not tags then return end
+--- Of a list of resources, those with one of the tags (nil: all).
+function converge.only_tagged(resources, tags)
+  if not tags then return resources end
   local list = {}
-  for _, resource in ipairs(desired.list) do
+  for _, resource in ipairs(resources) do
     if has_tag(resource, tags) then list[#list + 1] = resource end
   end
-  desired.list = list
+  return list
 end
 
 -- Of a host that needs no change and is recorded as it is, or will not be
@@ -51,7 +52,7 @@ end
 local function plan_host(self, host, desired_of)
   local round = ask.new(host.conn, host.facts)
   local desired = desired_of(host, round)
-  only_tagged(desired, self.opts.tags)
+  desired.list = converge.only_tagged(desired.list, self.opts.tags)
   host.plan = plan.host(round, desired)
   host.resources = #desired.list
   local errors = host.plan.errors

@@ -156,6 +156,24 @@ local function names_text(names)
 end
 show.names = names_text
 
+local Lines = {}
+Lines.__index = Lines
+
+--- Sentences about hosts, to be printed with equal ones folded.
+function show.lines() return setmetatable({ hosts = {} }, Lines) end
+
+function Lines:add(host, text)
+  if not self.hosts[text] then
+    self.hosts[text] = {}
+    self[#self + 1] = text
+  end
+  table.insert(self.hosts[text], host)
+end
+
+function Lines:print(ui)
+  for _, text in ipairs(self) do ui:line(ui:paint("bold", names_text(self.hosts[text])) .. ": " .. ui:clean(text)) end
+end
+
 --- Folds the changes of several hosts: { { hosts = { name … }, lines } … }.
 -- @param plans { { name, changes } … } in order
 function show.fold(plans)
@@ -207,7 +225,9 @@ local function masked_state(rtype, state)
 end
 
 --- The same for programs: one "change" event a change.
-function show.events(name, changes, ui)
+-- @param more what else stands in each event, or nil
+function show.events(name, changes, ui, more)
+  if not ui.json then return end
   for _, change in ipairs(changes) do
     local rtype = change.resource.rtype
     local diffs
@@ -218,12 +238,14 @@ function show.events(name, changes, ui)
       end
     end
     local differs = sorted_names(change.differs)
-    ui:event {
+    local event = {
       event = "change", host = name, id = change.id, type = change.resource.type, key = change.resource.key,
       action = change.kind, trigger = change.trigger, because = change.because, where = change.resource.where,
       differs = #differs > 0 and differs or nil, from = masked_state(rtype, change.from),
       to = masked_state(rtype, change.to), diff = diffs, unknown = change.unknown,
     }
+    for field, value in pairs(more or {}) do event[field] = value end
+    ui:event(event)
   end
 end
 

@@ -1,0 +1,115 @@
+--- neap drift [PLAYBOOK]: what has changed behind our back. Touches nothing.
+local ask = require "neap.engine.ask"
+local command = require "neap.engine.command"
+local converge = require "neap.engine.converge"
+local drift = require "neap.engine.drift"
+local json = require "neap.core.json"
+local log = require "neap.engine.log"
+local project = require "neap.engine.project"
+local recorded = require "neap.engine.recorded"
+local session = require "neap.engine.session"
+local show = require "neap.engine.show"
+local Types = require "neap.engine.types"
+
+-- So many hosts are probed at a time: what is recorded of a host is large.
+local LOOKERS = 64
+
+-- Types beside the playbook: of this run's, or else of the last recorded one's.
+local function types_of(self, st, head)
+  if self.project then return self.project.types end
+  local playbook = head and log.run_of(st, head).playbook
+  return Types.new(playbook and (playbook:match("^(.*/)[^/]*$") or "./") .. "types")
+end
+
+local function look_at(self, st, head, key)
+  local desired_of = self.opts.playbook and converge.playbook(self)
+  local types = types_of(self, st, head)
+  session.connect(self)
+  session.each(self, "looking", function(host)
+    local kept = recorded.host(st, head, host.name, key)
+    local desired
+    if desired_of then
+      desired = desired_of(host, ask.new(host.conn, host.facts))
+    end
+    host.kept = kept.status
+    host.drift = (kept.order[1] or desired) and drift.host(host, kept, types, desired, self.opts.tags)
+  end, LOOKERS)
+  self.ui:done()
+end
+
+-- The changes of one sort, of all hosts that were looked at.
+local function plans_of(self, sort)
+  local plans = {}
+  for _, host in ipairs(self.hosts) do
+    local changes = host.status == "ok" and host.drift and host.drift[sort] or {}
+    if changes[1] then plans[#plans + 1] = { name = host.name, changes = changes } end
+  end
+  return plans
+end
+
+local function show_sort(self, sort, title)
+  local ui, plans = self.ui, plans_of(self, sort)
+  if #plans > 0 then
+    ui:line(ui:paint("bold", title))
+    show.plans(plans, ui)
+    ui:line("")
+  end
+  for _, host in ipairs(plans) do show.events(host.name, host.changes, ui, { event = "drift", sort = sort }) end
+  return select(2, show.count(plans))
+end
+
+-- Lines about hosts, equal ones folded.
+local function show_hosts(self)
+  local lines = show.lines()
+  for _, host in ipairs(self.hosts) do
+    local seen = host.drift
+    if host.status == "ok" then
+      if not host.kept then lines:add(host.name, "nothing is recorded of it") end
+      if host.kept and host.kept.status ~= "complete" then
+        lines:add(host.name, "the last run is " .. host.kept.status ..
+          (host.kept.problem and ": " .. host.kept.problem or ""))
+      end
+      if seen and seen.machine then lines:add(host.name, seen.machine) end
+      if seen and seen.gone[1] then
+        lines:add(host.name, "no longer in the playbook: " .. table.concat(seen.gone, ", "))
+      end
+      self.ui:event {
+        event = "looked", host = host.name, recorded = host.kept ~= nil, resources = seen and seen.count or 0,
+        machine = seen and seen.machine, abandoned = json.array(seen and seen.gone or {}),
+        state = host.kept and host.kept.status,
+      }
+    end
+  end
+  lines:print(self.ui)
+end
+
+local function report(self)
+  local changed = show_sort(self, "foreign", "changed by other hands")
+  local waiting = show_sort(self, "pending", "not yet applied")
+  show_hosts(self)
+  local hosts, resources, moved = 0, 0, 0
+  for _, host in ipairs(self.hosts) do
+    local seen = host.status == "ok" and host.drift
+    hosts, resources = hosts + (seen and 1 or 0), resources + (seen and seen.count or 0)
+    host.changes = seen and #seen.foreign or 0
+    if seen and seen.machine then moved = moved + 1 end
+  end
+  if hosts > 0 then
+    self.ui:line(string.format("drift: %d of %d recorded resources on %d hosts were changed by other hands%s", changed,
+      resources, hosts, waiting > 0 and string.format("; %d not yet applied", waiting) or ""))
+  end
+  return changed, changed + moved > 0
+end
+
+return function(opts)
+  opts.playbook = opts.args[1]
+  return command.over_hosts(opts, function(self)
+    local st <close> = log.open(opts)
+    look_at(self, st, st:head(), project.key(opts))
+    local changed, differs = report(self)
+    session.problems(self)
+    local exit = session.exit_code(self, differs and 2 or 0)
+    session.summary(self, exit, changed)
+    return exit
+  end)
+end

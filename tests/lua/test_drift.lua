@@ -1,0 +1,80 @@
+--- Drift: recorded, found and wanted, held against each other.
+local t = require "harness"
+local fake = require "fake_host"
+local drift = require "neap.engine.drift"
+
+local types = { get = function(_, name) return fake[name] end }
+
+-- What recorded.host would give: { { name, size|false } … }
+local function kept(list, rtype)
+  local made = { resources = {}, order = {}, status = { status = "complete", machine_id = "m" } }
+  for i, one in ipairs(list) do
+    local id = (rtype or "thing") .. ":" .. one[1]
+    made.order[i] = id
+    made.resources[id] = {
+      id = id, type = rtype or "thing", key = one[1], state = one[2] and { size = one[2] }, managed = { size = true },
+      managed_names = { "size" }, options = {}, meta = {}, where = "site.lua:1",
+    }
+  end
+  return made
+end
+
+local function look(things, recorded, desired, marks, rtype)
+  local host = fake.new(things)
+  host.marks = marks or {}
+  local made = drift.host({ conn = host.conn, facts = { machine_id = "m" } }, kept(recorded, rtype), types,
+    desired and fake.desired(desired))
+  t.equal(host.log, {}, "scripts that were run")
+  return made
+end
+
+local SIGN = { create = "+", update = "~", delete = "-", unknown = "?" }
+
+local function said(changes)
+  local list = {}
+  for i, change in ipairs(changes) do
+    local from, to = change.from and change.from.size, change.to and change.to.size
+    list[i] = ("%s %s %s→%s"):format(SIGN[change.kind], change.resource.key, from or "", to or "")
+    for _, note in ipairs(change.notes) do list[i] = list[i] .. "; " .. note end
+    if change.unknown then list[i] = list[i] .. "; " .. change.unknown end
+  end
+  return list
+end
+
+local thing = fake.resource
+-- { name, things, recorded, desired, foreign, pending, gone }
+for _, case in ipairs {
+  { "as recorded: nothing", { a = { size = 1 } }, { { "a", 1 } }, nil, {}, {} },
+  { "another size", { a = { size = 2 } }, { { "a", 1 } }, nil, { "~ a 1→2" }, {} },
+  { "deleted", {}, { { "a", 1 } }, nil, { "- a 1→" }, {} },
+  { "recorded as absent, and back", { a = { size = 3 } }, { { "a", false } }, nil, { "+ a →3" }, {} },
+  { "all three agree", { a = { size = 1 } }, { { "a", 1 } }, { thing("a", { size = 1 }) }, {}, {} },
+  { "the playbook wants what was recorded", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", { size = 1 }) },
+    { "~ a 1→2" }, {} },
+  { "the playbook wants what was found", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", { size = 2 }) },
+    { "~ a 1→2; the playbook wants it so" }, { "~ a 1→2" } },
+  { "the playbook wants a third thing", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", { size = 3 }) },
+    { "~ a 1→2; the playbook wants size: 3" }, { "~ a 1→3" } },
+  { "only the playbook moved", { a = { size = 1 } }, { { "a", 1 } }, { thing("a", { size = 3 }) }, {}, { "~ a 1→3" } },
+  { "the playbook wants it gone", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", nil) },
+    { "~ a 1→2; the playbook wants it to be absent" }, { "- a 1→" } },
+  { "new in the playbook", {}, {}, { thing("a", { size = 3 }) }, {}, { "? a →; it is new in the playbook" } },
+  { "no longer in the playbook", { a = { size = 2 } }, { { "a", 1 } }, {}, { "~ a 1→2" }, {}, { "thing:a" } },
+} do
+  t.case("drift: " .. case[1], function()
+    local made = look(case[2], case[3], case[4])
+    t.equal({ said(made.foreign), said(made.pending), made.gone }, { case[5], case[6], case[7] or {} })
+  end)
+end
+
+t.case("drift: a restart that an earlier run owes is not applied yet", function()
+  local made = look({ d = { size = 1 } }, { { "d", 1 } }, nil, { ["daemon:d"] = "restart" }, "daemon")
+  t.equal(made.foreign, {})
+  t.equal({ made.pending[1].trigger, made.pending[1].because }, { "restart", { "an earlier run" } })
+end)
+
+t.case("drift: another machine", function()
+  local host = fake.new { a = { size = 1 } }
+  local made = drift.host({ conn = host.conn, facts = { machine_id = "other" } }, kept { { "a", 1 } }, types)
+  t.matches(made.machine, "another machine")
+end)
