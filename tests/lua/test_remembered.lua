@@ -34,7 +34,7 @@ end
 t.case("what was kept is known until the commit moves", function()
   local path, dir = place "aaaa"
   t.equal(remembered.read(path), {})
-  remembered.keep(path, { h = "1", i = "2" }, nil)
+  remembered.keep(path, { h = "1", i = "2" }, {}, nil)
   t.equal(remembered.read(path), { h = "1", i = "2" })
   assert(sys.write_file(path .. "/refs/heads/main", "bbbb\n"))
   t.equal(remembered.read(path), {})
@@ -43,12 +43,27 @@ end)
 
 t.case("hosts that a run left out are kept over its commit, but not over somebody else's", function()
   local path, dir = place "aaaa"
-  remembered.keep(path, { h = "1" }, nil)
+  remembered.keep(path, { h = "1" }, {}, nil)
   assert(sys.write_file(path .. "/refs/heads/main", "bbbb\n"))
-  remembered.keep(path, { i = "2" }, "aaaa")
+  remembered.keep(path, { i = "2" }, {}, "aaaa")
   t.equal(remembered.read(path), { h = "1", i = "2" })
   assert(sys.write_file(path .. "/refs/heads/main", "cccc\n"))
-  remembered.keep(path, { i = "3" }, "other")
+  remembered.keep(path, { i = "3" }, {}, "other")
   t.equal(remembered.read(path), { i = "3" })
+  os.execute("rm -rf " .. dir)
+end)
+
+t.case("what the playbook no longer had is remembered with the set that it had", function()
+  local path, dir = place "aaaa"
+  local function head(id) assert(sys.write_file(path .. "/refs/heads/main", id .. "\n")) end
+  local gone = { h = { of = "set", ids = { "file:/x" } } }
+  remembered.keep(path, { h = "1", i = "2" }, gone, nil)
+  t.equal(remembered.abandoned(path), gone)
+  head "bbbb"
+  t.equal(remembered.abandoned(path), {})
+  remembered.keep(path, { i = "3" }, {}, "aaaa")
+  t.equal(remembered.abandoned(path), gone)
+  remembered.keep(path, { h = "3" }, {}, "bbbb")
+  t.equal(remembered.abandoned(path), {})
   os.execute("rm -rf " .. dir)
 end)

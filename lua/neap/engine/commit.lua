@@ -147,6 +147,24 @@ function commit.is_held(self, host)
   return true
 end
 
+-- What the playbook no longer has, where the whole of it was looked at, but
+-- for what this run took back.
+local function abandoned_of(self)
+  local abandoned = {}
+  for _, host in ipairs(self.hosts) do
+    local known = host.abandoned
+    if known then
+      local gone, ids = {}, {}
+      for _, resource in ipairs(host.plan and host.plan.desired.list or {}) do gone[resource.id] = resource.left end
+      for _, id in ipairs(known.ids) do
+        if not gone[id] then ids[#ids + 1] = id end
+      end
+      abandoned[host.name] = { of = known.of, ids = json.array(ids) }
+    end
+  end
+  return abandoned
+end
+
 --- Records what is on the hosts now.
 -- @return commit id, or nil where nothing is new
 function commit.run(self)
@@ -156,7 +174,7 @@ function commit.run(self)
   local before = st:head()
   local id = record_all(self, st, key)
   st:close()
-  if digests then remembered.keep(project.place(self.opts), digests, before) end
+  if digests then remembered.keep(project.place(self.opts), digests, abandoned_of(self), before) end
   return id
 end
 

@@ -84,7 +84,8 @@ end
 -- @param opts facts = table; ask = function(kind, ...) -> answer (may yield); note = function(text, where);
 --   candidate = function(names) -> name, in place of asking for packages (for lint);
 --   faults = list: mistakes are put there instead of the first being raised; limits (see sandbox.run)
--- @return { host=, list = resources in order, by_id=, inputs = { [path] = bytes }, components = { names } }
+-- @return { host=, list = resources in order, by_id=, inputs = { [path] = bytes }, components = { names },
+--   managed_only = true where the playbook says so }
 function evaluate.host(project, host, opts)
   opts = opts or {}
   local run = words.new(project, host, opts, evaluate.variables)
@@ -94,7 +95,10 @@ function evaluate.host(project, host, opts)
   if not ok and not (opts.faults and fault.is(problem)) then error(problem, 0) end
   if not ok then faults[#faults + 1] = problem end
   local list, by_id = run.declarations:finish(faults) -- the playbook has ended: nothing of it runs in here
-  local desired = { host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components }
+  local desired = {
+    host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components,
+    managed_only = run.managed_only,
+  }
   if #faults > before then
     if not opts.faults then error(faults[before + 1], 0) end
     return desired

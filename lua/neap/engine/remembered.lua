@@ -1,4 +1,5 @@
---- What the last run recorded, in short: a digest a host.
+--- What the last run recorded, in short: a digest a host, and what of it the
+-- playbook no longer had.
 --
 -- Most runs change nothing, and to learn that nothing is new to record one
 -- would read all records of all hosts. So a run that has recorded leaves,
@@ -50,23 +51,34 @@ end
 
 local function path_of(place) return (place:gsub("%.git$", "")) .. ".remembered.json" end
 
---- The digests of what the repository at `place` holds: { [host] = digest };
--- empty where they are not known, or belong to another commit.
-function remembered.read(place)
+-- What is known of the repository at `place`; {} where nothing is, or it
+-- belongs to another commit than `head`.
+local function known_at(place, head)
   local text = sys.read_file(path_of(place))
   local known = text and json.decode(text)
-  if type(known) ~= "table" or known.head ~= head_of(place) or type(known.hosts) ~= "table" then return {} end
-  return known.hosts
+  return type(known) == "table" and head and known.head == head and known or {}
 end
+
+local function member(known, name) return type(known[name]) == "table" and known[name] or {} end
+
+--- The digests of what the repository at `place` holds: { [host] = digest };
+-- empty where they are not known, or belong to another commit.
+function remembered.read(place) return member(known_at(place, head_of(place)), "hosts") end
+
+--- What the playbook no longer had at the last record: { [host] = { of = the
+-- set of resources that it had instead, ids = list } }.
+function remembered.abandoned(place) return member(known_at(place, head_of(place)), "abandoned") end
 
 --- Notes what the repository at `place` holds now; other hosts keep theirs if
 -- the commit that they belong to was the last one before.
-function remembered.keep(place, digests, before)
-  local text = sys.read_file(path_of(place))
-  local known = text and json.decode(text)
-  local hosts = type(known) == "table" and known.head == before and type(known.hosts) == "table" and known.hosts or {}
-  for host, digest in pairs(digests) do hosts[host] = digest end
-  sys.write_file(path_of(place), json.encode { head = head_of(place), hosts = hosts } .. "\n", 384) -- 0600
+-- @param digests { [host] = digest }
+-- @param abandoned { [host] = { of, ids } } of those hosts, where it is known
+function remembered.keep(place, digests, abandoned, before)
+  local known = known_at(place, before)
+  local hosts, gone = member(known, "hosts"), member(known, "abandoned")
+  for host, digest in pairs(digests) do hosts[host], gone[host] = digest, abandoned[host] end
+  local text = json.encode { head = head_of(place), hosts = hosts, abandoned = gone }
+  sys.write_file(path_of(place), text .. "\n", 384) -- 0600
 end
 
 return remembered

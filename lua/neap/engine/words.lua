@@ -5,6 +5,7 @@
 --     template "/x" { source=, vars= }   a file with rendered content; render("source", vars) the text alone
 --     secret "name", read_file "path"    declared inputs
 --     note "text"                        said to the operator
+--     managed_only()                     what the playbook no longer has goes
 local Declarations = require "neap.engine.declare"
 local fault = require "neap.engine.fault"
 local files = require "neap.engine.files"
@@ -192,6 +193,7 @@ local function vocabulary(run)
     secret = function(name) return project.secrets:get(name, sandbox.where()) end,
     read_file = function(name) return (read(run, name)) end,
     render = function(source, vars) return render(run, source, vars) end,
+    managed_only = function() run.managed_only = true end,
     note = function(text)
       if run.opts.note then run.opts.note(tostring(sandbox.text(text)), sandbox.where()) end
     end,

@@ -1,8 +1,8 @@
 --- neap plan: shows what apply would change. Touches nothing.
-local converge = require "neap.engine.converge"
+local abandoned = require "neap.engine.abandoned"
 local run = require "neap.engine.run"
 
 return function(opts)
   opts.playbook = opts.args[1]
-  return run.show(opts, { source = converge.playbook })
+  return run.show(opts, { source = abandoned.source, told = abandoned.told })
 end
