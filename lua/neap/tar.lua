@@ -20,7 +20,7 @@ local function header(name, size, mode)
   local fields = string.pack(FIELDS, base, octal(mode, 8), none, none, octal(size, 12), octal(0, 12), (" "):rep(8), "0",
     "", "ustar\00000", "root", "root", none, none, prefix, "")
   local sum = 0
-  for i = 1, #fields do sum = sum + fields:byte(i) end
+  for byte in fields:gmatch("%Z") do sum = sum + byte:byte() end -- most are zero
   return fields:sub(1, 148) .. ("%06o\0 "):format(sum) .. fields:sub(157)
 end
 

@@ -121,6 +121,7 @@ end
 
 -- Code without a comment at its end, which would hide what follows on that line.
 local function open_ended(code)
+  if not code:find("--", 1, true) then return code end
   local at, line_comment = 1, nil
   while at <= #code do
     local after = skip_quoted(code, at)

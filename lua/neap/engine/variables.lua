@@ -27,12 +27,12 @@ local function lay(onto, vars, label, origins, prefix)
     local path = path_to(prefix, tostring(name))
     if is_map(value) then
       if not is_map(onto[name]) then
-        forget(origins, path)
+        if onto[name] ~= nil then forget(origins, path) end
         onto[name] = {}
       end
       lay(onto[name], value, label, origins, path)
     else
-      forget(origins, path)
+      if onto[name] ~= nil then forget(origins, path) end
       onto[name] = value
       origins[path] = label
     end
