@@ -3,12 +3,11 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "libs.h"
 #include "memory.h"
 
@@ -52,56 +51,14 @@ static void preload(lua_State *L)
 	lua_pop(L, 1);
 }
 
-static const char *bytecode_dir(const char *lua_dir)
+/* The bundle of bytecode that belongs to a folder of sources, or NULL. */
+static const char *bundle_of(const char *lua_dir)
 {
 	if (!strcmp(lua_dir, NEAP_SOURCE_LUA_DIR))
-		return NEAP_BUILD_BYTECODE_DIR;
+		return NEAP_BUILD_BUNDLE;
 	if (!strcmp(lua_dir, NEAP_INSTALL_LUA_DIR))
-		return NEAP_INSTALL_BYTECODE_DIR;
+		return NEAP_INSTALL_BUNDLE;
 	return NULL;
-}
-
-/* Whether bytecode may stand for its source: there and not older. */
-static bool is_fresh(const char *bytecode, const char *source)
-{
-	struct stat compiled, written;
-
-	return stat(bytecode, &compiled) == 0 &&
-	    (stat(source, &written) < 0 ||
-		compiled.st_mtime >= written.st_mtime);
-}
-
-/* A searcher of require(): upvalues are the folders of bytecode and source. */
-static int search_bytecode(lua_State *L)
-{
-	const char *name = luaL_checkstring(L, 1);
-	const char *path = luaL_gsub(L, name, ".", "/");
-	const char *bytecode = lua_pushfstring(L, "%s/%s.luac",
-	    lua_tostring(L, lua_upvalueindex(1)), path);
-	const char *source = lua_pushfstring(L, "%s/%s.lua",
-	    lua_tostring(L, lua_upvalueindex(2)), path);
-
-	if (!is_fresh(bytecode, source))
-		return 0;
-	if (luaL_loadfilex(L, bytecode, "b") != LUA_OK)
-		return 1; /* why it cannot be read, for require's message */
-	lua_pushstring(L, source);
-	return 2;
-}
-
-/* Puts the searcher before the one of package.path; `package` is on top. */
-static void add_searcher(lua_State *L, const char *bytecode, const char *source)
-{
-	lua_getfield(L, -1, "searchers");
-	for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
-		lua_rawgeti(L, -1, i);
-		lua_rawseti(L, -2, i + 1);
-	}
-	lua_pushstring(L, bytecode);
-	lua_pushstring(L, source);
-	lua_pushcclosure(L, search_bytecode, 2);
-	lua_rawseti(L, -2, 2);
-	lua_pop(L, 1);
 }
 
 static int open_all(lua_State *L)
@@ -116,8 +73,8 @@ static int open_all(lua_State *L)
 	lua_setfield(L, -2, "path");
 	lua_pushliteral(L, "");
 	lua_setfield(L, -2, "cpath");
-	if (bytecode_dir(dir))
-		add_searcher(L, bytecode_dir(dir), dir);
+	if (bundle_of(dir))
+		bundle_open(L, bundle_of(dir), dir);
 	return 0;
 }
 
