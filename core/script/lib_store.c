@@ -10,7 +10,14 @@
  *         message=, author_name=, author_email= [, time=] } -> id
  *     st:log { rev=, path=, max= } -> { { id=, time=, author=, email=,
  *         message=, parents={ id } }... }   newest first
- *     st:diff(a, b [, prefix]) -> { { path=, status=, old=, new= }... }
+ *     st:diff(a, b [, prefix [, { content = bool, depth = n }]])
+ *         -> { { path=, status=, old=, new=, old_id=, new_id= }... }
+ *         content = false: without old and new, which is much faster (equal
+ *         ids are equal contents); depth = 1: what differs right below the
+ *         prefix, directories not gone into ("hosts", 1: the hosts that a
+ *         commit touched)
+ *     st:blame(rev, dir) -> { [path below dir] = id of the commit that last
+ *         changed it }, for all files there in one walk over the history
  *     st:close()
  *
  * All but open and head, where they fail, return nil, message, code as well.
@@ -303,9 +310,13 @@ static int free_diff(lua_State *L)
 
 static void push_delta(lua_State *L, const struct store_delta *delta)
 {
-	lua_createtable(L, 0, 4);
+	lua_createtable(L, 0, 6);
 	set_string(L, "path", delta->path);
 	set_string(L, "status", delta->status);
+	if (*delta->old_id)
+		set_string(L, "old_id", delta->old_id);
+	if (*delta->new_id)
+		set_string(L, "new_id", delta->new_id);
 	if (delta->old_data) {
 		lua_pushlstring(L, delta->old_data, delta->old_len);
 		lua_setfield(L, -2, "old");
@@ -316,26 +327,70 @@ static void push_delta(lua_State *L, const struct store_delta *delta)
 	}
 }
 
+static void get_diff_options(lua_State *L, struct store_diff_query *query)
+{
+	query->content = true;
+	if (lua_isnoneornil(L, 5))
+		return;
+	luaL_checktype(L, 5, LUA_TTABLE);
+	if (lua_getfield(L, 5, "content") != LUA_TNIL)
+		query->content = lua_toboolean(L, -1);
+	lua_getfield(L, 5, "depth");
+	query->depth = (unsigned)luaL_optinteger(L, -1, 0);
+	lua_pop(L, 2);
+}
+
 static int st_diff(lua_State *L)
 {
 	struct store *st = check_store(L);
-	const char *a = luaL_optstring(L, 2, NULL);
-	const char *b = luaL_optstring(L, 3, NULL);
-	const char *prefix = luaL_optstring(L, 4, "");
-	struct store_diff **box =
-	    box_local(L, sizeof(*box), "neap.store.diff", free_diff);
+	struct store_diff_query query = {.from = luaL_optstring(L, 2, NULL),
+	    .to = luaL_optstring(L, 3, NULL),
+	    .prefix = luaL_optstring(L, 4, "")};
 	struct store_delta delta;
+	struct store_diff **box;
 	struct err e = {0};
 	int rc = 0;
 
+	get_diff_options(L, &query);
+	box = box_local(L, sizeof(*box), "neap.store.diff", free_diff);
 	lua_newtable(L);
-	if (store_diff_open(box, st, a, b, prefix, &e) < 0)
+	if (store_diff_open(box, st, &query, &e) < 0)
 		return box_fail(L, &e);
 	for (lua_Integer i = 1; (rc = store_diff_next(*box, &delta, &e)) > 0;
 	     i++) {
 		push_delta(L, &delta);
 		lua_rawseti(L, -2, i);
 	}
+	return rc < 0 ? box_fail(L, &e) : 1;
+}
+
+static int free_blame(lua_State *L)
+{
+	struct store_blame **blame = lua_touserdata(L, 1);
+
+	store_blame_free(*blame);
+	*blame = NULL;
+	return 0;
+}
+
+static int st_blame(lua_State *L)
+{
+	struct store *st = check_store(L);
+	const char *rev = luaL_optstring(L, 2, NULL);
+	const char *dir = luaL_checkstring(L, 3);
+	struct store_blame **box =
+	    box_local(L, sizeof(*box), "neap.store.blame", free_blame);
+	struct store_origin origin;
+	struct err e = {0};
+	int rc = 0;
+
+	lua_newtable(L);
+	if (!rev)
+		return 1;
+	if (store_blame_open(box, st, rev, dir, &e) < 0)
+		return box_fail(L, &e);
+	while ((rc = store_blame_next(*box, &origin, &e)) > 0)
+		set_string(L, origin.path, origin.id);
 	return rc < 0 ? box_fail(L, &e) : 1;
 }
 
@@ -354,6 +409,7 @@ static const luaL_Reg methods[] = {
     {"commit", st_commit},
     {"log", st_log},
     {"diff", st_diff},
+    {"blame", st_blame},
     {"close", st_close},
     {NULL, NULL},
 };

@@ -7,8 +7,9 @@
 struct store_log {
 	struct store *st;
 	git_revwalk *walk;
-	char *path;	    /* NULL: all commits */
-	git_commit *commit; /* the present one */
+	char *path;	       /* NULL: all commits */
+	git_commit *commit;    /* the present one */
+	git_oid seen, at_seen; /* what stands at the path in that commit */
 };
 
 int store_log_open(struct store_log **out, struct store *st, const char *rev,
@@ -47,6 +48,10 @@ static int id_at(
 	git_tree *tree = NULL;
 	int rc;
 
+	if (git_oid_equal(&log->seen, git_commit_id(commit))) {
+		*oid = log->at_seen;
+		return 0;
+	}
 	memset(oid, 0, sizeof(*oid));
 	if ((rc = git_commit_tree(&tree, commit)) < 0)
 		return store_fail(e, rc, "cannot read a commit");
@@ -62,7 +67,8 @@ static int id_at(
 	return rc;
 }
 
-/* 1 where the present commit changed the log's path, else 0. */
+/* 1 where the present commit changed the log's path, else 0. The parent is
+ * most often the next one to be asked about. */
 static int changed(struct store_log *log, struct err *e)
 {
 	git_commit *parent = NULL;
@@ -77,6 +83,8 @@ static int changed(struct store_log *log, struct err *e)
 		if (rc < 0)
 			return store_fail(e, rc, "cannot read a commit");
 		rc = id_at(&then, log, parent, e);
+		log->seen = *git_commit_id(parent);
+		log->at_seen = then;
 		git_commit_free(parent);
 	}
 	return rc < 0 ? rc : !git_oid_equal(&now, &then);

@@ -30,6 +30,30 @@ int store_find_commit(
 int store_find_object(git_object **out, struct store *st, git_commit *commit,
     const char *path, struct err *e);
 
+/* What differs between two trees. */
+struct differing {
+	char *path;
+	git_oid old_id, new_id;
+	bool has_old, has_new;
+	bool is_tree;
+};
+
+struct differing_list {
+	struct differing *all;
+	size_t count, cap;
+};
+
+/* Appends to `to` what differs from `a` to `b` (NULL: nothing), by path, the
+ * paths beginning with `root`. Directories more than `depth` levels down (1:
+ * none is gone into) count as one thing. */
+int store_compare(struct differing_list *to, struct store *st, const git_tree *a,
+    const git_tree *b, const char *root, unsigned depth, struct err *e);
+
+/* Appends a copy. */
+int differing_add(
+    struct differing_list *list, const struct differing *found, struct err *e);
+void differing_release(struct differing_list *list);
+
 /* The lock of writers (see store.h): waits up to 30 s for its turn, clears
  * away what a writer that died has left, and marks that one is writing.
  * `path` is the repository's directory. */

@@ -107,21 +107,45 @@ int store_log_next(
     struct store_log *log, struct store_log_entry *entry, struct err *e);
 void store_log_free(struct store_log *log);
 
+/* Which commit last changed each of the files at or below `dir` of `rev`: the
+ * commits are gone through once, newest first along first parents, until all
+ * are found. store_blame_next() returns as store_list_next(). */
+struct store_origin {
+	const char *path; /* below the directory; "" is the file itself */
+	char id[STORE_ID_SIZE];
+};
+
+struct store_blame;
+int store_blame_open(struct store_blame **out, struct store *st,
+    const char *rev, const char *dir, struct err *e);
+int store_blame_next(
+    struct store_blame *blame, struct store_origin *origin, struct err *e);
+void store_blame_free(struct store_blame *blame);
+
 /* One file that differs. Pointers are borrowed until the next one. */
 struct store_delta {
 	const char *path;
-	const char *status;   /* "added", "deleted", "modified" */
-	const char *old_data; /* NULL: added */
+	const char *status; /* "added", "deleted", "modified" */
+	bool is_tree;	    /* with `depth`: a directory, as a whole */
+	char old_id[STORE_ID_SIZE]; /* of the content; "": added */
+	char new_id[STORE_ID_SIZE]; /* "": deleted */
+	const char *old_data; /* with `content`; NULL: added */
 	const char *new_data; /* NULL: deleted */
 	size_t old_len, new_len;
 };
 
-/* The files that differ from `a` (NULL: nothing) to `b`, at or below `prefix`
- * ("": all), sorted by path. store_diff_next() returns as
- * store_list_next(). */
+struct store_diff_query {
+	const char *from, *to; /* revisions; NULL: nothing */
+	const char *prefix;    /* at or below it; NULL, "": all */
+	unsigned depth; /* directories so far below it count as one; 0: none */
+	bool content;	/* with what is in the files */
+};
+
+/* The files that differ, sorted by path. What is read is what differs, and
+ * the directories above it. store_diff_next() returns as store_list_next(). */
 struct store_diff;
-int store_diff_open(struct store_diff **out, struct store *st, const char *a,
-    const char *b, const char *prefix, struct err *e);
+int store_diff_open(struct store_diff **out, struct store *st,
+    const struct store_diff_query *query, struct err *e);
 int store_diff_next(
     struct store_diff *diff, struct store_delta *delta, struct err *e);
 void store_diff_free(struct store_diff *diff);

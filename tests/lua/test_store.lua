@@ -203,6 +203,12 @@ t.case("log: newest first, of one path, at most so many", function()
   t.equal(select(3, st:log { rev = "nope" }), "notfound")
 end)
 
+-- Without the ids, which differ with the case.
+local function deltas(list)
+  for _, delta in ipairs(list) do delta.old_id, delta.new_id = nil, nil end
+  return list
+end
+
 t.case("diff: between two revisions, at or below a prefix", function()
   local st = assert(store.open(scratch(), { create = true }))
   local a = assert(commit(st, { ["h/a"] = "1", ["h/b"] = "1", ["hx"] = "1", ["*"] = "1" }))
@@ -212,13 +218,55 @@ t.case("diff: between two revisions, at or below a prefix", function()
     { path = "h/b", status = "deleted", old = "1" },
     { path = "h/c", status = "added", new = "3" },
   }
-  t.equal(st:diff(a, b, "h"), wanted)
-  t.equal(st:diff(a, b, "h/a"), { wanted[1] })
+  t.equal(deltas(st:diff(a, b, "h")), wanted)
+  t.equal(deltas(st:diff(a, b, "h/a")), { wanted[1] })
+  t.equal(deltas(st:diff(a, b, "h/c")), { wanted[3] })
   t.equal(#st:diff(a, b), 4)
   t.equal(st:diff(b, b), {})
   t.equal(st:diff(a, b, "*"), {})
-  t.equal(st:diff(nil, a, "h/a"), { { path = "h/a", status = "added", new = "1" } })
+  t.equal(st:diff(a, b, "nowhere"), {})
+  t.equal(deltas(st:diff(nil, a, "h/a")), { { path = "h/a", status = "added", new = "1" } })
   t.equal(select(3, st:diff(a, "nope")), "notfound")
+end)
+
+t.case("diff: without contents, and no deeper than asked", function()
+  local st = assert(store.open(scratch(), { create = true }))
+  local a = assert(commit(st, { ["h/w1/x/y"] = "1", ["h/w2/x"] = "1", ["h/w3/x"] = "1" }))
+  local b = assert(commit(st, { ["h/w1/x/y"] = "2", ["h/w3/x"] = false, ["h/w4/x"] = "1" }))
+  local function lines(...)
+    local list = {}
+    for i, d in ipairs(st:diff(...)) do list[i] = d.path .. " " .. d.status .. (d.old and " content" or "") end
+    return list
+  end
+  t.equal(lines(a, b, "h", { content = false }), { "h/w1/x/y modified", "h/w3/x deleted", "h/w4/x added" })
+  t.equal(lines(a, b, "h", { depth = 1 }), { "h/w1 modified", "h/w3 deleted", "h/w4 added" })
+  t.equal(lines(a, b, "h", { depth = 2 }), { "h/w1/x modified", "h/w3/x deleted content", "h/w4/x added" })
+  local delta = st:diff(a, b, "h/w1/x/y", { content = false })[1]
+  t.equal(delta.new_id, "d8263ee9860594d2806b0dfd1bfd17528b0ba2a4")
+end)
+
+t.case("diff: a file that becomes a directory is two changes", function()
+  local st = assert(store.open(scratch(), { create = true }))
+  local a = assert(commit(st, { ["h/x"] = "1", ["h/x.y"] = "1" }))
+  local b = assert(commit(st, { ["h/x"] = false, ["h/x/y"] = "1" }))
+  t.equal(deltas(st:diff(a, b, "h", { content = false })),
+    { { path = "h/x", status = "deleted" }, { path = "h/x/y", status = "added" } })
+  t.equal(deltas(st:diff(a, b, "h/x")), { { path = "h/x", status = "deleted", old = "1" },
+    { path = "h/x/y", status = "added", new = "1" } })
+end)
+
+t.case("blame: the commit that last changed each file of a directory", function()
+  local st = assert(store.open(scratch(), { create = true }))
+  local a = assert(commit(st, { ["h/x"] = "1", ["h/d/y"] = "1", ["h/d/z"] = "1", other = "1" }))
+  local b = assert(commit(st, { ["h/d/y"] = "2", ["h/gone"] = "1" }))
+  local c = assert(commit(st, { ["h/d/y"] = "3", ["h/new"] = "1", ["h/gone"] = false }))
+  local d = assert(commit(st, { other = "2" }))
+  t.equal(st:blame(d, "h"), { x = a, ["d/y"] = c, ["d/z"] = a, new = c })
+  t.equal(st:blame(b, "h/d"), { y = b, z = a })
+  t.equal(st:blame("HEAD", "other"), { [""] = d })
+  t.equal(st:blame("HEAD", "nowhere"), {})
+  t.equal(st:blame(nil, "h"), {})
+  t.equal(select(3, st:blame("nope", "h")), "notfound")
 end)
 
 -- Writers in processes of their own: this file's helper commits in a loop.
