@@ -74,6 +74,9 @@ static const struct option_spec apply_options[] = {
 	{ "yes", 'y', NULL, "yes", OPTION_FLAG, "do not ask" },
 	{ "check", 'C', NULL, "check", OPTION_FLAG,
 	    "only show the plan, as `neap plan' does" },
+	{ "guard-timeout", 0, "SECONDS", "guard_timeout", OPTION_INTEGER,
+	    "a change that cuts us off is taken back after SECONDS (default "
+	    "60)" },
 	{ "diff", 'D', NULL, "diff", OPTION_FLAG,
 	    "show diffs (they are shown anyway)" },
 	END,
@@ -148,7 +151,7 @@ static const char exit_codes[] =
     "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
     "error; 2 there are differences (plan, drift); 3 a host failed; 4 a host was "
     "unreachable; 5 a host moved since the plan; 6 locked by another run; "
-    "128+n ended by signal n.";
+    "7 a change was made and then taken back; 128+n ended by signal n.";
 
 const struct verb verbs[] = {
 	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS,

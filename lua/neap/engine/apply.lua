@@ -66,7 +66,7 @@ end
 local function send(self, change, step, prefix)
   local reply, message, code = self.conn:request {
     script = (prefix or "") .. step.run, stdin = step.stdin, capture = step.capture ~= false,
-    timeout_ms = step.timeout_ms or STEP_TIMEOUT_MS,
+    timeout_ms = self.guard:limit(step.timeout_ms or STEP_TIMEOUT_MS),
   }
   if not reply then fault.raise(code, change.id, "%s", message) end
   if reply.rc == 0 then return reply end
@@ -222,20 +222,28 @@ local function run_all(self, changes)
   for _, change in ipairs(changes) do
     if self.interrupted() then fault.raise("interrupted", change.id, "stopped by a signal") end
     wait_for_others(self, change)
+    self.guard:before(change, self.ctx)
     if not change.batch then
       carry_out(self, change)
     elseif change.batch ~= batch then
       batch = change.batch
       carry_out_batch(self, batch)
     end
+    self.conn = self.guard:after(change) or self.conn
     self.progress(change)
   end
 end
 
+-- Where nothing can cut us off.
+local UNGUARDED = {
+  before = function() end, after = function() end, limit = function(_, ms) return ms end,
+  failed = function(_, problem) return problem end,
+}
+
 --- Carries out a plan.
 -- @param host { conn, facts, plan = what plan.host returned }
 -- @param hooks { journal = function(what, id), progress = function(change),
---   wait = function(host, id, waiter), interrupted = function() }
+--   wait = function(host, id, waiter), interrupted = function(), guard = guard.new()|nil }
 -- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil };
 --   of those done, `broken` began and did not end, `put_back` was undone
 function apply.host(host, hooks)
@@ -244,12 +252,14 @@ function apply.host(host, hooks)
     conn = host.conn, facts = host.facts, watchers = watchers_of(desired), done = {}, surprises = {},
     ctx = { units = units_of(desired), facts = host.facts }, barrier = false,
     journal = hooks.journal, progress = hooks.progress, wait = hooks.wait, interrupted = hooks.interrupted,
+    guard = hooks.guard or UNGUARDED,
   }
   local ok, problem = xpcall(run_all, function(e)
     if fault.is(e) then return e end
     return fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
   end, self, host.plan.changes)
-  return { done = self.done, surprises = self.surprises, failure = not ok and problem or nil }
+  local failure = not ok and self.guard:failed(problem, self.done) or nil
+  return { done = self.done, surprises = self.surprises, failure = failure }
 end
 
 --- Looks at all resources of a host again, after the changes.

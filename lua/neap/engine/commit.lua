@@ -13,13 +13,23 @@ local commit = {}
 
 local TRIES = 5
 
+local STATUS = { ok = "complete", ["rolled-back"] = "rolled-back" }
+
+-- What a guard that went back has left, line by line.
+local function evidence_lines(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return json.array(lines)
+end
+
 --- What status.json says of a host.
 function commit.status(host)
-  local status = { status = host.status == "ok" and "complete" or "incomplete", machine_id = host.facts.machine_id }
+  local status = { status = STATUS[host.status] or "incomplete", machine_id = host.facts.machine_id }
   if host.status ~= "ok" then
     status.problem = host.problem.message
     status.at = host.current
   end
+  status.evidence = host.evidence and evidence_lines(host.evidence)
   return status
 end
 

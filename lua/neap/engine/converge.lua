@@ -8,6 +8,7 @@ local commit = require "neap.engine.commit"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
 local fault = require "neap.engine.fault"
+local guard = require "neap.engine.guard"
 local plan = require "neap.engine.plan"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
@@ -49,7 +50,15 @@ local function lighten(self, host)
   host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired }
 end
 
+local function settle_guards(self, host)
+  if self.verb == "plan" or not host.guards then return end
+  host.evidence = guard.settle(host, function(text) self.ui:status(host.name .. ": " .. text) end)
+  if host.evidence then self.ui:err(string.format("%s: an earlier run's changes were taken back:\n%s", host.name,
+    self.ui:clean(host.evidence))) end
+end
+
 local function plan_host(self, host, desired_of)
+  settle_guards(self, host)
   local round = ask.new(host.conn, host.facts)
   local desired = desired_of(host, round)
   desired.list = converge.only_tagged(desired.list, self.opts.tags)
@@ -175,6 +184,16 @@ local function release_waiters(self, host)
   event_of(self, host.name, WHOLE_HOST):set(host.result.failure and "failed" or "done")
 end
 
+local function guard_of(self, host)
+  return guard.new {
+    host = host, login = session.login(self, host),
+    timeout_s = self.opts.guard_timeout or host.entry.connection.guard_timeout,
+    connect = function(timeout_ms) return session.reconnect(self, host, timeout_ms) end,
+    reached = function(id) return host.reached[id] end,
+    say = function(text) self.ui:status(host.name .. ": " .. text) end,
+  }
+end
+
 local function hooks_of(self, host)
   local total, count = #host.plan.changes, 0
   return {
@@ -187,7 +206,7 @@ local function hooks_of(self, host)
       self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
     end,
     wait = function(other, id, waiter) wait_for(self, other, id or WHOLE_HOST, waiter) end,
-    interrupted = function() return loop.signal() ~= nil end,
+    interrupted = function() return loop.signal() ~= nil end, guard = guard_of(self, host),
   }
 end
 

@@ -2,6 +2,8 @@
 -- connection's shell, so they cost no round trip; few forks, since forks on
 -- the host decide what a run costs: the shell reads files itself.
 
+local guard_script = require "neap.guard_script"
+
 local facts = {}
 
 --- The script whose output parse() reads; plain POSIX sh.
@@ -18,7 +20,8 @@ echo "[packages]"; [ -x /usr/bin/dpkg ] && echo dpkg
 echo "[uid]"; u=; while read -r k _ l _; do case $k in Uid:) u=$l; break;; esac; done 2>/dev/null </proc/$$/status
 [ -n "$u" ] || u=$(id -u); echo "$u"
 :
-]]
+echo "[guards]"
+]] .. guard_script.FACTS
 
 local ARCHITECTURES = { x86_64 = "amd64", aarch64 = "arm64", armv7l = "armhf", i686 = "i386" }
 
@@ -60,10 +63,20 @@ end
 
 local function first(sections, name) return sections[name] and sections[name][1] end
 
+-- What guards of earlier runs have left on the host.
+local function guards_of(lines)
+  local list = {}
+  for _, line in ipairs(lines or {}) do
+    local id, state, seconds = line:match("^(%x+) (%l+) ?(%-?%d*)$")
+    if id then list[#list + 1] = { id = id, state = state, seconds = math.max(0, tonumber(seconds) or 0) } end
+  end
+  return list
+end
+
 --- Facts from the script's output: { os_id, os_version, os_codename,
 --   hostname, kernel, machine, arch (Debian's name), machine_id, memory_kb,
 --   cpus, addresses = { … }, interfaces = { [name] = { … } }, init, packages,
---   uid }. What the host did not say is nil.
+--   uid }. What the host did not say is nil. And the guards (guard.settle) left there.
 function facts.parse(text)
   local sections = sections_of(text)
   local release = os_release(sections.os)
@@ -78,7 +91,7 @@ function facts.parse(text)
     cpus = math.tointeger(first(sections, "cpus")), addresses = addresses, interfaces = interfaces,
     init = first(sections, "init"), packages = first(sections, "packages"),
     uid = math.tointeger(first(sections, "uid")),
-  }
+  }, guards_of(sections.guards)
 end
 
 return facts

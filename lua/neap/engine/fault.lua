@@ -4,7 +4,7 @@
 -- command line needs to say it well:
 --     code     short name; decides the exit code: "playbook", "inventory",
 --              "usage", "unreachable", "hostkey", "auth", "sudo", "timeout",
---              "failed", "stale", "locked", "store", "interrupted", "internal"
+--              "failed", "rolled-back", "stale", "locked", "store", "interrupted", "internal"
 --     where    "file:line", a host, or nil
 --     message  one sentence, lower case, no full stop
 -- A Lua error that is not a fault is a mistake in Neap or in a type, and is

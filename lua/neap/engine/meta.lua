@@ -4,13 +4,14 @@
 --     validate          of types with triggers: a command that must succeed before the trigger
 --     tags              words for -t
 --     wait              resources of other hosts that must be done first
+--     guard             whether it can cut us off (guarded.lua says, where the playbook does not)
 local frozen = require "neap.engine.frozen"
 local near = require "neap.near"
 local references = require "neap.engine.references"
 
 local meta = {}
 
-local META = { after = "ids", before = "ids", tags = "words", wait = "hosts" }
+local META = { after = "ids", before = "ids", tags = "words", wait = "hosts", guard = "flag" }
 
 --- Which meta attributes a type takes: name -> how its value is read.
 function meta.of(rtype)
@@ -53,6 +54,11 @@ function read.words(v)
   local list = references.ids(v, {})
   if not list then return nil, "wants a word or a list of words" end
   return list
+end
+
+function read.flag(v)
+  if type(v) ~= "boolean" then return nil, "wants true or false" end
+  return v
 end
 
 function read.script(v)

@@ -116,7 +116,7 @@ local function managed_names(resource)
   return json.array(names)
 end
 
-local META = { "after", "restart_on", "reload_on", "run_on", "validate", "wait", "tags" }
+local META = { "after", "restart_on", "reload_on", "run_on", "validate", "wait", "tags", "guard" }
 
 local function meta_value(resource)
   local meta

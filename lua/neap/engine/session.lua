@@ -19,7 +19,7 @@ local session = {}
 local DEFAULT_FORKS = 500
 local DEFAULT_KEYS = { "id_ed25519", "id_ecdsa", "id_rsa" }
 
-local STATUS_OF_CODE = { stale = "stale", locked = "locked" }
+local STATUS_OF_CODE = { stale = "stale", locked = "locked", ["rolled-back"] = "rolled-back" }
 for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "shell", "closed", "protocol" } do
   STATUS_OF_CODE[code] = "unreachable"
 end
@@ -121,9 +121,19 @@ local function connect(self, host)
   host.conn = conn
   host.lock = hostlock.parse(conn.prologue.out)
   if holder then hostlock.check(host.lock) end
-  host.facts = facts.parse(conn.prologue.out)
+  host.facts, host.guards = facts.parse(conn.prologue.out)
   host.entry.facts = host.facts
 end
+
+--- Another connection to a host, by full authentication: connection | nil, message, code.
+function session.reconnect(self, host, timeout_ms)
+  local options = connection_options(host.entry, self.opts)
+  options.connect_timeout_ms, options.auth_timeout_ms, options.prologue = timeout_ms, timeout_ms, nil
+  return remote.connect(options)
+end
+
+--- The user that a host is logged in to as.
+function session.login(self, host) return connection_options(host.entry, self.opts).user end
 
 local function work_through(self, queue, what, fn)
   while true do
@@ -171,8 +181,8 @@ function session.close(self)
   end
 end
 
-local ORDER = { "unreachable", "failed", "stale", "locked" }
-local EXITS = { unreachable = 4, failed = 3, stale = 5, locked = 6 }
+local ORDER = { "failed", "rolled-back", "unreachable", "stale", "locked" }
+local EXITS = { unreachable = 4, failed = 3, stale = 5, locked = 6, ["rolled-back"] = 7 }
 
 --- The exit code of a run: the gravest of its hosts'; `otherwise` where all
 -- are well.
@@ -180,7 +190,6 @@ function session.exit_code(self, otherwise)
   local seen = {}
   for _, host in ipairs(self.hosts) do seen[host.status] = true end
   if loop.signal() then return 128 + loop.signal() end
-  if seen.failed then return EXITS.failed end
   for _, status in ipairs(ORDER) do
     if seen[status] then return EXITS[status] end
   end

@@ -17,6 +17,7 @@ local function fail(place, ...) fault.raise("inventory", place_of.text(place), .
 Model.CONNECTION = {
   address = "string", port = "integer", user = "string", become = "boolean", become_user = "string",
   become_password = "secret", password = "secret", private_key = "string", known_hosts = "string",
+  guard_timeout = "integer",
 }
 
 function Model.new()

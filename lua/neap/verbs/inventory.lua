@@ -95,7 +95,8 @@ local function at(vars, path)
   return vars
 end
 
-local SETTINGS = { "become", "become_user", "become_password", "password", "private_key", "known_hosts" }
+local SETTINGS = { "become", "become_user", "become_password", "password", "private_key", "known_hosts",
+  "guard_timeout" }
 
 local function show_settings(ui, host)
   local rows = { { "address", address_of(host) }, { "groups", table.concat(groups_of(host), " ") } }
