@@ -72,6 +72,10 @@ static const struct option_spec playbook_options[] = {
 
 static const struct option_spec apply_options[] = {
 	{ "yes", 'y', NULL, "yes", OPTION_FLAG, "do not ask" },
+	{ "adopt", 0, NULL, "adopt", OPTION_FLAG,
+	    "accept a host that was installed anew: its records begin anew" },
+	{ "discard-pending", 0, NULL, "discard_pending", OPTION_FLAG,
+	    "forget a rollback that is pending on a host" },
 	{ "check", 'C', NULL, "check", OPTION_FLAG,
 	    "only show the plan, as `neap plan' does" },
 	{ "guard-timeout", 0, "SECONDS", "guard_timeout", OPTION_INTEGER,

@@ -34,7 +34,7 @@ const char bootstrap_loop[] =
     /* D: makes the directory for files, in memory where there is one. */
     "D(){ [ -z \"$d\" ]||return 0;"
     "for w in /dev/shm /run \"${TMPDIR:-/tmp}\" /var/tmp;do "
-    "d=$(mktemp -d \"$w/neap.XXXXXX\" 2>/dev/null)&&return 0;done;"
+    "d=$(mktemp -d \"$w/neap.$$.XXXXXX\" 2>/dev/null)&&return 0;done;"
     "X 'no directory for temporary files';};"
     /* S: takes $2 bytes to file $1 where dd knows no fullblock. */
     "S(){ :>\"$1\";while g=$(($(wc -c <\"$1\")));[ $g -lt $2 ];do "

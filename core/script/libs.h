@@ -11,6 +11,7 @@ int luaopen_neap_core_remote(lua_State *L);
 int luaopen_neap_core_crypto(lua_State *L);
 int luaopen_neap_core_diff(lua_State *L);
 int luaopen_neap_core_store(lua_State *L);
+int luaopen_neap_core_journal(lua_State *L);
 int luaopen_neap_core_json(lua_State *L);
 int luaopen_neap_core_match(lua_State *L);
 int luaopen_neap_core_memory(lua_State *L);

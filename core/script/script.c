@@ -25,6 +25,7 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.json", luaopen_neap_core_json },
 	{ "neap.core.match", luaopen_neap_core_match },
 	{ "neap.core.memory", luaopen_neap_core_memory },
+	{ "neap.core.journal", luaopen_neap_core_journal },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },
 	{ "neap.core.yaml", luaopen_neap_core_yaml },

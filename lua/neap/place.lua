@@ -34,6 +34,8 @@ enter() {
 }
 work() {
   top=${PWD%/}
+  # Noted, so that the next run can take it away should this one be killed.
+  [ ! -d /var/lib/neap ] || { printf '%s\n' "$top" >>/var/lib/neap/temp; } 2>/dev/null
   w=$(mktemp -d ./.neap.XXXXXX) && cd -P -- "$w" || exit 1
   [ "$PWD" = "$top/${w#./}" ] && [ -O . ] || fail "'$top/${w#./}' was taken away" 75
   trap 'cd .. && rm -rf -- "$w"' EXIT

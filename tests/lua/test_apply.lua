@@ -7,7 +7,7 @@ local resource, desired = fake.resource, fake.desired
 
 local function hooks(extra)
   local h = {
-    journal = function() end, progress = function() end, wait = function() end,
+    journal = function() return "" end, progress = function() end, wait = function() end,
     interrupted = function() return false end,
   }
   for k, v in pairs(extra or {}) do h[k] = v end

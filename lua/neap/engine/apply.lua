@@ -82,11 +82,19 @@ local function run_steps(self, change, steps, prefix)
   end
 end
 
-local function marks_for(self, id)
-  local script = {}
-  for _, watcher in ipairs(self.watchers[id] or {}) do
-    script[#script + 1] = mark_script(watcher.id, watcher.verb)
+-- What must run before the steps of `changes`, in the same request: the marks
+-- of the restarts that they make due, and the journal.
+local function prefix_for(self, changes)
+  local script, steps = {}, {}
+  for i, change in ipairs(changes) do
+    local owes = self.watchers[change.id] or {}
+    for _, watcher in ipairs(owes) do
+      script[#script + 1] = mark_script(watcher.id, watcher.verb)
+      if self.owed[watcher.id] ~= "restart" then self.owed[watcher.id] = watcher.verb end
+    end
+    steps[i] = { change = change, owes = owes }
   end
+  script[#script + 1] = self.journal(steps)
   return table.concat(script)
 end
 
@@ -99,7 +107,9 @@ local function put_back(self, ids)
       local resource = done.resource
       local inverse = difference.change(resource.rtype, done.to, done.from)
       if inverse then
-        run_steps(self, done, resource.rtype.steps(resource.key, inverse, self.ctx))
+        inverse.id, inverse.resource = id, resource
+        run_steps(self, done, resource.rtype.steps(resource.key, inverse, self.ctx),
+          self.journal { { change = inverse } })
         back[#back + 1] = id
         done.put_back = true
       end
@@ -127,6 +137,7 @@ local function validate_set(self, change)
   if not fault.is(problem) or problem.code ~= "failed" then error(problem, 0) end
   local back = put_back(self, watched(resource))
   self.conn:request { script = unmark_script(resource.id), timeout_ms = STEP_TIMEOUT_MS }
+  self.owed[resource.id] = nil
   if #back > 0 then problem.message = problem.message .. "\nput back: " .. table.concat(back, ", ") end
   error(problem, 0)
 end
@@ -180,24 +191,21 @@ local function carry_out(self, change)
   if not now then return end
   local rtype = change.resource.rtype
   if rtype.triggers and needs_validation(now) then validate_set(self, now) end
-  self.journal("step", change.id)
+  local prefix = prefix_for(self, { now })
   self.done[change.id], now.broken = now, true
-  run_steps(self, now, rtype.steps(change.resource.key, now, self.ctx), marks_for(self, change.id))
+  run_steps(self, now, rtype.steps(change.resource.key, now, self.ctx), prefix)
   now.broken = nil
   if rtype.triggers and now.trigger then
     send(self, now, { run = unmark_script(change.id) })
+    self.owed[change.id] = nil
   end
   if rtype.barrier then self.barrier = true end
 end
 
 local function carry_out_batch(self, batch)
-  local prefix = {}
-  for _, change in ipairs(batch.changes) do
-    self.journal("step", change.id)
-    prefix[#prefix + 1] = marks_for(self, change.id)
-  end
+  local prefix = prefix_for(self, batch.changes)
   for _, change in ipairs(batch.changes) do self.done[change.id], change.broken = change, true end
-  run_steps(self, batch.changes[1], batch.rtype.steps_batch(batch.changes, self.ctx), table.concat(prefix))
+  run_steps(self, batch.changes[1], batch.rtype.steps_batch(batch.changes, self.ctx), prefix)
   for _, change in ipairs(batch.changes) do change.broken = nil end
   self.barrier = true
 end
@@ -242,14 +250,18 @@ local UNGUARDED = {
 
 --- Carries out a plan.
 -- @param host { conn, facts, plan = what plan.host returned }
--- @param hooks { journal = function(what, id), progress = function(change),
---   wait = function(host, id, waiter), interrupted = function(), guard = guard.new()|nil }
--- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil };
---   of those done, `broken` began and did not end, `put_back` was undone
+-- @param hooks { journal = function(steps) that writes down what is about to
+--   be done ({ { change, owes } … }) and returns what the host is to run
+--   before it, progress = function(change),
+--   wait = function(host, id, waiter), interrupted = function(),
+--   guard = guard.new()|nil }
+-- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil,
+--   owed = { [id] = verb } of restarts that are still due }; of those done,
+--   `broken` began and did not end, `put_back` was undone
 function apply.host(host, hooks)
   local desired = host.plan.desired
   local self = {
-    conn = host.conn, facts = host.facts, watchers = watchers_of(desired), done = {}, surprises = {},
+    conn = host.conn, facts = host.facts, watchers = watchers_of(desired), done = {}, surprises = {}, owed = {},
     ctx = { units = units_of(desired), facts = host.facts }, barrier = false,
     journal = hooks.journal, progress = hooks.progress, wait = hooks.wait, interrupted = hooks.interrupted,
     guard = hooks.guard or UNGUARDED,
@@ -259,7 +271,7 @@ function apply.host(host, hooks)
     return fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
   end, self, host.plan.changes)
   local failure = not ok and self.guard:failed(problem, self.done) or nil
-  return { done = self.done, surprises = self.surprises, failure = failure }
+  return { done = self.done, surprises = self.surprises, owed = self.owed, failure = failure }
 end
 
 --- Looks at all resources of a host again, after the changes.

@@ -4,41 +4,33 @@ local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
+local journal = require "neap.engine.journal"
+local leftover = require "neap.engine.leftover"
 local project = require "neap.engine.project"
 local record = require "neap.engine.record"
 local remembered = require "neap.engine.remembered"
 local show = require "neap.engine.show"
+local standing = require "neap.engine.standing"
 
 local commit = {}
 
 local TRIES = 5
 
-local STATUS = { ok = "complete", ["rolled-back"] = "rolled-back" }
-
--- What a guard that went back has left, line by line.
-local function evidence_lines(text)
-  local lines = {}
-  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
-  return json.array(lines)
-end
-
---- What status.json says of a host.
-function commit.status(host)
-  local status = { status = STATUS[host.status] or "incomplete", machine_id = host.facts.machine_id }
-  if host.status ~= "ok" then
-    status.problem = host.problem.message
-    status.at = host.current
-  end
-  status.evidence = host.evidence and evidence_lines(host.evidence)
-  return status
+-- The records of the host that went by this name before are another's.
+local function forget_all(host, recorded, changes)
+  for path in pairs(recorded) do changes["hosts/" .. host.name .. "/" .. path] = false end
 end
 
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
   local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
+  if host.adopted then
+    forget_all(host, recorded, changes)
+    recorded = {}
+  end
   return record.host(host.name, recorded, {
     resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
-    status = commit.status(host),
+    status = standing.status(self, host),
   }, changes, key)
 end
 
@@ -102,6 +94,9 @@ local function commit_once(self, st, key)
     if is_known(host) and not host.held then
       hosts[#hosts + 1] = host
       news = record_host(self, st, head, host, changes, key) or news
+    elseif host.pending then
+      changes["hosts/" .. host.name .. "/status.json"] = json.encode(host.pending, { indent = 2 }) .. "\n"
+      news = true
     end
   end
   if not news then return nil end
@@ -124,17 +119,20 @@ local function record_all(self, st, key)
 end
 
 -- The digest of a host, or nil where it cannot have one.
-local function digest_of(host)
+local function digest_of(self, host)
   if host.held then return host.held end
-  return host.observed and remembered.digest(host.plan.desired.list, host.observed, commit.status(host))
+  return host.observed and remembered.digest(host.plan.desired.list, host.observed, standing.status(self, host))
 end
 
 -- The digests of all hosts, and whether the repository holds them already.
 local function digests_of(self)
   local digests, held, complete = {}, true, true
   for _, host in ipairs(self.hosts) do
-    if is_known(host) then
-      digests[host.name] = digest_of(host)
+    host.pending = not is_known(host) and standing.pending(self, host) or nil
+    if host.pending then
+      digests[host.name], held = "pending", false
+    elseif is_known(host) then
+      digests[host.name] = digest_of(self, host)
       complete = complete and digests[host.name] ~= nil
       held = held and digests[host.name] ~= nil and self.remembered and digests[host.name] == self.remembered[host.name]
     end
@@ -142,16 +140,20 @@ local function digests_of(self)
   return complete and digests or nil, held
 end
 
---- Reads what is remembered of the last record, so that hosts that are as it
--- says need not be kept in memory (commit.is_held).
-function commit.begin(self) self.remembered = remembered.read(project.place(self.opts)) end
+--- Records what runs that died have left, and reads what is remembered of the
+-- last record, so that hosts that are as it says need not be kept in memory
+-- (commit.is_held).
+function commit.begin(self)
+  leftover.recover(self)
+  self.remembered = remembered.read(project.place(self.opts))
+end
 
 --- Whether a host that needs no change is recorded as it is; it is noted on
 -- the host (`held`).
 function commit.is_held(self, host)
   local known = self.remembered and self.remembered[host.name]
   if not known or host.plan.changes[1] then return false end
-  local digest = remembered.digest(host.plan.desired.list, host.plan.observed, commit.status(host))
+  local digest = remembered.digest(host.plan.desired.list, host.plan.observed, standing.status(self, host))
   if digest ~= known then return false end
   host.held = digest
   return true
@@ -179,11 +181,15 @@ end
 -- @return commit id, or nil where nothing is new
 function commit.run(self)
   local digests, held = digests_of(self)
-  if held then return nil end
+  if held then
+    journal.close(self)
+    return nil
+  end
   local st, key = project.create(self.opts)
   local before = st:head()
   local id = record_all(self, st, key)
   st:close()
+  journal.close(self)
   if digests then remembered.keep(project.place(self.opts), digests, abandoned_of(self), before) end
   return id
 end

@@ -9,9 +9,11 @@ local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
 local fault = require "neap.engine.fault"
 local guard = require "neap.engine.guard"
+local journal = require "neap.engine.journal"
 local plan = require "neap.engine.plan"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
+local standing = require "neap.engine.standing"
 local waits = require "neap.engine.waits"
 
 local converge = {}
@@ -65,7 +67,10 @@ local function plan_host(self, host, desired_of)
   host.plan = plan.host(round, desired)
   host.resources = #desired.list
   local errors = host.plan.errors
-  if #errors == 0 then return lighten(self, host) end
+  if #errors == 0 then
+    lighten(self, host)
+    return standing.check(self, host)
+  end
   local lines = { errors[1].message }
   for i = 2, #errors do lines[i] = tostring(errors[i]) end
   fault.raise(errors[1].code, errors[1].where, "%s", table.concat(lines, "\n"))
@@ -197,7 +202,7 @@ end
 local function hooks_of(self, host)
   local total, count = #host.plan.changes, 0
   return {
-    journal = function(_, id) host.current = id end,
+    journal = function(steps) return journal.step(self, host, steps) end,
     progress = function(change)
       count = count + 1
       host.reached[change.id] = true
@@ -269,6 +274,7 @@ local function apply_host(self, host)
   end
   host.changes = count
   if host.result.failure then session.drop(host, host.result.failure) end
+  journal.ended(self, host)
   if #host.plan.changes > 0 then return verify(host) end
   host.observed = host.plan.observed
   let_go(host, {})
@@ -277,6 +283,7 @@ end
 --- Changes all hosts as planned. Only inside loop.run.
 function converge.apply(self)
   self.events = {}
+  journal.begin(self)
   session.each(self, "applying", function(host) apply_host(self, host) end)
 end
 

@@ -9,6 +9,7 @@
 -- A person's lock (`neap lock`) is a file on the host, with a reason and
 -- perhaps an end, which whoever wants to change the host is told.
 
+local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local fault = require "neap.engine.fault"
 local sh = require "neap.sh"
@@ -17,10 +18,25 @@ local hostlock = {}
 
 local HELD = "/var/lib/neap/locked"
 
+-- What a run that died has left: the last line of its journal, temporary
+-- directories beside what it wrote (see neap.place), and its shell's own.
+local CLEAN = [[
+clean() { for w do
+[ ! -d "$w" ] || [ -h "$w" ] || [ ! -O "$w" ] || rm -rf -- "$w"
+done; }
+for w in /dev/shm/neap.*.?????? /run/neap.*.??????; do
+p=${w#*/neap.}; kill -0 "${p%%.*}" 2>/dev/null || clean "$w"
+done
+cd /var/lib/neap 2>/dev/null || exit 0
+echo "[unfinished]"; [ ! -f journal ] || tail -n 1 journal
+[ -f temp ] || exit 0
+while IFS= read -r p; do clean "$p"/.neap.??????; done <temp
+rm -f temp
+]]
+
 -- Runs in the shell that keeps the connection and leaves that one's variables
 -- alone. Descriptor 4 is no other script's. A run that is just ending is waited
--- for. Where there is no flock(1), the file
--- that names the shell stands for it.
+-- for. Where there is no flock(1), the file that names the shell stands for it.
 local TAKE = [[
 echo "[lock]"
 L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock; J=0
@@ -40,6 +56,9 @@ done
 if [ $J = own ]; then printf '%%s\t%%s\n' %s $$ >"$L"; echo taken
 else exec 4<&-; echo busy; cat "$L"; fi
 fi
+[ $J != own ] || (
+]] .. CLEAN .. [[
+)
 unset L J P
 ]]
 
@@ -87,7 +106,8 @@ local function fields(line)
 end
 
 --- What the first script saw: { own = bool, busy = { by, since, what, pid },
---   unlockable = path, held = { by, since, ends, reason } }.
+--   unlockable = path, held = { by, since, ends, reason }, unfinished = the
+--   last line of the journal of a run that did not end }.
 function hostlock.parse(text)
   local lock, lines = {}, lines_of(text, "lock")
   local state, rest = (lines[1] or ""):match("^(%S+) ?(.*)$")
@@ -97,6 +117,8 @@ function hostlock.parse(text)
     local f = fields(lines[2])
     lock.busy = { by = f[1], since = tonumber(f[2]), what = f[3], pid = math.tointeger(tonumber(f[4])) }
   end
+  local last = json.decode(lines_of(text, "unfinished")[1] or "")
+  if type(last) == "table" and not last.ended then lock.unfinished = last end
   local f = fields(lines_of(text, "locked")[1])
   if f[4] then lock.held = { by = f[1], since = tonumber(f[2]), ends = tonumber(f[3]), reason = f[4] } end
   return lock

@@ -1,0 +1,189 @@
+--- The journal: what is about to be done is written down before it is done.
+--
+-- On the controller, a file a run beside the state repository
+-- (`state.journal/`), one JSON object a line, synced before each step and
+-- taken away when the run is recorded. Its writer holds a lock on it: one
+-- whose lock is free was left by a run that died (see leftover.lua).
+--
+-- On the host, /var/lib/neap/journal: the same lines, written by the same
+-- request as the step, and a last one when the host's part is over.
+--
+-- Steps of many hosts that fall due together share one sync.
+
+local file = require "neap.core.journal"
+local json = require "neap.core.json"
+local loop = require "neap.core.loop"
+local crypto = require "neap.core.crypto"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
+local project = require "neap.engine.project"
+local sh = require "neap.sh"
+
+local journal = {}
+
+local PRIVATE_DIR = 448 -- 0700
+-- Longer values are told by their digest.
+local VALUE_MAX = 64
+
+--- The folder of the journals of a state repository.
+function journal.folder(opts) return (project.place(opts):gsub("%.git$", "")) .. ".journal" end
+
+local function value_of(value, schema)
+  if taint.is(value) then return "(secret)" end
+  if type(value) == "string" and (schema.blob or #value > VALUE_MAX) then return "sha256:" .. crypto.sha256(value) end
+  if type(value) ~= "table" then return value end
+  local ok, text = pcall(json.encode, value)
+  if ok and #text <= VALUE_MAX then return value end
+  return ok and "sha256:" .. crypto.sha256(text) or "(secret)"
+end
+
+-- A state in short: what a file is, is told by its digest; false for absent.
+local function brief(rtype, state)
+  if not state then return false end
+  local out = {}
+  for name, value in pairs(state) do
+    local schema = rtype.attributes[name]
+    schema = type(schema) == "table" and schema or {}
+    if not schema.option then out[name] = value_of(value, schema) end
+  end
+  return out
+end
+
+--- What the journal says of a change that is about to be made.
+-- @param owes list of { id, verb } that are owed from now on
+function journal.entry(host, change, owes)
+  local rtype = change.resource.rtype
+  return {
+    host = host.name, n = host.step, of = #host.plan.changes, id = change.id, kind = change.kind,
+    trigger = change.trigger, before = brief(rtype, change.from), after = brief(rtype, change.to),
+    owes = owes and owes[1] and owes or nil, time = math.floor(sys.time()),
+  }
+end
+
+-- The run's file, made when it is first needed.
+local function open(self)
+  local dir = journal.folder(self.opts)
+  local made, message = sys.mkdir(dir, PRIVATE_DIR)
+  local handle, name
+  if made then
+    name = string.format("%d-%s.jsonl", math.floor(sys.time()), crypto.random_hex(6))
+    handle, message = file.create(dir, name)
+  end
+  if not handle then fault.raise("store", nil, "cannot keep a journal, so nothing is changed: %s", message) end
+  return { handle = handle, name = name, lines = {} }
+end
+
+local function flush(book)
+  local lines, done = book.lines, book.done
+  book.lines, book.done = {}, nil
+  local ok, message = book.handle:append(table.concat(lines))
+  done:set { ok = ok, message = message }
+end
+
+-- Returns when the line is on the disk. The first who comes waits until the
+-- others of this turn have come too, and writes for all.
+local function write(self, value)
+  local book = self.book
+  book.lines[#book.lines + 1] = json.encode(value) .. "\n"
+  local done = book.done
+  if not done then
+    done = loop.event()
+    book.done = done
+    loop.sleep(0)
+    flush(book)
+  end
+  local result = done:wait()
+  if not result.ok then fault.raise("store", nil, "%s; nothing more is changed", result.message) end
+end
+
+--- What this run says of itself.
+function journal.run_of(self)
+  return {
+    by = hostlock.person(), verb = self.verb, playbook = self.opts.playbook, target = self.target,
+    time = math.floor(sys.time()),
+  }
+end
+
+--- Opens the run's journal, where hosts are to be changed. Before converge.apply.
+function journal.begin(self)
+  for _, host in ipairs(self.hosts) do
+    if host.status == "ok" and host.plan and host.plan.changes[1] then
+      self.book = open(self)
+      write(self, { run = journal.run_of(self) })
+      return
+    end
+  end
+end
+
+-- It does not grow for ever.
+local FIRST = [[
+[ ! -f /var/lib/neap/journal ] || [ $(($(wc -c </var/lib/neap/journal))) -lt 262144 ] ||
+  mv -f /var/lib/neap/journal /var/lib/neap/journal.1
+]]
+local APPEND = [[
+[ -d /var/lib/neap ] || mkdir -p /var/lib/neap
+(umask 077; printf '%%s\n' %s >>/var/lib/neap/journal) || { echo "cannot write '/var/lib/neap/journal'" >&2; exit 1; }
+]]
+-- Marks and journal outlive a power cut.
+local SYNC = "sync /var/lib/neap/journal /var/lib/neap/pending/* 2>/dev/null || :\n"
+
+-- What the host is to run before the steps.
+local function script(self, host, entries, first)
+  if host.facts.uid ~= 0 then return "" end
+  local lines, run = {}, journal.run_of(self)
+  for i, entry in ipairs(entries) do
+    entry.by, entry.verb, entry.playbook = run.by, run.verb, run.playbook
+    lines[i] = json.encode(entry)
+  end
+  return (first and FIRST or "") .. sh(APPEND, table.concat(lines, "\n")) .. SYNC
+end
+
+--- Writes down what is about to be done; returns when that is safe here, with
+-- the script that writes it there.
+-- @param steps { { change = , owes = } … } that the next request makes
+function journal.step(self, host, steps)
+  local first, entries = host.step == nil, {}
+  if first then
+    host.step, host.entries = 0, {}
+    write(self, { host = host.name, machine_id = host.facts.machine_id, of = #host.plan.changes })
+  end
+  for i, step in ipairs(steps) do
+    host.step, host.current = host.step + 1, step.change.id
+    entries[i] = journal.entry(host, step.change, step.owes)
+    host.entries[#host.entries + 1] = entries[i]
+  end
+  write(self, { steps = entries })
+  return script(self, host, entries, first)
+end
+
+local END = [[
+[ ! -f /var/lib/neap/journal ] || (umask 077; printf '%%s\n' %s >>/var/lib/neap/journal)
+rm -f /var/lib/neap/temp
+]]
+
+--- A host's part is over: says so on both sides. The host learns it in the
+-- flight of whatever is asked next.
+function journal.ended(self, host)
+  local how = host.problem and tostring(host.problem) or "ok"
+  local entry = { ended = how, host = host.name, time = math.floor(sys.time()) }
+  local there = host.facts.uid == 0 and host.conn
+  if there and (host.step or host.lock and host.lock.unfinished) then
+    local script_text = sh(END, (taint.mask(json.encode(entry))))
+    loop.spawn(function() host.conn:request { script = script_text, timeout_ms = 60000 } end)
+  end
+  if self.book and host.step then
+    loop.spawn(function() pcall(write, self, entry) end)
+  end
+end
+
+--- The run is recorded: its journal is of no use any more.
+function journal.close(self)
+  local book = self.book
+  if not book then return end
+  self.book = nil
+  book.handle:remove(book.name)
+end
+
+return journal

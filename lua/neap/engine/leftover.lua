@@ -1,0 +1,174 @@
+--- What runs have left that died: their journals are still there, and nobody
+-- holds them.
+--
+-- The next run that changes something records, before all else, what they
+-- say: those hosts are incomplete. `neap status` reads them as they are.
+
+local file = require "neap.core.journal"
+local json = require "neap.core.json"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+local fault = require "neap.engine.fault"
+local journal = require "neap.engine.journal"
+local hostlock = require "neap.engine.hostlock"
+local project = require "neap.engine.project"
+local standing = require "neap.engine.standing"
+
+local leftover = {}
+
+local TRIES = 5
+
+local function take_steps(host, steps)
+  for _, entry in ipairs(steps) do
+    -- A restart whose step was followed by another one was made.
+    local last = host.entries[#host.entries]
+    if last and last.trigger then host.owed[last.id] = nil end
+    host.entries[#host.entries + 1] = entry
+    host.step, host.at, host.time = entry.n, entry.id, entry.time
+    for _, owes in ipairs(entry.owes or {}) do
+      if host.owed[owes.id] ~= "restart" then host.owed[owes.id] = owes.verb end
+    end
+  end
+end
+
+--- A journal's text, understood: { run = { by, verb, playbook, time, target },
+--   hosts = { [name] = { machine_id, steps, step, at, time, entries, owed,
+--   ended } } }. The last line may be torn.
+function leftover.parse(text)
+  local run, hosts = {}, {}
+  for line in text:gmatch("([^\n]*)\n") do
+    local value = json.decode(line)
+    value = type(value) == "table" and value or {}
+    local name = value.host or value.steps and value.steps[1] and value.steps[1].host
+    if value.run then run = value.run end
+    if name and not hosts[name] then
+      hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time }
+    end
+    if value.steps then take_steps(hosts[name], value.steps) end
+    if value.ended then hosts[name].ended = value.ended end
+  end
+  return { run = run, hosts = hosts }
+end
+
+local function names_in(dir)
+  local names = {}
+  for _, name in ipairs(sys.list_dir(dir) or {}) do
+    if name:match("%.jsonl$") then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+--- All journals of a state repository, oldest first: as leftover.parse, and
+-- `alive` where the run still goes on.
+function leftover.list(opts)
+  local dir, list = journal.folder(opts), {}
+  for _, name in ipairs(names_in(dir)) do
+    local handle, _, code = file.adopt(dir, name)
+    local text = sys.read_file(dir .. "/" .. name)
+    if handle then handle:close() end
+    if text and (handle or code == "locked") then
+      local one = leftover.parse(text)
+      one.alive, one.name = code == "locked", name
+      list[#list + 1] = one
+    end
+  end
+  return list
+end
+
+--- Why a host is incomplete, in a sentence.
+function leftover.problem(run, host)
+  local what = string.format("the %s of %s", run.verb or "run", run.by or "somebody")
+  if host.ended == "ok" then return what .. " ended before it was recorded" end
+  if host.ended then return what .. " ended before it was recorded: " .. host.ended end
+  return string.format("%s ended without a word at step %d of %d", what, host.step or 0, host.steps or 0)
+end
+
+--- status.json of a host in a journal.
+function leftover.status(run, host, was)
+  return standing.incomplete(was, {
+    machine_id = host.machine_id, problem = leftover.problem(run, host), at = host.at, step = host.step,
+    steps = host.steps, owed = host.owed, entries = host.entries, by = run.by, verb = run.verb, since = host.time,
+  })
+end
+
+-- Whether a later run, of another controller say, has recorded the host since.
+local function is_overtaken(st, head, name, host)
+  local last = head and st:log { rev = head, path = "hosts/" .. name, max = 1 }[1]
+  return last ~= nil and last.time > (host.time or 0)
+end
+
+local function changes_of(st, head, one)
+  local changes, names = {}, {}
+  for name, host in pairs(one.hosts) do
+    if host.step and not is_overtaken(st, head, name, host) then
+      local path = "hosts/" .. name .. "/status.json"
+      local was = standing.decode(head and st:read(head, path) or nil)
+      changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return changes, names
+end
+
+local function outcome(one, names)
+  local hosts = {}
+  for _, name in ipairs(names) do
+    local host = one.hosts[name]
+    hosts[name] = { status = "incomplete", changes = host.step, problem = leftover.problem(one.run, host) }
+  end
+  local operator, controller = (one.run.by or "?"):match("^([^@]*)@?(.*)$")
+  return json.encode({
+    operator = operator, controller = controller, playbook = one.run.playbook, verb = one.run.verb, time = one.run.time,
+    hosts = hosts, recovered = true,
+  }, { indent = 2 }) .. "\n"
+end
+
+local function message_of(one, names)
+  local lines = { string.format("%s %s: ended without a word, %d hosts incomplete", one.run.verb or "run",
+    (one.run.playbook or ""):match("[^/]*$"), #names), "" }
+  for _, name in ipairs(names) do
+    lines[#lines + 1] = string.format("%s: incomplete: %s", name, leftover.problem(one.run, one.hosts[name]))
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+local function record(st, one)
+  local operator, machine = sys.operator()
+  for _ = 1, TRIES do
+    local head = st:head()
+    local changes, names = changes_of(st, head, one)
+    if not names[1] then return names end
+    changes["run.json"] = taint.mask(outcome(one, names))
+    local id, message, code = st:commit {
+      parent = head, changes = changes, message = taint.mask(message_of(one, names)), author_name = operator,
+      author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
+    }
+    if id then return names, id end
+    if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
+  end
+  fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
+end
+
+--- Records what runs that died have left, and tells it. Before anything else
+-- of a run that changes hosts.
+function leftover.recover(self)
+  local dir = journal.folder(self.opts)
+  for _, name in ipairs(names_in(dir)) do
+    local handle = file.adopt(dir, name)
+    local text = handle and sys.read_file(dir .. "/" .. name)
+    if text then
+      local one = leftover.parse(text)
+      local st <close> = project.create(self.opts)
+      local names, id = record(st, one)
+      handle:remove(name)
+      for _, host in ipairs(names) do
+        self.ui:err(string.format("%s: incomplete since %s: %s; recorded: %s", host,
+          hostlock.when(one.hosts[host].time), leftover.problem(one.run, one.hosts[host]), id:sub(1, 12)))
+      end
+    end
+  end
+end
+
+return leftover

@@ -1,0 +1,143 @@
+--- How a host stands: what status.json says of it, and whether a run may
+-- change it.
+--
+--     complete          the last run ended well
+--     incomplete        it did not: where, why, since when, what is still due
+--     rolled-back       it did not, and its changes were taken back
+--     pending-rollback  it could not be reached when its group was rolled back
+
+local sys = require "neap.core.sys"
+local json = require "neap.core.json"
+local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
+local project = require "neap.engine.project"
+
+local standing = {}
+
+--- What a text of status.json says; {} where there is none.
+function standing.decode(text)
+  local value = text and json.decode(text)
+  return type(value) == "table" and value or {}
+end
+
+--- What is recorded of a host, decoded; {} where nothing is. The repository is
+-- opened when the first host of a run asks.
+function standing.recorded(self, host)
+  if host.recorded_status then return host.recorded_status end
+  if not self.standings then
+    local st = project.open(self.opts)
+    self.standings = { st = st, head = st and st:head() }
+  end
+  local at = self.standings
+  local text = at.head and at.st:read(at.head, "hosts/" .. host.name .. "/status.json")
+  host.recorded_status = standing.decode(text or nil)
+  return host.recorded_status
+end
+
+local function pending_sentence(host, was)
+  local target = tostring(was.target or "?")
+  return string.format("a rollback to %s is pending since %s, when the host could not be reached: "
+    .. "`neap rollback %s -l %s` carries it out, --discard-pending forgets it",
+    target:sub(1, 12), hostlock.when(was.since), target:sub(1, 12), host.name)
+end
+
+-- What keeps this run from changing the host, as code and sentence.
+local function objection(self, host)
+  local was, opts = standing.recorded(self, host), self.opts
+  local now = host.facts.machine_id
+  if was.machine_id and now and was.machine_id ~= now and not opts.adopt then
+    return "failed", string.format("is not the host that is recorded: its machine-id is %s and was %s, so it was "
+      .. "installed anew or replaced; --adopt accepts it and begins its records anew", now, was.machine_id)
+  end
+  if was.status == "pending-rollback" and not opts.discard_pending
+      and not (self.verb == "rollback" and self.target == was.target) then
+    return "stale", pending_sentence(host, was)
+  end
+end
+
+--- Raises a fault unless this run may change the host; one that only looks
+-- says it. For a host that is planned: one that is recorded as it is (`held`)
+-- has nothing that could be wrong with it.
+function standing.check(self, host)
+  if host.held or not hostlock.holder(self) and not host.plan.changes[1] then return end
+  local code, sentence = objection(self, host)
+  if code and hostlock.holder(self) then fault.raise(code, nil, "%s", sentence) end
+  if code then self.ui:err(host.name .. ": " .. sentence) end
+  local was = standing.recorded(self, host)
+  host.adopted = was.machine_id and host.facts.machine_id and was.machine_id ~= host.facts.machine_id or nil
+  if was.status == "incomplete" then
+    self.ui:detail(string.format("%s: is incomplete since %s: %s", host.name, hostlock.when(was.since),
+      was.problem or "?"))
+  end
+end
+
+-- Entries of the journal as they are recorded.
+local function entries_of(entries)
+  local list = {}
+  for i, entry in ipairs(entries or {}) do
+    list[i] = {
+      n = entry.n, id = entry.id, kind = entry.kind, trigger = entry.trigger,
+      before = entry.before, after = entry.after,
+    }
+  end
+  return json.array(list)
+end
+
+local function due(owed)
+  local list = {}
+  for id, verb in pairs(owed or {}) do list[#list + 1] = { id = id, verb = verb } end
+  table.sort(list, function(a, b) return a.id < b.id end)
+  return list[1] and list or nil
+end
+
+-- What a guard that went back has left, line by line.
+local function evidence_lines(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return json.array(lines)
+end
+
+--- status.json of a host that did not end well.
+-- @param was what was recorded before: it may be incomplete since then
+-- @param now { machine_id, problem, at, step, steps, owed, entries, by, verb,
+--   since, status = "incomplete" if nil }
+function standing.incomplete(was, now)
+  return {
+    status = now.status or "incomplete", machine_id = now.machine_id, problem = now.problem,
+    at = now.at, step = now.step, steps = now.steps,
+    pending_restarts = due(now.owed), journal = entries_of(now.entries),
+    by = now.by, verb = now.verb,
+    since = was.status == "incomplete" and was.since or now.since,
+  }
+end
+
+--- What status.json says of a host at the end of a run.
+function standing.status(self, host)
+  local evidence = host.evidence and evidence_lines(host.evidence)
+  if host.status == "ok" then
+    return { status = "complete", machine_id = host.facts.machine_id, evidence = evidence }
+  end
+  host.since = host.since or math.floor(sys.time())
+  local status = standing.incomplete(host.recorded_status or {}, {
+    status = host.status == "rolled-back" and host.status or nil,
+    machine_id = host.facts.machine_id, problem = host.problem.message, at = host.current, step = host.step,
+    steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
+    by = hostlock.person(), verb = self.verb, since = host.since,
+  })
+  status.evidence = evidence
+  return status
+end
+
+--- status.json of a host that a rollback has not reached, or nil. Nothing is
+-- pending on a host of which nothing is recorded.
+function standing.pending(self, host)
+  if self.verb ~= "rollback" or host.status ~= "unreachable" or not self.target then return nil end
+  local was = standing.recorded(self, host)
+  if not was.machine_id or was.status == "pending-rollback" and was.target == self.target then return nil end
+  return {
+    status = "pending-rollback", machine_id = was.machine_id, target = self.target, since = math.floor(sys.time()),
+    by = hostlock.person(), problem = host.problem.message, was = was.status,
+  }
+end
+
+return standing

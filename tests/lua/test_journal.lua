@@ -1,0 +1,174 @@
+--- The journal of the controller, and what the next run makes of one that was left.
+local t = require "harness"
+local file = require "neap.core.journal"
+local json = require "neap.core.json"
+local loop = require "neap.core.loop"
+local store = require "neap.core.store"
+local sys = require "neap.core.sys"
+local fake = require "fake_host"
+local journal = require "neap.engine.journal"
+local leftover = require "neap.engine.leftover"
+local standing = require "neap.engine.standing"
+local project = require "project"
+
+local function folder() return project.write { ["inventory.lua"] = "return { hosts = { n1 = {} } }" } end
+
+local function change(id, kind, extra)
+  local c = { id = id, kind = kind, resource = fake.resource("a", { size = 1 }), to = { size = 1 } }
+  for k, v in pairs(extra or {}) do c[k] = v end
+  return c
+end
+
+-- A run of one host with these steps, its journal written and let go of.
+local function run_that_dies(dir, steps, finish)
+  local said = {}
+  local self = {
+    verb = "apply", opts = { state = dir .. "/state.git", playbook = "site.lua" },
+    ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end }, said = said,
+  }
+  local host = {
+    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {} }, lock = {},
+    conn = { request = function() end },
+  }
+  for i, step in ipairs(steps) do host.plan.changes[i] = step.change end
+  self.hosts = { host }
+  local ok, problem = loop.run(function()
+    journal.begin(self)
+    for _, step in ipairs(steps) do journal.step(self, host, { step }) end
+    if finish then finish(self, host) end
+  end)
+  if not ok then error(problem, 0) end
+  return self
+end
+
+local function status_of(dir)
+  local st = store.open(dir .. "/state.git")
+  local text = st:read(st:head(), "hosts/n1/status.json")
+  st:close()
+  return json.decode(text)
+end
+
+local two = {
+  { change = change("file:/a", "create"), owes = { { id = "service:d", verb = "restart" } } },
+  { change = change("file:/b", "update", { from = { size = 9 } }) },
+}
+
+t.case("a journal is locked while its writer lives, and anybody's after", function()
+  local dir = folder()
+  local first = assert(file.create(dir, "1.jsonl"))
+  local _, _, code = file.adopt(dir, "1.jsonl")
+  t.equal(code, "locked")
+  assert(first:append("a\n"))
+  first:close()
+  local second = assert(file.adopt(dir, "1.jsonl"))
+  t.equal(sys.read_file(dir .. "/1.jsonl"), "a\n")
+  second:remove("1.jsonl")
+  t.equal(select(3, file.adopt(dir, "1.jsonl")), "notfound")
+end)
+
+t.case("each step is written down with what was there and what is to be", function()
+  local dir = folder()
+  local self = run_that_dies(dir, two)
+  local list = leftover.list(self.opts)
+  t.equal({ #list, list[1].alive, list[1].run.verb }, { 1, true, "apply" })
+  self.book.handle:close()
+  list = leftover.list(self.opts)
+  t.equal(list[1].alive, false)
+  local host = list[1].hosts.n1
+  t.equal({ host.machine_id, host.step, host.steps, host.at }, { "m1", 2, 2, "file:/b" })
+  t.equal(host.entries[1].before, false)
+  t.equal({ host.entries[2].before, host.entries[2].after }, { { size = 9 }, { size = 1 } })
+end)
+
+t.case("the next run records a dead run's hosts as incomplete, once", function()
+  local dir = folder()
+  local self = run_that_dies(dir, two)
+  leftover.recover(self)
+  t.equal(#self.said, 0) -- its writer lives
+  self.book.handle:close()
+  leftover.recover(self)
+  t.matches(self.said[1], "^n1: incomplete since .*: the apply of .* ended without a word at step 2 of 2; recorded: %x+$")
+  local status = status_of(dir)
+  t.equal({ status.status, status.at, status.step, status.machine_id }, { "incomplete", "file:/b", 2, "m1" })
+  t.equal(status.pending_restarts, { { id = "service:d", verb = "restart" } })
+  t.equal(#status.journal, 2)
+  leftover.recover(self)
+  t.equal({ #self.said, #leftover.list(self.opts) }, { 1, 0 })
+end)
+
+t.case("a restart that was made is owed no more; the last step may not have been made", function()
+  local restart = { change = change("service:d", "update", { trigger = "restart" }) }
+  local dir = folder()
+  local self = run_that_dies(dir, { two[1], restart })
+  self.book.handle:close()
+  t.equal(leftover.list(self.opts)[1].hosts.n1.owed, { ["service:d"] = "restart" })
+  self = run_that_dies(folder(), { two[1], restart, two[2] })
+  self.book.handle:close()
+  t.equal(leftover.list(self.opts)[1].hosts.n1.owed, {})
+end)
+
+t.case("a line that was torn is no line, and a run without steps leaves nothing", function()
+  local dir = folder()
+  local self = run_that_dies(dir, two)
+  self.book.handle:append('{"steps":[{"host":"n1","id":"fi')
+  self.book.handle:close()
+  t.equal(leftover.list(self.opts)[1].hosts.n1.step, 2)
+  self = run_that_dies(folder(), {})
+  t.equal({ self.book, #leftover.list(self.opts) }, { nil, 0 })
+end)
+
+t.case("a host whose part was over is incomplete since it was not recorded", function()
+  local self = run_that_dies(folder(), two, function(run, host)
+    journal.ended(run, host)
+    loop.sleep(50)
+  end)
+  self.book.handle:close()
+  local one = leftover.list(self.opts)[1]
+  t.matches(leftover.problem(one.run, one.hosts.n1), "^the apply of .* ended before it was recorded$")
+end)
+
+local function check(was, opts, verb, now)
+  local said = {}
+  local self = {
+    verb = verb or "apply", target = opts.target, opts = { args = {}, adopt = opts.adopt, discard_pending = opts.discard },
+    ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end },
+  }
+  local host = {
+    name = "n1", facts = { machine_id = now or "m1" }, plan = { changes = { {} } }, recorded_status = was,
+  }
+  local ok, problem = pcall(standing.check, self, host)
+  return ok and (said[1] or "fine") or problem.code .. ": " .. problem.message, host
+end
+
+-- { name, recorded status, options, verb, machine-id now, wanted }
+for _, case in ipairs {
+  { "a new host", {}, {}, "apply", "m1", "^fine$" },
+  { "the same host", { machine_id = "m1" }, {}, "apply", "m1", "^fine$" },
+  { "another host of that name", { machine_id = "m0" }, {}, "apply", "m1",
+    "^failed: is not the host that is recorded: .*m1 and was m0.*%-%-adopt" },
+  { "a plan only says so", { machine_id = "m0" }, {}, "plan", "m1", "^n1: is not the host that is recorded" },
+  { "it can be accepted", { machine_id = "m0" }, { adopt = true }, "apply", "m1", "^fine$" },
+  { "a rollback is pending", { machine_id = "m1", status = "pending-rollback", target = "abc" }, {}, "apply", "m1",
+    "^stale: a rollback to abc is pending .*`neap rollback abc %-l n1`.*%-%-discard%-pending" },
+  { "the same rollback may", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { target = "abc" },
+    "rollback", "m1", "^fine$" },
+  { "another one may not", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { target = "def" },
+    "rollback", "m1", "^stale" },
+  { "it can be forgotten", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { discard = true },
+    "apply", "m1", "^fine$" },
+  { "an incomplete host may be changed", { machine_id = "m1", status = "incomplete" }, {}, "apply", "m1", "^fine$" },
+} do
+  t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
+end
+
+t.case("a host that a rollback has not reached has it pending", function()
+  local self = { verb = "rollback", target = "abc", opts = {} }
+  local host = { name = "n1", status = "unreachable", problem = { message = "no answer" } }
+  host.recorded_status = { machine_id = "m1", status = "complete" }
+  local status = standing.pending(self, host)
+  t.equal({ status.status, status.target, status.machine_id }, { "pending-rollback", "abc", "m1" })
+  host.recorded_status = {}
+  t.equal(standing.pending(self, host), nil)
+  host.recorded_status = { machine_id = "m1" }
+  t.equal(standing.pending({ verb = "apply", opts = {} }, host), nil)
+end)
