@@ -10,8 +10,14 @@ void frames_init(struct frames *f, const char *nonce, size_t limit)
 {
 	*f = (struct frames){.body = BUF_INIT, .limit = limit};
 	f->mark[0] = '\n';
-	memcpy(f->mark + 1, nonce, FRAME_NONCE_LEN);
 	f->mark[MARK_LEN - 1] = ' ';
+	frames_expect(f, nonce);
+}
+
+void frames_expect(struct frames *f, const char *nonce)
+{
+	memcpy(f->mark + 1, nonce, FRAME_NONCE_LEN);
+	f->scanned = 0;
 }
 
 void frames_release(struct frames *f)
@@ -22,7 +28,7 @@ void frames_release(struct frames *f)
 void frames_next(struct frames *f, size_t limit)
 {
 	buf_clear(&f->body);
-	f->scanned = 0;
+	f->scanned = f->seen = 0;
 	f->limit = limit;
 	f->cut = false;
 }
@@ -94,6 +100,7 @@ int frames_feed(struct frames *f, const char *data, size_t len, size_t *used,
 	const char *mark, *from, *line_end;
 
 	*used = len;
+	f->seen += len;
 	buf_put(&f->body, data, len);
 	if (buf_failed(&f->body))
 		return err_set(e, ERR_NOMEM, "out of memory");

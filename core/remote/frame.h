@@ -4,8 +4,9 @@
  *	OUTPUT \n NONCE SP ID \n OUTPUT \n NONCE ...               stderr
  *	ANYTHING \n NONCE SP READY \n ...                          both, first
  *
- * The nonce is 128 random bits that no command on the host gets to see, so
- * that no output can look like an end. */
+ * The nonce is 128 random bits that no command on the host gets to see, and
+ * other ones for each request, so that no output can look like an end, not
+ * even to whoever has seen earlier ones. */
 #ifndef NEAP_REMOTE_FRAME_H
 #define NEAP_REMOTE_FRAME_H
 
@@ -22,6 +23,7 @@ enum { FRAME_NONCE_LEN = 32 };
 struct frames {
 	char mark[FRAME_NONCE_LEN + 2]; /* "\n" NONCE " " */
 	size_t scanned;			/* bytes of `body` without a mark */
+	size_t seen;			/* bytes of this output so far */
 	struct buf body;		/* the output so far */
 	size_t limit;			/* most bytes to keep of it */
 	bool cut; /* it was longer: only its tail is kept */
@@ -46,5 +48,8 @@ int frames_feed(struct frames *f, const char *data, size_t len, size_t *used,
 
 /* Begins the next output, of which at most `limit` bytes are kept. */
 void frames_next(struct frames *f, size_t limit);
+
+/* What ends from now on has this nonce. Not in the midst of an output. */
+void frames_expect(struct frames *f, const char *nonce);
 
 #endif

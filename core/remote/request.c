@@ -9,6 +9,10 @@ enum { DEFAULT_MAX_BYTES = 16 * 1024 * 1024 };
 /* A longer script is cheaper for the host as a file than line by line. */
 enum { LINES_MAX_BYTES = 4096 };
 
+/* The controller ends a watched script that takes too long; the host does so by
+ * itself only when it has heard nothing for so long. */
+enum { LONE_S = 20 };
+
 struct request *request_new(void)
 {
 	struct request *r = calloc(1, sizeof(*r));
@@ -75,12 +79,15 @@ void request_write(struct buf *out, struct request *r)
 	int64_t seconds = r->here ? 0 : (r->limit_ms + 999) / 1000;
 	bool in_file;
 
+	if (r->watched && seconds)
+		seconds += LONE_S;
 	if (!r->script.len || r->script.data[r->script.len - 1] != '\n')
 		buf_putc(&r->script, '\n');
 	in_file = r->script.len > LINES_MAX_BYTES;
-	buf_printf(out, "%u %c %zu %zu %zu %lld\n", r->id,
-	    mode_of(r), in_file ? 0 : count_lines(&r->script),
-	    in_file ? r->script.len : 0, r->input.len, (long long)seconds);
+	buf_printf(out, "%u %c%s %zu %zu %zu %lld %s\n", r->id, mode_of(r),
+	    r->watched ? "w" : "", in_file ? 0 : count_lines(&r->script),
+	    in_file ? r->script.len : 0, r->input.len, (long long)seconds,
+	    r->nonce);
 	buf_put(out, r->script.data, r->script.len);
 	if (in_file)
 		buf_puts(out, ".\n");

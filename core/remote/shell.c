@@ -24,9 +24,13 @@ enum {
 	AHEAD_BYTES = 32 * 1024, /* requests are written out ahead so far */
 	NOISE_BYTES = 4096,	 /* kept of what comes before READY */
 	TOKEN_LEN = 16,
-	GRACE_MS = 7000, /* for the host to stop what has run too long: its
-			  * own limit is rounded up to a second, and `timeout`
-			  * kills 5 s after it has asked */
+	GRACE_MS = 7000, /* for the host to stop what is not watched: its limit
+			  * is rounded up to a second, and `timeout` kills 5 s
+			  * after it has asked */
+	STOP_MS = 15000, /* for the host to end a script: the loop there asks,
+			  * and kills what is left after 5 s */
+	PATIENCE_MS = 15 * 60 * 1000,	/* with what has no limit */
+	FLOOD_BYTES = 64 * 1024 * 1024, /* above a limit: no use reading on */
 };
 
 struct shell {
@@ -43,38 +47,16 @@ struct shell {
 	size_t written; /* of it */
 	struct request *first, **last;
 	struct request *unsent, *reading_out, *reading_err;
+	struct request *watched; /* was sent, and nothing behind it */
 	uint32_t next_id;
 	struct later pump;
-	struct timer timer; /* the first request's limit */
+	struct timer timer;	 /* the first request's limit */
+	struct timer stop_timer; /* the watched one's, to end */
 	struct err failure; /* found where nothing could be done about it */
 	struct shell_stats stats;
 	struct shell_events events;
 	void *arg;
 };
-
-/* ---- texts ---- */
-
-/* The last line that says something, with only what can be printed. */
-static void last_line(char *out, size_t size, const struct buf *b)
-{
-	size_t end = b->len, from, n = 0;
-
-	while (end && isspace((unsigned char)b->data[end - 1]))
-		end--;
-	for (from = end; from && b->data[from - 1] != '\n'; from--)
-		;
-	for (; from < end && n + 1 < size; from++)
-		out[n++] =
-		    isprint((unsigned char)b->data[from]) ? b->data[from] : '?';
-	out[n] = '\0';
-}
-
-static void said(char *out, size_t size, const struct shell *sh)
-{
-	last_line(out, size, &sh->err.body);
-	if (!*out)
-		last_line(out, size, &sh->out.body);
-}
 
 /* ---- the end ---- */
 
@@ -83,7 +65,8 @@ static void answer_all(struct shell *sh, const struct err *e)
 	struct request *r;
 
 	timer_stop(&sh->timer);
-	sh->unsent = sh->reading_out = sh->reading_err = NULL;
+	timer_stop(&sh->stop_timer);
+	sh->unsent = sh->reading_out = sh->reading_err = sh->watched = NULL;
 	while ((r = sh->first)) {
 		sh->first = r->next;
 		r->error = *e;
@@ -105,55 +88,16 @@ static void end(struct shell *sh, const struct err *e)
 	sh->events.ended(sh->arg, e);
 }
 
-/* sudo's first words say why it refuses, and more may follow them; but it also
- * grumbles about a host whose name it cannot resolve, and goes on. */
-static void sudo_said(char *out, size_t size, const struct shell *sh)
-{
-	static const char grumble[] = "sudo: unable to resolve host";
-	const struct buf *b = &sh->err.body;
-	const char *at = b->len ? strstr(b->data, "sudo: ") : NULL;
-	struct buf line = BUF_INIT;
-
-	while (at && !strncmp(at, grumble, strlen(grumble)))
-		at = strstr(at + strlen(grumble), "sudo: ");
-	if (!at) {
-		said(out, size, sh);
-		return;
-	}
-	line.data = (char *)at;
-	line.len = strcspn(at, "\n");
-	last_line(out, size, &line);
-}
-
-static void explain_sudo(const struct shell *sh, struct err *e)
-{
-	const char *all = sh->err.body.len ? sh->err.body.data : "";
-	char words[200];
-
-	sudo_said(words, sizeof(words), sh);
-	if (strstr(all, "password is required") || strstr(all, "no tty"))
-		err_set(e, ERR_SUDO,
-		    "host '%s': sudo wants a password to become '%s': give it "
-		    "with -K, or allow it without one in sudoers",
-		    sh->name, sh->user);
-	else
-		err_set(e, ERR_SUDO, "host '%s': sudo to '%s' failed: %s",
-		    sh->name, sh->user, *words ? words : "it says nothing");
-}
-
 /* The remote command has ended, though nobody asked it to. */
-static void explain_end(const struct shell *sh, struct err *e)
+static void explain(const struct shell *sh, struct err *e)
 {
-	char words[200];
+	const struct words w = {
+	    sh->name, sh->user, &sh->out.body, &sh->err.body};
 
-	if (sh->phase < PHASE_READY && sh->user) {
-		explain_sudo(sh, e);
-		return;
-	}
-	said(words, sizeof(words), sh);
-	err_set(e, ERR_SHELL, "host '%s': the shell %s%s%s", sh->name,
-	    sh->phase < PHASE_READY ? "does not start" : "has ended",
-	    *words ? ": " : "", words);
+	if (sh->phase < PHASE_READY && sh->user)
+		explain_sudo(&w, e);
+	else
+		explain_end(&w, sh->phase == PHASE_READY, e);
 }
 
 static void on_ended(void *arg, const struct err *why)
@@ -162,30 +106,48 @@ static void on_ended(void *arg, const struct err *why)
 	struct err e = *why;
 
 	if (!e.code)
-		explain_end(sh, &e);
+		explain(sh, &e);
 	end(sh, &e);
 }
 
 /* ---- limits of time ---- */
 
+static void give_up(struct shell *sh, const struct request *r)
+{
+	struct err e;
+
+	err_set(&e, r->stopped && !r->overdue ? ERR_INTERRUPTED : ERR_TIMEOUT,
+	    "host '%s': no answer to a script in %lld ms, and it cannot be "
+	    "stopped: the connection is closed",
+	    sh->name, (long long)(loop_now_ms() - r->began_ms));
+	end(sh, &e);
+}
+
+static void on_stop_limit(void *arg)
+{
+	struct shell *sh = arg;
+
+	if (!timer_extend(&sh->stop_timer, sh->loop))
+		give_up(sh, sh->watched);
+}
+
 static void on_limit(void *arg)
 {
 	struct shell *sh = arg;
-	struct err e;
+	struct request *r = sh->first;
 
 	if (timer_extend(&sh->timer, sh->loop))
 		return;
-	err_set(&e, ERR_TIMEOUT,
-	    "host '%s': no answer to a script in %lld ms, and it cannot be "
-	    "stopped: the connection is closed",
-	    sh->name, (long long)sh->first->limit_ms);
-	end(sh, &e);
+	r->overdue = true;
+	if (!shell_stop(sh, r))
+		give_up(sh, r);
 }
 
 /* It is the first request's turn. */
 static void begin_turn(struct shell *sh)
 {
 	struct request *r = sh->first;
+	int64_t ms;
 
 	if (!r || sh->phase != PHASE_READY || r == sh->unsent) {
 		timer_stop(&sh->timer);
@@ -195,19 +157,26 @@ static void begin_turn(struct shell *sh)
 		return;
 	r->began_ms = loop_now_ms();
 	timer_stop(&sh->timer);
-	if (r->limit_ms)
-		timer_start(&sh->timer, sh->loop, r->limit_ms + GRACE_MS,
-		    on_limit, sh, NULL);
+	ms = r->limit_ms ? r->limit_ms : PATIENCE_MS;
+	if (!r->watched)
+		ms += GRACE_MS;
+	timer_start(&sh->timer, sh->loop, ms, on_limit, sh, NULL);
 }
 
-/* 124 and 137 are what timeout(1) says when it had to stop the script; with
- * busybox it is the script that says how it died, 143. */
+/* What succeeded in spite of all has succeeded. 124 and 137 are what timeout(1)
+ * says when it had to stop the script; with busybox it is the script that says
+ * how it died, 143. */
 static void judge_limit(const struct shell *sh, struct request *r)
 {
 	int64_t took_ms = loop_now_ms() - r->began_ms;
+	bool killed = r->status == 124 || r->status == 137 || r->status == 143;
 
-	if (r->limit_ms && took_ms >= r->limit_ms &&
-	    (r->status == 124 || r->status == 137 || r->status == 143))
+	if (r->overdue && r->status)
+		killed = true;
+	else if (r->stopped && r->status)
+		err_set(&r->error, ERR_INTERRUPTED,
+		    "host '%s': a script was stopped", sh->name);
+	if (r->limit_ms && took_ms >= r->limit_ms && killed && !r->error.code)
 		err_set(&r->error, ERR_TIMEOUT,
 		    "host '%s': a script ran longer than %lld ms and was "
 		    "stopped",
@@ -231,9 +200,12 @@ static void desync(struct shell *sh)
 	fail(sh, &e);
 }
 
-static size_t limit_of(const struct request *r)
+/* Begins to read what `r` (or nobody) says there. */
+static void read_next(struct frames *f, const struct request *r)
 {
-	return r ? r->max_bytes : NOISE_BYTES;
+	frames_next(f, r ? r->max_bytes : NOISE_BYTES);
+	if (r)
+		frames_expect(f, r->nonce);
 }
 
 static void finish_first(struct shell *sh)
@@ -242,6 +214,10 @@ static void finish_first(struct shell *sh)
 
 	if (!(sh->first = r->next))
 		sh->last = &sh->first;
+	if (r == sh->watched) {
+		sh->watched = NULL;
+		timer_stop(&sh->stop_timer);
+	}
 	judge_limit(sh, r);
 	sh->stats.requests++;
 	request_answer(r);
@@ -281,7 +257,7 @@ static void end_of_output(
 	if (!is_err)
 		r->status = fe->status;
 	*reading = r->next;
-	frames_next(f, limit_of(*reading));
+	read_next(f, *reading);
 	if (r->out_done && r->err_done)
 		finish_first(sh);
 }
@@ -294,7 +270,7 @@ static void see_ready(struct shell *sh, bool is_err)
 		sh->err_ready = true;
 	else
 		sh->out_ready = true;
-	frames_next(is_err ? &sh->err : &sh->out, limit_of(r));
+	read_next(is_err ? &sh->err : &sh->out, r);
 	if (!sh->out_ready || !sh->err_ready)
 		return;
 	sh->phase = PHASE_READY;
@@ -328,6 +304,11 @@ static void on_data(void *arg, const char *data, size_t len, bool is_err)
 		rc = frames_feed(f, data, len, &used, &fe, &e);
 		data += used;
 		len -= used;
+		if (rc == 0 && f->seen > f->limit + FLOOD_BYTES)
+			rc = err_set(&e, ERR_LIMIT,
+			    "host '%s': it does not cease to talk: the "
+			    "connection is closed",
+			    sh->name);
 		if (rc == 1)
 			on_frame(sh, is_err, &fe);
 		else if (rc < 0)
@@ -339,7 +320,7 @@ static void on_data(void *arg, const char *data, size_t len, bool is_err)
 
 static void write_ahead(struct shell *sh)
 {
-	while (sh->unsent &&
+	while (sh->unsent && !sh->watched &&
 	       sh->unwritten.len - sh->written < (size_t)AHEAD_BYTES) {
 		struct request *r = sh->unsent;
 
@@ -349,6 +330,8 @@ static void write_ahead(struct shell *sh)
 		request_write(&sh->unwritten, r);
 		request_sent(r);
 		sh->unsent = r->next;
+		if (r->watched)
+			sh->watched = r;
 		begin_turn(sh);
 	}
 }
@@ -399,11 +382,14 @@ static void on_opened(void *arg)
 {
 	struct shell *sh = arg;
 
-	session_limit(sh->session, sh->auth_ms, "shell", NULL);
-	if (sh->user && sh->password)
+	if (sh->user && sh->password) {
+		session_limit(sh->session, sh->auth_ms, "prompt of sudo", NULL);
 		sh->phase = PHASE_ASK;
-	else
-		send_loop(sh);
+		return;
+	}
+	session_limit(sh->session, sh->auth_ms,
+	    sh->user ? "shell from sudo" : "shell", NULL);
+	send_loop(sh);
 }
 
 /* ---- sudo's password ---- */
@@ -424,6 +410,8 @@ static void ask(struct shell *sh)
 
 	if (has_token(sh, '!')) {
 		frames_next(&sh->err, NOISE_BYTES);
+		session_limit(
+		    sh->session, sh->auth_ms, "shell from sudo", NULL);
 		send_loop(sh);
 	} else if (has_token(sh, '?') && sh->asked) {
 		err_set(&e, ERR_SUDO,
@@ -433,6 +421,8 @@ static void ask(struct shell *sh)
 		end(sh, &e);
 	} else if (has_token(sh, '?')) {
 		sh->asked = true;
+		session_limit(sh->session, sh->auth_ms,
+		    "answer of sudo to the password", NULL);
 		frames_next(&sh->err, NOISE_BYTES);
 		buf_printf(&sh->unwritten, "%s\n", sh->password);
 		pump(sh);
@@ -468,17 +458,17 @@ static void on_settled(void *arg)
 
 /* ---- the beginning ---- */
 
-static int make_random(struct shell *sh, struct err *e)
+/* `len` hex digits and a NUL. */
+static int make_random(char *out, size_t len, struct err *e)
 {
-	unsigned char bytes[(FRAME_NONCE_LEN + TOKEN_LEN) / 2];
-	char text[2 * sizeof(bytes) + 1];
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bytes[FRAME_NONCE_LEN];
 
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+	if (getrandom(bytes, len, 0) != (ssize_t)len)
 		return err_set(e, ERR_IO, "no random bytes");
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	memcpy(sh->nonce, text, FRAME_NONCE_LEN);
-	memcpy(sh->token, text + FRAME_NONCE_LEN, TOKEN_LEN);
+	for (size_t i = 0; i < len; i++)
+		out[i] = digits[bytes[i] & 15];
+	out[len] = '\0';
 	return 0;
 }
 
@@ -517,7 +507,9 @@ static int take_config(
 	sh->auth_ms = c->session.auth_ms;
 	if (failed)
 		return err_set(e, ERR_NOMEM, "out of memory");
-	return make_random(sh, e);
+	if (make_random(sh->nonce, FRAME_NONCE_LEN, e) < 0)
+		return e->code;
+	return make_random(sh->token, TOKEN_LEN, e);
 }
 
 static int start(struct shell *sh, struct realm *realm,
@@ -586,14 +578,25 @@ void shell_free(struct shell *sh)
 	free(sh);
 }
 
+static void answer_at_once(struct request *r, const struct err *e)
+{
+	r->error = *e;
+	request_answer(r);
+}
+
 void shell_submit(struct shell *sh, struct request *r)
 {
+	struct err e;
+
 	r->held = true;
 	r->next = NULL;
 	r->id = ++sh->next_id;
 	if (sh->phase == PHASE_ENDED) {
-		r->error = sh->failure;
-		request_answer(r);
+		answer_at_once(r, &sh->failure);
+		return;
+	}
+	if (make_random(r->nonce, FRAME_NONCE_LEN, &e) < 0) {
+		answer_at_once(r, &e);
 		return;
 	}
 	*sh->last = r;
@@ -603,14 +606,66 @@ void shell_submit(struct shell *sh, struct request *r)
 	if (!sh->reading_out) {
 		sh->reading_out = r;
 		if (sh->out_ready)
-			frames_next(&sh->out, r->max_bytes);
+			read_next(&sh->out, r);
 	}
 	if (!sh->reading_err) {
 		sh->reading_err = r;
 		if (sh->err_ready)
-			frames_next(&sh->err, r->max_bytes);
+			read_next(&sh->err, r);
 	}
 	later_call(&sh->pump, sh->loop, pump, sh);
+}
+
+/* Takes a request that was not sent out of the queue. */
+static void withdraw(struct shell *sh, struct request *r)
+{
+	struct request **at = &sh->first;
+	struct err e;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (sh->last == &r->next)
+		sh->last = at;
+	if (sh->unsent == r)
+		sh->unsent = r->next;
+	if (sh->reading_out == r && (sh->reading_out = r->next, true) &&
+	    sh->out_ready)
+		read_next(&sh->out, r->next);
+	if (sh->reading_err == r && (sh->reading_err = r->next, true) &&
+	    sh->err_ready)
+		read_next(&sh->err, r->next);
+	err_set(
+	    &e, ERR_INTERRUPTED, "host '%s': a script was not run", sh->name);
+	answer_at_once(r, &e);
+}
+
+static bool is_unsent(const struct shell *sh, const struct request *r)
+{
+	const struct request *at = sh->unsent;
+
+	while (at && at != r)
+		at = at->next;
+	return at != NULL;
+}
+
+bool shell_stop(struct shell *sh, struct request *r)
+{
+	if (!r->held || r->stopped)
+		return r->held;
+	if (is_unsent(sh, r)) {
+		withdraw(sh, r);
+		return true;
+	}
+	if (r != sh->watched)
+		return false;
+	r->stopped = true;
+	timer_stop(&sh->timer);
+	timer_start(
+	    &sh->stop_timer, sh->loop, STOP_MS, on_stop_limit, sh, NULL);
+	buf_puts(&sh->unwritten, "k\n");
+	later_call(&sh->pump, sh->loop, pump, sh);
+	return true;
 }
 
 bool shell_is_ready(const struct shell *sh)

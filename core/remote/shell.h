@@ -4,7 +4,10 @@
  * perhaps under sudo. Requests are sent without waiting for the answers of
  * those before them; they are run and answered in their order. The first ones
  * travel in the same flight as the loop itself, unless sudo asks for a
- * password. */
+ * password.
+ *
+ * Behind a watched request nothing is sent before it is answered; and so it can
+ * be stopped, with all that it has started. */
 #ifndef NEAP_REMOTE_SHELL_H
 #define NEAP_REMOTE_SHELL_H
 
@@ -43,8 +46,11 @@ struct request {
 	bool here;	   /* run in the loop's own shell: see bootstrap.c; its
 			    * limit of time is then only ours */
 	bool secret;	   /* not to be sent before the shell stands */
-	int64_t limit_ms;  /* of time, from when it is its turn; 0: none */
-	size_t max_bytes;  /* of each output */
+	bool watched;
+	int64_t limit_ms; /* of time, from when it is its turn; 0: none, but
+			   * the connection is given up when it takes a
+			   * quarter of an hour */
+	size_t max_bytes; /* of each output */
 	void (*on_done)(void *arg); /* may be NULL; may not call the shell */
 	void *arg;
 
@@ -57,8 +63,9 @@ struct request {
 	/* The shell's. */
 	struct request *next;
 	uint32_t id;
+	char nonce[33];
 	int64_t began_ms; /* when its turn came */
-	bool held, dropped, out_done, err_done;
+	bool held, dropped, out_done, err_done, stopped, overdue;
 };
 
 /* A request that waits for nothing and takes 16 MiB of output, or NULL. */
@@ -80,6 +87,12 @@ void shell_free(struct shell *sh);
 
 /* Queues `r`, which must have been filled in. */
 void shell_submit(struct shell *sh, struct request *r);
+
+/* Has a watched request ended on the host, or one that was not sent yet not
+ * be sent; says whether it is one of these. It is then answered soon, within
+ * some 15 s at most: with ERR_INTERRUPTED, or as usual where its script had
+ * succeeded by then. */
+bool shell_stop(struct shell *sh, struct request *r);
 
 bool shell_is_ready(const struct shell *sh);
 bool shell_is_open(const struct shell *sh);

@@ -265,6 +265,7 @@ static void read_request(lua_State *L, int t, struct request *r)
 	r->capture = opt_bool(L, t, "capture", false);
 	r->here = opt_bool(L, t, "here", false);
 	r->limit_ms = opt_integer(L, t, "timeout_ms", 0);
+	r->watched = !r->here && opt_bool(L, t, "watch", r->limit_ms > 0);
 	r->max_bytes =
 	    (size_t)opt_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
 	if (buf_failed(&r->script) || buf_failed(&r->input))
@@ -291,17 +292,28 @@ static struct conn *check_conn(lua_State *L)
 	return c;
 }
 
+/* A signal came: what can be stopped on the host is stopped, and has ended
+ * there when the task goes on. */
+static bool stop(lua_State *L, struct request *r)
+{
+	struct conn *c = lua_touserdata(L, 1);
+
+	return c->shell && shell_stop(c->shell, r);
+}
+
 static int request_k(lua_State *L, int status, lua_KContext ctx)
 {
 	struct op *op = lua_touserdata(L, 3);
 	struct task *self = task_here(L);
 
 	(void)status, (void)ctx;
-	if (!op->request->done) {
-		if (!task_interrupted(self))
-			return task_wait(L, self, true, 0, request_k);
+	if (!op->request->done && task_interrupted(self) &&
+	    !stop(L, op->request))
 		return task_push_interrupted(L, self);
-	}
+	if (!op->request->done)
+		return task_wait(L, self, !op->request->stopped, 0, request_k);
+	if (op->request->error.code == ERR_INTERRUPTED)
+		return task_push_interrupted(L, self);
 	if (op->request->error.code)
 		return push_error(L, &op->request->error);
 	push_answer(L, op->request);
@@ -310,8 +322,9 @@ static int request_k(lua_State *L, int status, lua_KContext ctx)
 	return 1;
 }
 
-/* conn:request{ script=, stdin=, capture=, here=, timeout_ms=, max_bytes= }
- * -> { rc=, out=, err= } | nil, message, code */
+/* conn:request{ script=, stdin=, capture=, here=, timeout_ms=, watch=,
+ * max_bytes= } -> { rc=, out=, err= } | nil, message, code
+ * `watch` (where there is a timeout: yes) makes it one that a signal stops. */
 static int conn_request(lua_State *L)
 {
 	struct conn *c = check_conn(L);
@@ -338,31 +351,69 @@ static void push_outcome(lua_State *L, const struct request *r)
 	lua_setfield(L, -2, "code");
 }
 
-/* Their boxes are in the table at 3; answers come in order, so that the last
- * one's is waited for. */
+static struct op *op_at(lua_State *L, lua_KContext i)
+{
+	struct op *op;
+
+	lua_rawgeti(L, 3, i);
+	op = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return op;
+}
+
+/* From the last one on, since those that were not sent are answered at once.
+ * Says whether all are answered soon. */
+static bool stop_all(lua_State *L, lua_KContext n)
+{
+	bool all = true;
+
+	for (; n; n--) {
+		struct op *op = op_at(L, n);
+
+		op->request->on_done = wake_op;
+		if (!op->request->done)
+			all = stop(L, op->request) && all;
+	}
+	return all;
+}
+
+/* Answers come in order, but where some were stopped. */
+static bool all_done(lua_State *L, lua_KContext n)
+{
+	while (n && op_at(L, n)->request->done)
+		n--;
+	return n == 0;
+}
+
+static bool was_stopped(lua_State *L, lua_KContext n)
+{
+	while (n && op_at(L, n)->request->error.code != ERR_INTERRUPTED)
+		n--;
+	return n > 0;
+}
+
+/* Their boxes are in the table at 3. */
 static int requests_k(lua_State *L, int status, lua_KContext n)
 {
 	struct task *self = task_here(L);
-	struct op *op;
 
 	(void)status;
-	lua_rawgeti(L, 3, n);
-	op = lua_touserdata(L, -1);
-	lua_pop(L, 1);
-	if (!op->request->done) {
-		if (!task_interrupted(self))
+	if (!all_done(L, n)) {
+		if (task_interrupted(self) && !stop_all(L, n))
+			return task_push_interrupted(L, self);
+		if (!all_done(L, n))
 			return task_wait(L, self, true, n, requests_k);
-		return task_push_interrupted(L, self);
 	}
+	if (was_stopped(L, n))
+		return task_push_interrupted(L, self);
 	lua_createtable(L, (int)n, 0);
 	for (lua_KContext i = 1; i <= n; i++) {
-		lua_rawgeti(L, 3, i);
-		op = lua_touserdata(L, -1);
+		struct op *op = op_at(L, i);
+
 		push_outcome(L, op->request);
 		lua_rawseti(L, 4, i);
 		request_free(op->request);
 		op->request = NULL;
-		lua_pop(L, 1);
 	}
 	return 1;
 }

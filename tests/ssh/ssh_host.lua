@@ -83,6 +83,24 @@ function s.read(name)
   return text
 end
 
+--- Runs Lua code in a process of its own, with s, loop and remote at hand.
+-- @return { pid, out = what it printed so far, status = its exit status and a newline, nil while it runs }
+function s.start(code)
+  local path = s.write("child.lua", [[
+    package.path = os.getenv("NEAP_TESTS") .. "/ssh/?.lua;" .. os.getenv("NEAP_TESTS") .. "/lua/?.lua;" .. package.path
+    local s, loop, remote = require "ssh_host", require "neap.core.loop", require "neap.core.remote"
+    io.stdout:setvbuf("line")
+  ]] .. code)
+  s.shell("rm -f " .. s.dir .. "/child.*.txt")
+  local run = os.getenv("NEAP_LUA") .. " " .. path .. " >" .. s.dir .. "/child.out.txt 2>&1"
+  local pid = s.shell("(" .. run .. "; echo $? >" .. s.dir .. "/child.status.txt) >/dev/null & "
+    .. "sleep 0.05; pgrep -n -P $!"):match("%d+")
+  return {
+    pid = pid, out = function() return s.read("child.out.txt") end,
+    status = function() return s.read("child.status.txt") end,
+  }
+end
+
 --- Output of a command on this machine.
 function s.shell(command)
   local p = assert(io.popen(command))

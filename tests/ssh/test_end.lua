@@ -13,18 +13,7 @@ end
 
 local function is_gone(pid) return s.shell("kill -0 " .. pid .. " 2>&1; echo") ~= "\n" end
 
---- Runs Lua code in a process of its own; gives its pid and what it printed first.
-local function start(code)
-  local path = s.write("child.lua", [[
-    package.path = os.getenv("NEAP_TESTS") .. "/ssh/?.lua;" .. os.getenv("NEAP_TESTS") .. "/lua/?.lua;" .. package.path
-    local s, loop, remote = require "ssh_host", require "neap.core.loop", require "neap.core.remote"
-    io.stdout:setvbuf("line")
-  ]] .. code)
-  s.shell("rm -f " .. s.dir .. "/child.*.txt")
-  local run = os.getenv("NEAP_LUA") .. " " .. path .. " >" .. s.dir .. "/child.out.txt 2>&1"
-  return s.shell("(" .. run .. "; echo $? >" .. s.dir .. "/child.status.txt) >/dev/null & "
-    .. "sleep 0.05; pgrep -n -P $!"):match("%d+")
-end
+local start = function(code) return s.start(code).pid end
 
 local function child_says(pattern)
   local found

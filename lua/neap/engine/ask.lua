@@ -137,7 +137,9 @@ local function collect_one(lists, waits)
   if not list then
     list = { kind = waits.kind, args = {}, keys = {}, seen = {} }
     lists.by_kind[waits.kind] = list
-    table.insert(lists, kind_of(waits.kind).first and 1 or #lists + 1, list)
+    local kind, at = kind_of(waits.kind), #lists + 1
+    if kind.first then at = 1 elseif lists[1] and kind_of(lists[#lists].kind).foreign then at = #lists end
+    table.insert(lists, at, list)
   end
   if not list.seen[waits.key] then
     list.seen[waits.key] = true
@@ -148,7 +150,8 @@ end
 
 -- The distinct questions that the jobs wait for, or expect to ask, by kind,
 -- in a stable order; kinds that say so go first, since the host answers in
--- the order of asking.
+-- the order of asking. Foreign ones, which run what the playbook says, go last:
+-- nothing is sent behind them, so that they can be stopped.
 local function collect(jobs)
   local lists = { by_kind = {} }
   for _, job in ipairs(jobs) do
@@ -166,7 +169,10 @@ local function requests_of(lists)
   for i, list in ipairs(lists) do
     local kind = kind_of(list.kind)
     local script, stdin = kind.script(list.args)
-    requests[i] = { script = script, stdin = stdin, capture = false, timeout_ms = kind.timeout_ms }
+    requests[i] = {
+      script = script, stdin = stdin, capture = kind.foreign or false, watch = kind.foreign or false,
+      timeout_ms = kind.timeout_ms,
+    }
   end
   return requests
 end

@@ -39,4 +39,4 @@ local function parse(r, list)
   return answers
 end
 
-return { name = "run", script = script, parse = parse }
+return { name = "run", script = script, parse = parse, foreign = true, timeout_ms = 10 * 60 * 1000 }
