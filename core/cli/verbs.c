@@ -126,6 +126,29 @@ static const struct option_spec unlock_options[] = {
 	END,
 };
 
+static const struct option_spec rollback_options[] = {
+	{ "plan", 0, NULL, "plan", OPTION_FLAG, "only show the plan" },
+	{ "before", 0, "TIME", "before", OPTION_TEXT,
+	    "to what was recorded last before TIME: "
+	    "\"2026-11-01 12:00\", \"2 hours ago\"" },
+	{ "theirs", 0, NULL, "theirs", OPTION_FLAG,
+	    "what others have changed on a host stays" },
+	{ "ours", 0, NULL, "ours", OPTION_FLAG,
+	    "what others have changed on a host is overwritten" },
+	{ "allow-data-loss", 0, NULL, "allow_data_loss", OPTION_FLAG,
+	    "cross barriers of databases: drop them, change their server "
+	    "and its role" },
+	{ "allow-barriers", 0, NULL, "allow_barriers", OPTION_FLAG,
+	    "go back although a command has no undo, or what was purged "
+	    "is gone" },
+	{ "keep-versions", 0, NULL, "keep_versions", OPTION_FLAG,
+	    "a package whose version no source has any more keeps the one "
+	    "it has" },
+	{ "remove-homes", 0, NULL, "remove_homes", OPTION_FLAG,
+	    "homes go with their users" },
+	END,
+};
+
 static const struct option_spec *const groups[OPTION_GROUPS] = {
 	inventory_options,
 	connect_options,
@@ -138,6 +161,7 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	graph_options,
 	lock_options,
 	unlock_options,
+	rollback_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -162,6 +186,14 @@ const struct verb verbs[] = {
 	    "show what apply would change, with diffs", exit_codes },
 	{ "apply", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_APPLY,
 	    "plan, show, ask, change, verify, record", exit_codes },
+	{ "rollback", "[REV]", 0, 1,
+	    PLAN_GROUPS | GROUP_APPLY | GROUP_ROLLBACK,
+	    "bring hosts back to a recorded state",
+	    "REV is what git understands (HEAD~1, a tag, a commit), or "
+	    "`genesis': before neap.\n\n"
+	    "Exit codes: as for apply; 2 with --plan: there are differences; "
+	    "5: a conflict, a barrier, or something that cannot be brought "
+	    "back, and nothing was changed." },
 	{ "drift", "[PLAYBOOK]", 0, 1, PLAN_GROUPS,
 	    "what has changed on hosts since it was recorded", exit_codes },
 	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,

@@ -26,6 +26,7 @@ enum option_group {
 	GROUP_GRAPH = 1 << 8,	  /* --graph, --list */
 	GROUP_LOCK = 1 << 9,	  /* --reason, --for */
 	GROUP_UNLOCK = 1 << 10,	  /* --break */
+	GROUP_ROLLBACK = 1 << 11, /* --plan, --before, what may be lost */
 };
 
 struct verb {
@@ -45,6 +46,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 11 };
+enum { OPTION_GROUPS = 12 };
 
 #endif

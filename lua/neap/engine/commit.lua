@@ -21,6 +21,25 @@ local function forget_all(host, recorded, changes)
   for path in pairs(recorded) do changes["hosts/" .. host.name .. "/" .. path] = false end
 end
 
+-- What came along with the changes that were made (packages that others
+-- need), and what went with them.
+local function brought_by(host)
+  local brought = {}
+  for _, change in pairs(host.done_ids or {}) do
+    local names = brought[change.resource.type] or {}
+    brought[change.resource.type] = names
+    for name, is_there in pairs(not change.broken and change.brings or {}) do names[name] = is_there end
+  end
+  return brought
+end
+
+-- The resources that the run was about, and those whose records just go.
+local function resources_of(desired)
+  if not desired.dropped then return desired.list end
+  local list = table.move(desired.list, 1, #desired.list, 1, {})
+  return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
+end
+
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
   local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
@@ -29,8 +48,8 @@ local function record_host(self, st, head, host, changes, key)
     recorded = {}
   end
   return record.host(host.name, recorded, {
-    resources = host.plan.desired.list, observed = host.observed or {}, before = host.plan.observed,
-    status = standing.status(self, host),
+    resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
+    status = standing.status(self, host), brought = brought_by(host),
   }, changes, key)
 end
 
@@ -51,7 +70,7 @@ local function outcome(self, version)
     }
   end
   return json.encode({
-    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb,
+    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb, to = self.to,
     time = math.floor(sys.time()), hosts = hosts, neap = version,
   }, { indent = 2 }) .. "\n"
 end
@@ -77,8 +96,8 @@ local function message_of(self)
       end
     end
   end
-  local playbook = (self.opts.playbook or ""):match("[^/]*$")
-  local subject = string.format("%s %s: %d changes on %s", self.verb, playbook, total,
+  local what = self.what or (self.opts.playbook or ""):match("[^/]*$")
+  local subject = string.format("%s %s: %d changes on %s", self.verb, what, total,
     #names > 0 and show.names(names) or "no host (recorded as found)")
   return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
 end

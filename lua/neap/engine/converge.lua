@@ -49,7 +49,7 @@ end
 local function lighten(self, host)
   if host.plan.changes[1] or not (self.verb == "plan" or commit.is_held(self, host)) then return end
   local desired = { host = host.plan.desired.host, list = {}, by_id = {}, inputs = {} }
-  host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired }
+  host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired, remarks = host.plan.remarks }
 end
 
 local function settle_guards(self, host)
@@ -64,6 +64,7 @@ local function plan_host(self, host, desired_of)
   local round = ask.new(host.conn, host.facts)
   local desired = desired_of(host, round)
   desired.list = converge.only_tagged(desired.list, self.opts.tags)
+  desired.dropped = desired.dropped and converge.only_tagged(desired.dropped, self.opts.tags)
   host.plan = plan.host(round, desired)
   host.resources = #desired.list
   local errors = host.plan.errors

@@ -8,6 +8,7 @@ local Model = require "neap.engine.model"
 local difference = require "neap.engine.difference"
 local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
+local way_back = require "neap.engine.way_back"
 
 local plan = {}
 
@@ -145,6 +146,9 @@ local function plan_one(self, resource, job)
     return
   end
   local change = change_of(self, resource, job)
+  change = change and way_back.hear(self, resource, change, function()
+    return change_of(self, resource, plan.probe(self.round, { resource }, self.model)[1])
+  end)
   if change then
     add(self, change)
     take_effect(self, change)
@@ -169,7 +173,10 @@ local function plan_batch(self, resources, jobs, first)
       notes, problem, culprit = rtype.simulate(host, changes, self.asked, self.model)
     end }
     self.round:run { job }
-    if not notes then
+    if not notes and resources[first].back then
+      notes = {}
+      way_back.remark(self, (culprit or changes[1]).resource, "impossible", job.error or job.unknown or problem)
+    elseif not notes then
       culprit = culprit or changes[1]
       self.errors[#self.errors + 1] = fault.new("failed", culprit.resource.where, "%s: %s", culprit.id,
         job.error or job.unknown or problem or "cannot be simulated")
@@ -185,10 +192,13 @@ end
 -- @param desired what evaluate.host returned, its list in order
 -- @return { changes = { change … } in order, errors = { fault … },
 --   observed = { [id] = attrs|false } as first probed, desired = desired }
+--   remarks = { { id, kind, text } … } of resources on their way back.
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
 function plan.host(round, desired)
-  local self = { round = round, model = Model.new(round.answers), changes = {}, changed = {}, errors = {} }
+  local self = {
+    round = round, model = Model.new(round.answers), changes = {}, changed = {}, errors = {}, remarks = {},
+  }
   local resources = desired.list
   local jobs = plan.probe(round, resources)
   self.asked = round:asked_by_kind()
@@ -205,8 +215,10 @@ function plan.host(round, desired)
       i = i + 1
     end
   end
+  way_back.part(desired)
   return {
     changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,
+    remarks = self.remarks,
   }
 end
 

@@ -4,6 +4,7 @@
 --     hosts/<host>/files/<path>                  contents, as text
 --     hosts/<host>/genesis/…                     the same two, before Neap
 --     hosts/<host>/order.json                    ids, in the order of an apply
+--     hosts/<host>/brought.json                  what came along, by type
 --     hosts/<host>/status.json                   complete | incomplete, …
 --     source/…                                   what made it
 --     run.json                                   who, when, how it ended
@@ -15,6 +16,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
+local ledger = require "neap.engine.ledger"
 
 local record = {}
 
@@ -106,7 +108,6 @@ function record.options(resource)
 end
 
 local function managed_names(resource)
-  if resource.managed then return json.array(resource.managed) end
   local names = {}
   for name in pairs(resource.absent and {} or resource.attrs) do
     local schema = resource.rtype.attributes[name]
@@ -140,7 +141,10 @@ function record.files_of(host, resource, state, root, key)
     type = resource.type, key = resource.key,
     state = state_value(resource, state, files, context, key),
   }
-  if root == "" then
+  if root == "" and resource.as_recorded then
+    local old = resource.as_recorded.entry
+    entry.managed, entry.where, entry.meta, entry.options = old.managed, old.where, old.meta, old.options
+  elseif root == "" then
     entry.managed, entry.where, entry.meta = managed_names(resource), resource.where, meta_value(resource)
     local options = record.options(resource)
     entry.options = options and option_value(options, context .. "#", key)
@@ -173,38 +177,6 @@ local function compare(changes, prefix, recorded, files)
     end
   end
   return news
-end
-
--- What was recorded, in the order of this run where it was part of it; the
--- others stay behind what they stood behind.
-local function merge_order(old, seen)
-  local order, at = {}, {}
-  for _, resource in ipairs(seen.resources) do
-    if seen.observed[resource.id] ~= nil and not resource.left then
-      order[#order + 1] = resource.id
-      at[resource.id] = true
-    end
-  end
-  local left = {}
-  for _, resource in ipairs(seen.resources) do left[resource.id] = resource.left end
-  local previous
-  for _, id in ipairs(old) do
-    if not at[id] and not left[id] then
-      local place = 1
-      for i, known in ipairs(order) do
-        if known == previous then place = i + 1 end
-      end
-      table.insert(order, place, id)
-      at[id] = true
-    end
-    if at[id] then previous = id end
-  end
-  return order
-end
-
-local function order_file(recorded, seen)
-  local old = recorded["order.json"] and json.decode(recorded["order.json"]) or {}
-  return json.encode(json.array(merge_order(old, seen)), { indent = 2 }) .. "\n"
 end
 
 -- The files of a resource that are recorded at all, below the host.
@@ -252,7 +224,8 @@ end
 -- @param name the host's
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
---   same as first seen, status = { … } }; a resource that is `left` is again
+--   same as first seen, status = { … }, brought = { [type] = { [name] = true
+--   (came along) | false (went) } }|nil }; a resource that is `left` is again
 --   what it was before Neap, and its records go
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit
@@ -265,9 +238,16 @@ function record.host(name, recorded, seen, changes, key)
       news = record_resource(name, resource, recorded, seen, changes, key) or news
     end
   end
-  return compare(changes, "hosts/" .. name .. "/", recorded, {
-    ["order.json"] = order_file(recorded, seen), ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n",
-  }) or news
+  local files = {
+    ["brought.json"] = ledger.brought(recorded["brought.json"], seen.brought),
+    ["order.json"] = ledger.order(recorded["order.json"], seen.resources, seen.observed),
+    ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n",
+  }
+  if recorded["brought.json"] and not files["brought.json"] then
+    changes["hosts/" .. name .. "/brought.json"] = false
+    news = true
+  end
+  return compare(changes, "hosts/" .. name .. "/", recorded, files) or news
 end
 
 return record

@@ -85,8 +85,8 @@ local function resource_of(files, path, host, key)
   at.root = ""
   return {
     id = entry.type .. ":" .. entry.key, type = entry.type, key = entry.key, state = state_of(entry, at),
-    managed = managed, managed_names = entry.managed or {}, options = options_of(entry, at),
-    where = entry.where, meta = entry.meta or {}, genesis = genesis,
+    managed = managed, options = options_of(entry, at), where = entry.where, meta = entry.meta or {},
+    genesis = genesis, entry = entry,
   }
 end
 
@@ -113,8 +113,9 @@ end
 -- @param key sealing key of the project, or nil where there is none
 -- @return { resources = { [id] = { id, type, key, state = attrs|false,
 --   managed = { [name] = true }, options, where, meta, genesis =
---   attrs|false|nil } }, order = { ids }, status = decoded status.json };
---   empty where nothing is recorded of the host
+--   attrs|false|nil, entry = the decoded record } }, order = { ids }, status =
+--   decoded status.json, brought = decoded brought.json }; empty where nothing
+--   is recorded of the host
 function recorded.host(st, rev, host, key)
   local files = rev and st:tree(rev, "hosts/" .. host) or {}
   local resources = {}
@@ -146,24 +147,34 @@ local function made_of(entry, types, state)
   for name, value in pairs(entry.meta) do meta[name] = value end
   return {
     type = entry.type, rtype = rtype, key = entry.key, id = entry.id, absent = state == false, attrs = attrs,
-    meta = meta, where = entry.where, needs = {}, recorded = entry,
+    meta = meta, where = entry.where, needs = {},
   }
 end
 
 --- The resource that wants what was recorded: its whole state, not only what
 -- the playbook named. It is recorded again as it was.
 -- @param entry one of recorded.host().resources
-function recorded.wanted(entry, types)
+-- @param back what its type is told of the way back (see rollback in
+--   docs/writing-types.md): { allow_data_loss, … }
+function recorded.wanted(entry, types, back)
   local resource = made_of(entry, types, entry.state)
-  resource.managed = entry.managed_names
+  resource.as_recorded, resource.back = entry, back or {}
   return resource
 end
 
 --- The resource that wants what was there before Neap. When it is, its
 -- records go (the engine sets `left`).
-function recorded.to_genesis(entry, types)
+function recorded.to_genesis(entry, types, back)
   local resource = made_of(entry, types, entry.genesis or false)
-  resource.leaves = true
+  resource.leaves, resource.back = true, back or {}
+  resource.meta.wait = nil
+  return resource
+end
+
+--- The resource whose records go without a look at the host.
+function recorded.dropped(entry, types)
+  local resource = made_of(entry, types, false)
+  resource.left = true
   return resource
 end
 
@@ -179,7 +190,7 @@ function recorded.desired(host, list)
     end
     previous = resource
   end
-  return { host = host, list = list, by_id = by_id, inputs = {} }
+  return { host = host, list = list, by_id = by_id, inputs = {}, recorded = true }
 end
 
 return recorded

@@ -64,6 +64,16 @@ function run.show(opts, how)
   end)
 end
 
+-- Ends a run that must not be carried out.
+local function refuse(self, problem)
+  if not fault.is(problem) then error(problem, 0) end
+  self.ui:done()
+  session.problems(self)
+  local exit = command.complain(self.ui, problem)
+  session.summary(self, exit, 0)
+  return exit
+end
+
 --- Plans, shows, asks, changes, looks again and records.
 -- @param how verb = its name; source = see converge.plan; told = function(self)
 --   that tells what else is to be said of the plan; stop = function(self) that
@@ -75,7 +85,8 @@ function run.change(opts, how)
     converge.plan(self, how.source)
     local total = converge.show(self)
     if how.told then how.told(self) end
-    if how.stop then how.stop(self) end
+    local fine, problem = pcall(how.stop or function() end, self)
+    if not fine then return refuse(self, problem) end
     if not agreed(self, total) then
       ui:line("nothing was changed")
       session.summary(self, 0, 0)

@@ -19,7 +19,7 @@ local function edges_of(by_host, resource, faults)
     local other = by_host[wait.host]
     if other and other.at[wait.id] then
       edges[#edges + 1] = { wait.host, other.at[wait.id] }
-    elseif other and not other.desired.by_id[wait.id] then
+    elseif other and not other.desired.by_id[wait.id] and not other.desired.recorded then
       faults[#faults + 1] = fault.new("playbook", resource.where,
         "%s waits for '%s' on host '%s', which does not declare it%s", resource.id, wait.id, wait.host,
         near.hint(wait.id, other.at))

@@ -1,4 +1,5 @@
---- What a user's password lets in: shadow("deploy") -> {locked=bool, password=secret|nil}; nil when there is no such
+--- What a user's password lets in: shadow("deploy") ->
+-- {locked=bool, password=secret|nil, disabled=bool}; nil when there is no such
 -- user, or nobody may look. The hash is a secret from here on.
 local names = require "neap.user_names"
 local sh = require "neap.sh"
@@ -12,17 +13,23 @@ local function script(list)
 end
 
 --- `!` before a hash locks it; a field that no hash can be locks too.
-local function reading(field, user)
+-- An account that expired on the first day of all is closed.
+local function reading(field, user, expires)
   local mark, hash = field:match("^([!*]*)(.*)$")
-  return { locked = mark ~= "", password = hash ~= "" and taint.wrap(hash, "password of " .. user) or nil }
+  return {
+    locked = mark ~= "", password = hash ~= "" and taint.wrap(hash, "password of " .. user) or nil,
+    disabled = expires == "1",
+  }
 end
 
 local function parse(r, list)
   local seen, answers = {}, {}
-  for name, field in r.out:gmatch("([^:\n]+):([^:\n]*):[^\n]*") do seen[name] = seen[name] or field end
+  for name, field, rest in r.out:gmatch("([^:\n]+):([^:\n]*):([^\n]*)") do
+    seen[name] = seen[name] or { field, rest:match("^[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:([^:]*)") }
+  end
   for i, args in ipairs(list) do
-    local field = seen[args[1]]
-    answers[i] = field and reading(field, args[1])
+    local fields = seen[args[1]]
+    answers[i] = fields and reading(fields[1], args[1], fields[2])
   end
   return answers
 end

@@ -42,4 +42,6 @@ function check.steps(key, change)
   }
 end
 
+check.rollback = { momentary = true }
+
 return check

@@ -122,4 +122,12 @@ function command.effects(_, change, model)
   end
 end
 
+--- What a command has done is undone by its undo, and by nothing else.
+local function way_back(_, _, change)
+  if change.kind ~= "delete" or change.from.undo then return nil end
+  return { stays = "what it did stays", barrier = "it has no undo: what it did stays" }
+end
+
+command.rollback = { look = way_back }
+
 return command

@@ -118,4 +118,41 @@ function directory.effects(key, change, model)
   if not to then model:set("list", { key }, nil) end
 end
 
+-- Names in it that will still be there when the plan gets here.
+local function left_in(host, key, model)
+  local left = {}
+  for _, name in ipairs(host:list(key) or {}) do
+    local edit = model:edit("stat", key .. "/" .. name)
+    if not (edit and not edit.answer) then left[#left + 1] = name end
+  end
+  return left
+end
+
+local function named(names)
+  return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
+end
+
+--- What others have put into a directory is theirs; what was taken out of it is gone.
+local function way_back(host, key, change, _, model)
+  if change.kind == "delete" then
+    local left = left_in(host, key, model)
+    change.resource.attrs.force, change.from.force = nil, nil
+    return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
+  end
+  local lost = change.to.surplus or {}
+  if #lost > 0 and change.kind == "update" and change.differs.surplus then
+    local instead = {}
+    for name, value in pairs(change.resource.attrs) do instead[name] = value end
+    instead.surplus = nil
+    return { instead = instead, barrier = "what was purged was not kept: " .. named(lost) }
+  end
+  local before = change.resource.before
+  if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  if change.kind == "create" and before and not before.state and before.options.force then
+    return { barrier = "it was removed with what was in it, which was not kept: it comes back empty" }
+  end
+end
+
+directory.rollback = { look = way_back }
+
 return directory

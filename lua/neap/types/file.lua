@@ -7,6 +7,7 @@
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
+local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 
 local LIMIT = 4 * 1024 * 1024 -- bytes; what the question `content` can bring back
@@ -79,6 +80,11 @@ end
 function file.steps(key, change)
   local from, to = change.from, change.to
   if change.kind == "delete" then return delete(key, from) end
+  if to.occupied == "symlink" then
+    local make = sh('ln -s -- %s "./$n" || exit 1\n', to.target)
+    local how = { replaces = from and (from.occupied or "file") }
+    return { { run = place.make(key, make, how), title = "link " .. key } }
+  end
   if to.occupied and not (from and from.occupied) then
     look.fail("'%s' was %s before, which a file resource cannot bring back", key, to.occupied)
   end
@@ -95,6 +101,10 @@ function file.effects(key, change, model)
   local to = change.to
   if not to then
     for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { key }, nil) end
+    return
+  end
+  if to.occupied == "symlink" then
+    model:set("stat", { key }, look.predicted("symlink", { to = to.target }, "0777"))
     return
   end
   model:set("stat", { key }, look.predicted("file", to, new_mode(to)))

@@ -42,4 +42,20 @@ function group.effects(key, change, model)
   if not to then leave(key, model) end
 end
 
+-- The first user whose own group this is, and who will still be there.
+local function whose(host, gid, model)
+  for name, primary in host:run("getent passwd").out:gmatch("([^:\n]+):[^:\n]*:[^:\n]*:(%d+):[^\n]*") do
+    local edit = model:edit("getent", "passwd\0" .. name)
+    if math.tointeger(primary) == gid and not (edit and not edit.answer) then return name end
+  end
+end
+
+--- A group that is a user's own stays with the user.
+local function look(host, _, change, _, model)
+  local name = change.kind == "delete" and whose(host, change.from.gid, model)
+  return name and { stays = ("it is the group of user '%s', who stays"):format(name) } or nil
+end
+
+group.rollback = { look = look }
+
 return group

@@ -49,7 +49,11 @@ local function drop(key)
 end
 
 function mysql_database.steps(key, change)
-  if change.kind == "delete" then return { mysql.step("drop database " .. key, drop(key)) } end
+  if change.kind == "delete" then
+    local with_data = change.resource and change.resource.with_data
+    local sql = with_data and "DROP DATABASE " .. mysql.name(key) .. ";\n" or drop(key)
+    return { mysql.step("drop database " .. key, sql) }
+  end
   local verb = change.kind == "create" and "CREATE" or "ALTER"
   local to = change.to
   if change.kind == "update" then -- a collation belongs to its character set
@@ -59,5 +63,14 @@ function mysql_database.steps(key, change)
   local sql = ("%s DATABASE %s%s;\n"):format(verb, mysql.name(key), options(to))
   return { mysql.step(verb:lower() .. " database " .. key, sql) }
 end
+
+--- What is in a database is not in any state.
+local function look(_, key, change, back)
+  if change.kind ~= "delete" then return nil end
+  change.resource.with_data = back.data_loss
+  return { barrier = ("database '%s' was not there then: it and what it holds are dropped"):format(key), data = true }
+end
+
+mysql_database.rollback = { look = look }
 
 return mysql_database

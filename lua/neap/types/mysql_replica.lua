@@ -74,4 +74,26 @@ function mysql_replica.steps(_, change)
   return { join.small_step("replication as wanted", script) }
 end
 
+local function changes_role(change)
+  local differs = change.differs
+  return change.kind ~= "update" or differs.source or differs.port or differs.read_only
+end
+
+local function look(_, _, change)
+  if not changes_role(change) then return nil end
+  local from, to = change.from or {}, change.to or {}
+  local function role(it) return it.source and "a replica of " .. it.source or "no replica" end
+  return { barrier = ("the server becomes %s (it is %s)"):format(role(to), role(from)), data = true }
+end
+
+-- Where the role changes, its source of now or then goes back along.
+local function peers(change)
+  if not changes_role(change) then return nil end
+  local list = {}
+  for _, it in ipairs { change.from or {}, change.to or {} } do list[#list + 1] = it.source end
+  return list
+end
+
+mysql_replica.rollback = { look = look, peers = peers }
+
 return mysql_replica

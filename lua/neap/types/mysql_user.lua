@@ -22,6 +22,9 @@ local mysql_user = {
   },
 }
 
+-- What stands for a password that is not the one wanted: servers keep no passwords.
+local ANOTHER = "another one"
+
 local function split(key)
   local name, from = key:match("^(.*)@([^@]*)$")
   return name or key, from or "%"
@@ -95,7 +98,7 @@ function mysql_user.probe(host, key, want)
   if want and want.password then
     local stored = row.auth:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
     local same = mysql.password_matches(row.plugin, stored, want.password)
-    found.password = same and want.password or taint.wrap("another one", "previous")
+    found.password = same and want.password or taint.wrap(ANOTHER, "previous")
   end
   return found
 end
@@ -178,5 +181,14 @@ function mysql_user.steps(key, change)
   end
   return { mysql.step((change.kind == "create" and "create" or "alter") .. " user " .. key, taint.concat(parts, "")) }
 end
+
+-- A password that nobody knows is left as it is.
+local function wanted(_, attrs)
+  if attrs.password and taint.reveal(attrs.password) == ANOTHER then attrs.password = nil end
+  if attrs.socket == false and not attrs.password then attrs.socket = nil end
+  return attrs
+end
+
+mysql_user.rollback = { wanted = wanted }
 
 return mysql_user

@@ -10,6 +10,7 @@
 local apt = require "neap.apt"
 local debs = require "neap.debs"
 local json = require "neap.core.json"
+local package_back = require "neap.package_back"
 local sh = require "neap.sh"
 local transact = require "neap.transact"
 
@@ -60,6 +61,7 @@ local function groups_of(changes)
     if moves(change) then
       if change.kind == "delete" then
         table.insert(plain.remove, name)
+        for _, other in ipairs(package_back.taken_by(change)) do table.insert(plain.remove, other) end
       else
         local want = change.resource.attrs or {}
         table.insert((want.recommends and rich or plain).install, { name = name, version = change.to.version })
@@ -104,6 +106,7 @@ local function wanted_names(changes)
   local install, remove = {}, {}
   for _, change in ipairs(changes) do
     (change.kind == "delete" and remove or install)[change.resource.key] = true
+    for _, name in ipairs(package_back.taken_by(change)) do remove[name] = true end
   end
   return install, remove
 end
@@ -137,8 +140,8 @@ end
 local NAMES_WIDTH = 90
 
 -- "with 23 more packages: galera-4, gawk, …"
-local function summary(names)
-  local text = ("with %d more package%s: "):format(#names, #names == 1 and "" or "s")
+local function summary(names, with)
+  local text = ("%s %d more package%s: "):format(with or "with", #names, #names == 1 and "" or "s")
   for i, name in ipairs(names) do
     if #text + #name > NAMES_WIDTH then return text .. "…" end
     text = text .. (i > 1 and ", " or "") .. name
@@ -216,9 +219,21 @@ local function named_in(changes, problem)
   end
 end
 
+-- What came along is noted with the first change: it goes with the last.
+local function note_brought(transaction, install, change)
+  for _, entry in ipairs(transaction.new) do
+    if not install[entry.name] then
+      change.brings = change.brings or {}
+      change.brings[entry.name] = true
+    end
+  end
+end
+
 --- Resolves and downloads the transaction, and tells the model what it brings.
 -- @return lines for the plan, or nil, why it cannot be done and the change that is to blame
 function package.simulate(host, changes, asked, model)
+  local taken = package_back.take_along(host, changes)
+  if #taken > 0 then table.insert(changes[#changes].notes, summary(taken, "and")) end
   local groups = groups_of(changes)
   if #groups == 0 then return {} end
   local answer = host:apt(json.encode {
@@ -234,6 +249,7 @@ function package.simulate(host, changes, asked, model)
     local problem = unasked(transaction, install, remove)
     if problem then return nil, problem end
     add_notes(transaction, install, notes, changes[#changes].notes)
+    note_brought(transaction, install, changes[1])
     for name, version in pairs(predict_versions(changes, transaction, model)) do brought[name] = version end
   end
   local list = {}
@@ -272,5 +288,7 @@ function package.steps_batch(changes, ctx)
   local script = apt.PRELUDE .. (#groups > 0 and transact.script(groups, ctx.units or {}) or "") .. holds(changes)
   return { { run = script, title = #groups > 0 and titles(groups) or "package holds", timeout_ms = 3600 * 1000 } }
 end
+
+package.rollback = { look = package_back.look }
 
 return package

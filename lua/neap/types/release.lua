@@ -159,4 +159,17 @@ function release.effects(key, change, model)
   end
 end
 
+--- A release is switched to where it is still there.
+local function way_back(host, key, change)
+  if change.kind == "delete" or change.to.repository then return nil end
+  if host:stat(("%s/releases/%s"):format(key, change.to.id)) then return nil end
+  local there = table.concat(host:list(key .. "/releases") or {}, ", ")
+  return {
+    archive = ("release '%s' is no longer on the host (there: %s): apply the playbook that made it")
+      :format(change.to.id, there ~= "" and there or "none"),
+  }
+end
+
+release.rollback = { look = way_back }
+
 return release

@@ -57,6 +57,8 @@ function service.probe(host, key, want)
     return want and { running = false, enabled = false, masked = false } or nil
   end
   local masked = unit.load == "masked" or unit.enabled == "masked"
+  -- to be absent is to do nothing: the unit itself goes with what brought it
+  if not want and not masked and not RUNNING[unit.active] and not ENABLED[unit.enabled] then return nil end
   return {
     running = RUNNING[unit.active] or false,
     enabled = not masked and is_enabled(unit.enabled, want and want.enabled), masked = masked,
@@ -86,7 +88,8 @@ fi
 function service.steps(key, change)
   local unit, differs, to = service.unit(key), change.differs, change.to
   if change.kind == "delete" then -- the unit itself goes with what brought it
-    return { { run = sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
+    local unmask = change.from.masked and sh("systemctl unmask %s || exit 1\n", unit) or ""
+    return { { run = unmask .. sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
   end
   local text = {}
   if differs.masked and not to.masked then text[#text + 1] = sh("systemctl unmask %s || exit 1\n", unit) end
@@ -102,9 +105,17 @@ function service.steps(key, change)
 end
 
 function service.effects(key, change, model)
-  if not change.to then return end
-  local to = change.to
-  model:set("unit", { service.unit(key) }, {
+  local unit, to = service.unit(key), change.to
+  if not to then
+    local known = model:get("unit", { unit })
+    if known then
+      model:set("unit", { unit }, {
+        load = known.load, active = "inactive", enabled = "disabled", reloads = known.reloads, stale = known.stale,
+      })
+    end
+    return
+  end
+  model:set("unit", { unit }, {
     load = to.masked and "masked" or "loaded", active = to.running and "active" or "inactive",
     enabled = to.masked and "masked" or to.enabled and "enabled" or "disabled", reloads = true, stale = false,
   })

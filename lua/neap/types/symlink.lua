@@ -13,6 +13,8 @@ local symlink = {
     owner = { type = "string", doc = "Name or number of the user that owns the link itself." },
     group = { type = "string", doc = "Name or number of its group." },
     force = { type = "boolean", option = true, doc = "Replace a file or an empty directory that stands in its place." },
+    content = { type = "string", blob = true, readonly = true, doc = "What was in a file that it replaced." },
+    mode = { type = "mode", readonly = true, doc = "The permissions of that file." },
     occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no link." },
   },
 }
@@ -39,9 +41,21 @@ function symlink.probe(host, key, want)
     if want then look.parent(host, key) end
     return nil
   end
-  if st.kind ~= "symlink" then return look.occupied(key, st, "symlink", want) end
+  if st.kind ~= "symlink" then
+    local found = look.occupied(key, st, "symlink", want)
+    if st.kind == "file" and want then
+      found.content, found.mode, found.owner, found.group = host:content(key), st.mode, st.owner, st.group
+    end
+    return found
+  end
   local owner, group = look.owner(st, want)
   return { to = st.target, owner = owner, group = group }
+end
+
+-- Whether a change brings back what a link has replaced.
+local function brings_back(change)
+  local to = change.to
+  return to.occupied and (change.kind == "create" and not to.to or change.differs.occupied) or false
 end
 
 local function delete(key, from)
@@ -56,6 +70,10 @@ end
 function symlink.steps(key, change)
   local from, to = change.from, change.to
   if change.kind == "delete" then return delete(key, from) end
+  if brings_back(change) and to.content then
+    local how = { owner = to.owner, group = to.group, mode = to.mode, replaces = "symlink" }
+    return { { run = place.write(key, how), stdin = to.content, title = "write " .. key } }
+  end
   if not to.to then look.fail("'%s' was %s before, which a symlink resource cannot bring back", key, to.occupied) end
   local make = sh('ln -s -- %s "./$n" || exit 1\n', to.to)
   local how = { owner = to.owner, group = to.group, replaces = from and (from.occupied or "symlink") }
@@ -63,7 +81,17 @@ function symlink.steps(key, change)
 end
 
 function symlink.effects(key, change, model)
-  model:set("stat", { key }, change.to and look.predicted("symlink", change.to, "0777") or nil)
+  local to = change.to
+  local kind = to and brings_back(change) and "file" or "symlink"
+  model:set("stat", { key }, to and look.predicted(kind, to, kind == "file" and to.mode or "0777") or nil)
 end
+
+local function way_back(_, _, change)
+  local to = change.to
+  if not to or not brings_back(change) or to.content then return nil end
+  return { barrier = ("the %s that it replaced was not kept"):format(to.occupied or "thing"), stays = "it stays" }
+end
+
+symlink.rollback = { look = way_back }
 
 return symlink

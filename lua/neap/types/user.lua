@@ -21,6 +21,8 @@ local user = {
     system = { type = "boolean", option = true, doc = "Make a new user a system user: low number, no home." },
     create_home = { type = "boolean", option = true,
       doc = "Make a new user's home; true unless it is a system user." },
+    disabled = { type = "boolean", readonly = true,
+      doc = "Whether the account has been closed by a rollback that could not remove it." },
     remove_home = { type = "boolean", option = true,
       doc = "When it is to be absent: take its home and mail away too." },
   },
@@ -64,6 +66,7 @@ function user.check(_, attrs)
   if attrs.group then names.or_number(attrs.group) end
   if attrs.groups then attrs.groups = as_set(attrs.groups) end
   check_password(attrs)
+  attrs.disabled = false
   return attrs
 end
 
@@ -85,7 +88,7 @@ end
 function user.probe(host, key, want, attrs)
   local look_at_password = not want or want.password or want.locked ~= nil
   host:expect("groups", key)
-  if look_at_password then host:expect("shadow", key) end
+  host:expect("shadow", key)
   local line = host:getent("passwd", key)
   if not line then return nil end
   local uid, gid, comment, home, shell = line:match("^[^:]*:[^:]*:(%d*):(%d*):([^:]*):([^:]*):([^:]*)$")
@@ -95,8 +98,9 @@ function user.probe(host, key, want, attrs)
   }
   found.group = gid ~= "" and primary(host, gid, want) or want and want.group
   if not want or want.groups then found.groups = host:groups(key) end
-  local shadow = look_at_password and host:shadow(key)
-  if shadow then found.password, found.locked = shadow.password, shadow.locked end
+  local shadow = host:shadow(key)
+  found.disabled = shadow ~= nil and shadow.disabled or false
+  if shadow and look_at_password then found.password, found.locked = shadow.password, shadow.locked end
   return found
 end
 
@@ -125,6 +129,12 @@ local function password_steps(key, to, differs)
   return steps
 end
 
+-- Closed to passwords, keys and cron alike; the hash stays, behind a mark.
+local CLOSE, OPEN = "usermod -L -e 1 %s", [[
+usermod -e '' %s || exit 1
+case $(getent shadow %s | cut -d: -f2) in '!'?*) usermod -U %s ;; esac
+]]
+
 local function add(key, to)
   local home = to.create_home
   if home == nil then home = not to.system end
@@ -147,6 +157,7 @@ function user.steps(key, change)
   else
     local flags = account(to, differs)
     steps = { flags ~= "" and "usermod" .. flags .. sh(" %s", key) or nil }
+    if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
   return table.move(password_steps(key, to, differs), 1, 2, #steps + 1, steps)
 end
@@ -161,10 +172,44 @@ function user.effects(key, change, model)
   local to = change.to
   model:set("getent", { "passwd", key }, to and passwd_line(key, to) or nil)
   model:set("groups", { key }, to and to.groups or {})
-  model:set("shadow", { key }, to and { locked = to.locked or not to.password, password = to.password } or nil)
+  model:set("shadow", { key }, to and {
+    locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
+  } or nil)
   if change.kind == "create" and not to.group then model:set("getent", { "group", key }, key .. ":x::") end
   -- userdel takes the group of the same name along
   if not to and change.from.group == key then model:set("getent", { "group", key }, nil) end
 end
+
+-- What of a user's processes and files will still be there when the plan gets here.
+local function left_of(held, key, model)
+  local left = {}
+  for _, process in ipairs(held.processes) do
+    local edit = process.unit and model:edit("unit", process.unit)
+    if not edit or edit.answer and edit.answer.active == "active" then
+      left[#left + 1] = ("process %s (%s)"):format(process.pid, process.name)
+    end
+  end
+  for _, path in ipairs(held.files) do
+    local edit = model:edit("stat", path)
+    if not edit or edit.answer and edit.answer.owner == key then left[#left + 1] = path end
+  end
+  return left
+end
+
+--- A user that was not there before is removed where he has nothing outside his home, else closed.
+local function look(host, key, change, back, model)
+  if change.kind ~= "delete" then return nil end
+  local held = host:holdings(key, change.from.home)
+  local left = left_of(held, key, model)
+  if #left == 0 then
+    change.resource.attrs.remove_home, change.from.remove_home = back.remove_homes, back.remove_homes
+    return nil
+  end
+  local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
+  local why = table.concat(left, ", ", 1, math.min(3, #left)) .. more
+  return { instead = { disabled = true }, note = "is locked and not removed, since it owns " .. why }
+end
+
+user.rollback = { look = look }
 
 return user

@@ -33,4 +33,6 @@ function wait_for.steps(key, change)
   }
 end
 
+wait_for.rollback = { momentary = true }
+
 return wait_for

@@ -1,0 +1,178 @@
+--- What somebody else has changed on a host since Neap looked at it last, where
+-- a way back would write over it.
+--
+--     recorded ≠ observed    in an attribute, and
+--     observed ≠ wanted      in the same one: whose is it to be?
+--
+-- Theirs: the attribute stays as it is found. Ours: it is overwritten. Without
+-- either nothing is changed on any host.
+
+local difference = require "neap.engine.difference"
+local plan = require "neap.engine.plan"
+local recorded = require "neap.engine.recorded"
+local show = require "neap.engine.show"
+local taint = require "neap.core.taint"
+
+local conflicts = {}
+
+-- What moves by itself, or has no state that could be somebody's.
+local function is_free(rtype)
+  return rtype.live or rtype.barrier or rtype.rollback and rtype.rollback.momentary
+end
+
+-- Each recorded resource as it is now, looked at the way it was recorded:
+-- { [id] = { was = attrs|nil, found = attrs|nil, problem = text|nil } }.
+local function look(round, now, types, wanted)
+  local resources = {}
+  for _, id in ipairs(now.order) do
+    if wanted[id] then
+      local resource = recorded.wanted(now.resources[id], types)
+      if resource.rtype.adopt and not resource.absent then resource.attrs.purge = nil end
+      if not is_free(resource.rtype) then resources[#resources + 1] = resource end
+    end
+  end
+  local jobs, seen = plan.probe(round, resources), {}
+  for i, resource in ipairs(resources) do
+    local job = jobs[i]
+    seen[resource.id] = {
+      was = now.resources[resource.id].state or nil, found = plan.hide(job.found, plan.wanted(resource)),
+      problem = job.error or job.unknown,
+    }
+  end
+  return seen
+end
+
+-- The names of the attributes that are not as recorded; nil where the whole
+-- thing came or went.
+local function moved(rtype, was, found)
+  if not was or not found then return nil end
+  local names = {}
+  for name in pairs(was) do
+    if not difference.same_state(rtype, found, was, { [name] = true }) then names[name] = true end
+  end
+  return names
+end
+
+local function is_untouched(rtype, one)
+  if one.problem then return false end
+  if not one.was or not one.found then return one.was == one.found end
+  return next(moved(rtype, one.was, one.found)) == nil
+end
+
+-- The conflict of one resource, or nil: { id, resource, kind, names, was,
+-- found, wanted, problem }.
+local function conflict_of(resource, one)
+  if is_untouched(resource.rtype, one) then return nil end
+  local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
+  made.wanted = plan.wanted(resource)
+  if one.problem then return made end
+  local change = difference.change(resource.rtype, one.found, made.wanted)
+  if not change then return nil end
+  made.kind, made.names = change.kind, {}
+  local names = moved(resource.rtype, one.was, one.found)
+  if change.kind ~= "update" then
+    made.names = names or {}
+    return made
+  end
+  for name in pairs(change.differs) do
+    if not names or names[name] then made.names[name] = true end
+  end
+  return next(made.names) and made or nil
+end
+
+-- Leaves to the host what was changed there.
+local function yield(conflict)
+  local resource = conflict.resource
+  if conflict.kind == "update" then
+    for name in pairs(conflict.names) do resource.attrs[name] = nil end
+  else
+    resource.absent, resource.attrs = conflict.kind == "create", {}
+  end
+end
+
+--- The conflicts of one host. With --theirs what is wanted yields to them; with
+-- --ours there are none.
+-- @param round questions to the host
+-- @param desired what is wanted, not yet planned
+-- @param now what recorded.host says of HEAD
+-- @return list of conflicts; `settled` in those that were yielded to
+function conflicts.find(round, desired, now, types, opts)
+  local list = {}
+  if opts.ours then return list end
+  local seen = look(round, now, types, desired.by_id)
+  for _, resource in ipairs(desired.list) do
+    local one = seen[resource.id]
+    local conflict = one and conflict_of(resource, one)
+    if conflict then
+      list[#list + 1] = conflict
+      if opts.theirs and not conflict.problem then
+        yield(conflict)
+        conflict.settled = true
+      end
+    end
+  end
+  return list
+end
+
+local function add_attribute(lines, conflict, name)
+  local schema = conflict.resource.rtype.attributes[name]
+  local was, found = conflict.was and conflict.was[name], conflict.found and conflict.found[name]
+  local text, why
+  if type(schema) == "table" and schema.blob then
+    text, why = show.text_diff(name, was, found)
+    if not text then lines[#lines + 1] = { text = "    " .. name .. ": " .. why } end
+  else
+    lines[#lines + 1] = { text = string.format("    %s: %s → %s", name, show.value(was), show.value(found)) }
+  end
+  local body
+  for line in (text or ""):gmatch("[^\n]+") do
+    body = body or line:find("^@@") ~= nil
+    if body then lines[#lines + 1] = { text = "    " .. line } end
+  end
+end
+
+local WHAT = { settled = "stays as it is on the host", open = "was changed on the host since it was recorded" }
+
+local function headline(conflict)
+  local what = conflict.settled and WHAT.settled or WHAT.open
+  if conflict.problem then
+    what = "cannot be compared with its record: " .. conflict.problem:match("^[^\n]*")
+  elseif not conflict.found then
+    what = conflict.settled and "stays absent" or "was taken away on the host since it was recorded"
+  elseif not conflict.was then
+    what = conflict.settled and what or "was made on the host since its absence was recorded"
+  end
+  return string.format("%s %s: %s", conflict.resource.type, conflict.resource.key, what)
+end
+
+--- A conflict as lines { text }: the first says what, the others show what was
+-- changed, from the record to what is there now.
+function conflicts.lines(conflict)
+  local lines = { { text = headline(conflict) } }
+  local names = {}
+  for name in pairs(conflict.names or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(conflict.found and conflict.was and names or {}) do add_attribute(lines, conflict, name) end
+  return lines
+end
+
+local function shown(state)
+  if not state then return nil end
+  local out = {}
+  for name, value in pairs(state) do out[name] = taint.is(value) and tostring(value) or value end
+  return out
+end
+
+--- The same for programs.
+function conflicts.event(host, conflict)
+  local names = {}
+  for name in pairs(conflict.names or {}) do names[#names + 1] = name end
+  table.sort(names)
+  return {
+    event = "conflict", host = host, id = conflict.id, attributes = #names > 0 and names or nil,
+    settled = conflict.settled and "theirs" or nil, recorded = shown(conflict.was), found = shown(conflict.found),
+    wanted = shown(conflict.wanted), problem = conflict.problem,
+  }
+end
+
+return conflicts

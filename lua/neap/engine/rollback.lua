@@ -1,0 +1,194 @@
+--- Rolling hosts back: a plan toward a recorded state.
+--
+--     wanted   what REV had, whole, in REV's order
+--     going    what is recorded now and was not at REV: to what it was before
+--              Neap, in the reverse of the order in which it was made
+--
+--     plan     going ─▶ wanted ─▶ those of the going that others restart
+--
+-- What goes, goes first, so that it is out of the way (a port, a package that
+-- excludes another); what was there before Neap and reads what goes back (a
+-- service) is restarted at the end.
+
+local conflicts = require "neap.engine.conflicts"
+local fault = require "neap.engine.fault"
+local log = require "neap.engine.log"
+local project = require "neap.engine.project"
+local recorded = require "neap.engine.recorded"
+local Types = require "neap.engine.types"
+
+local rollback = {}
+
+local GENESIS = "genesis"
+
+-- The revision that is asked for: commit id, or nil for genesis; and how it
+-- is called.
+local function target_of(st, opts)
+  local rev = opts.args[1]
+  if rev and opts.before then fault.raise("usage", nil, "both '%s' and --before: one is enough", rev) end
+  if opts.before then
+    local id = log.before(st, opts.before)
+    return id, id:sub(1, 12)
+  end
+  if not rev then
+    fault.raise("usage", nil, "back to where? say a commit, a tag, HEAD~1, \"genesis\" (before neap), or --before TIME")
+  end
+  if rev == GENESIS then return nil, GENESIS end
+  local id = log.resolve(st, rev)
+  return id, id:sub(1, 12)
+end
+
+-- The playbook of the last run, for the types that lie beside it.
+local function playbook_of(st, head)
+  local run = log.run_of(st, head)
+  return type(run.playbook) == "string" and run.playbook or nil
+end
+
+local function types_of(playbook)
+  local dir = playbook and (playbook:match("^(.*/)[^/]*$") or "") .. "types"
+  return Types.new(dir)
+end
+
+-- Permissions of the command line, as types and conflicts see them.
+local function permissions(opts)
+  return {
+    data_loss = opts.allow_data_loss or false, barriers = opts.allow_barriers or false,
+    remove_homes = opts.remove_homes or false, keep_versions = opts.keep_versions or false,
+  }
+end
+
+local function paths_of(resource)
+  local rtype = resource.rtype
+  if rtype.paths then return rtype.paths(resource.key, resource.attrs) end
+  return resource.key:sub(1, 1) == "/" and { resource.key } or {}
+end
+
+-- Who wants each path, of these resources.
+local function owners_of(list)
+  local owners = {}
+  for _, resource in ipairs(list) do
+    for _, path in ipairs(paths_of(resource)) do owners[path] = resource end
+  end
+  return owners
+end
+
+-- Whether a resource that goes lies where one that is wanted lies: that one
+-- decides what is there then, and may have to replace what is there now.
+local function gives_way(resource, owners)
+  for _, path in ipairs(paths_of(resource)) do
+    local owner = owners[path]
+    if owner then
+      if owner.rtype.attributes.force then owner.attrs.force = true end
+      return true
+    end
+  end
+  return false
+end
+
+-- What goes reads from what goes or comes back, and is there for good: it is
+-- restarted when all the others are done.
+local function is_reader(resource) return not resource.absent and resource.rtype.triggers ~= nil end
+
+local function is_momentary(rtype) return rtype.rollback and rtype.rollback.momentary end
+
+-- What REV had, and what it watches: what goes now was watched as well.
+local function wanted_of(self, now, target)
+  local list = {}
+  for _, id in ipairs(target.order) do
+    local resource = recorded.wanted(target.resources[id], self.types, self.permissions)
+    local before = now.resources[id]
+    for _, verb in ipairs(resource.rtype.triggers or {}) do
+      local watched, name = {}, verb .. "_on"
+      for _, other in ipairs(resource.meta[name] or {}) do watched[#watched + 1] = other end
+      for _, other in ipairs(before and before.meta[name] or {}) do
+        if not target.resources[other] then watched[#watched + 1] = other end
+      end
+      resource.meta[name] = watched
+    end
+    resource.before = before
+    list[#list + 1] = resource
+  end
+  return list
+end
+
+-- What goes: first those that others need, last those that need others;
+-- those that read at the end; those of which only the record goes.
+local function going_of(self, now, target, wanted)
+  local first, readers, dropped, owners = {}, {}, {}, owners_of(wanted)
+  for i = #now.order, 1, -1 do
+    local entry = now.resources[now.order[i]]
+    if not target.resources[entry.id] then
+      local resource = recorded.to_genesis(entry, self.types, self.permissions)
+      resource.before = entry
+      if entry.genesis == nil or is_momentary(resource.rtype) or gives_way(resource, owners) then
+        dropped[#dropped + 1] = recorded.dropped(entry, self.types)
+      elseif is_reader(resource) then
+        table.insert(readers, 1, resource)
+      else
+        first[#first + 1] = resource
+      end
+    end
+  end
+  return first, readers, dropped
+end
+
+-- A directory that purges keeps what is declared in it, then as now.
+local function adopt(list)
+  local paths = {}
+  for _, resource in ipairs(list) do
+    for _, path in ipairs(paths_of(resource)) do paths[#paths + 1] = path end
+  end
+  for _, resource in ipairs(list) do
+    if resource.rtype.adopt and not resource.absent then resource.rtype.adopt(resource.key, resource.attrs, paths) end
+  end
+end
+
+--- The desired state of one host: a list in order, with what is `dropped`.
+-- @param self { types, permissions }
+-- @param now, target what recorded.host gives for HEAD and for REV
+function rollback.compose(self, host, now, target)
+  local wanted = wanted_of(self, now, target)
+  local first, readers, dropped = going_of(self, now, target, wanted)
+  adopt(wanted)
+  local list = first
+  table.move(wanted, 1, #wanted, #list + 1, list)
+  table.move(readers, 1, #readers, #list + 1, list)
+  local desired = recorded.desired(host, list)
+  desired.dropped = dropped
+  return desired
+end
+
+local function recorded_at(self, rev, name)
+  if not rev then return { resources = {}, order = {}, brought = {} } end
+  return recorded.host(self.st, rev, name, self.key)
+end
+
+-- The types are told what came along with resources of theirs.
+local function with_brought(self, now)
+  local permitted = { brought = now.brought }
+  for name, value in pairs(self.permissions) do permitted[name] = value end
+  return { types = self.types, permissions = permitted }
+end
+
+--- Where the desired states of a rollback come from (see converge.plan).
+-- Notes on the session: what = the name of the target, to = its commit.
+function rollback.source(session)
+  local st = log.open(session.opts)
+  local head = st:head()
+  if not head then fault.raise("usage", nil, "nothing was recorded yet") end
+  local target, name = target_of(st, session.opts)
+  session.what, session.to = "to " .. name, target or GENESIS
+  session.opts.playbook = playbook_of(st, head)
+  local self = {
+    st = st, key = project.key(session.opts), types = types_of(session.opts.playbook),
+    permissions = permissions(session.opts),
+  }
+  return function(host, round)
+    local now = recorded_at(self, head, host.name)
+    local desired = rollback.compose(with_brought(self, now), host.entry, now, recorded_at(self, target, host.name))
+    host.conflicts = conflicts.find(round, desired, now, self.types, session.opts)
+    return desired
+  end
+end
+
+return rollback

@@ -1,0 +1,67 @@
+--- What a resource type says of a way back to a recorded state, beyond the
+-- difference: what stays, what cannot be had again, what would be lost (see
+-- rollback in docs/writing-types.md). Part of planning; `self` is the plan's.
+
+local fault = require "neap.engine.fault"
+
+local way_back = {}
+
+local KINDS = { "barrier", "archive", "impossible", "stays", "note" }
+
+--- Notes what is to be said of a resource, beside its change.
+function way_back.remark(self, resource, kind, text, data)
+  self.remarks[#self.remarks + 1] = { id = resource.id, kind = kind, text = text, data = data }
+end
+
+-- Returns whether the resource is wanted otherwise from now on.
+local function heed(self, resource, change, verdict)
+  for _, kind in ipairs(KINDS) do
+    local said = verdict[kind] and not (kind == "stays" and verdict.barrier)
+    if said then way_back.remark(self, resource, kind, verdict[kind], verdict.data) end
+  end
+  if verdict.instead then
+    resource.absent, resource.attrs = false, verdict.instead
+  elseif verdict.stays then
+    resource.absent, resource.attrs = change.kind == "create", {}
+    resource.left = resource.leaves
+  end
+  return verdict.instead or verdict.stays
+end
+
+--- The change of a resource that goes back, after its type was heard.
+-- @param again function() -> the change, when other things are wanted
+-- @return change, or nil
+function way_back.hear(self, resource, change, again)
+  local rtype = resource.rtype
+  local look = resource.back and rtype.rollback and rtype.rollback.look
+  if not look or change.kind == "unknown" then return change end
+  local job = { model = self.model }
+  job.run = function(host) return look(host, resource.key, change, resource.back, self.model) end
+  self.round:run { job }
+  local problem = job.error or job.unknown
+  if problem then
+    self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: %s", resource.id, problem)
+    return nil
+  end
+  if not job.found or not heed(self, resource, change, job.found) then return change end
+  return again()
+end
+
+--- What stays on the host as it is, and is Neap's no longer, is looked at no
+-- more.
+function way_back.part(desired)
+  local list
+  for i, resource in ipairs(desired.list) do
+    if resource.left and not list then list = table.move(desired.list, 1, i - 1, 1, {}) end
+    if resource.left then
+      desired.dropped = desired.dropped or {}
+      table.insert(desired.dropped, resource)
+    elseif list then
+      list[#list + 1] = resource
+    end
+  end
+  desired.list = list or desired.list
+end
+
+
+return way_back

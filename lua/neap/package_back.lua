@@ -1,0 +1,82 @@
+--- Packages on a way back: which version can be had again, and what goes with a package that goes.
+-- What apt installed automatically goes where Neap brought it, where nothing needs it any more, and where somebody
+-- needed it until now; what others have left behind is theirs.
+local package_back = {}
+
+--- What goes along with a package that goes (see take_along).
+function package_back.taken_by(change)
+  local names = {}
+  for name, is_there in pairs(change.brings or {}) do
+    if not is_there then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+--- On a way back, what came along with packages goes with them where nothing else needs it.
+-- @return their names
+function package_back.take_along(host, changes)
+  local names, first, brought = {}, nil, {}
+  for _, change in ipairs(changes) do
+    local back = change.resource.back
+    if change.kind == "delete" and back then
+      names[#names + 1] = change.resource.key
+      first = first or change
+      for _, name in ipairs(back.brought and back.brought.package or {}) do brought[name] = true end
+    end
+  end
+  if not first or not next(brought) then return {} end
+  first.brings = {}
+  for _, name in ipairs(host:unneeded(table.concat(names, " "))) do
+    if brought[name] then first.brings[name] = false end
+  end
+  return package_back.taken_by(first)
+end
+
+-- Servers whose data a server of another series may not read.
+local SERVERS = { ["mariadb-server"] = true, ["mysql-server"] = true, ["postgresql"] = true }
+
+local function series(version)
+  local text = version and version:gsub("^%d+:", "") or ""
+  return text:match("^%d+%.%d+") or text
+end
+
+local function server_barrier(key, change)
+  if change.kind ~= "update" or not SERVERS[key:match("^[^:]*")] then return nil end
+  local from, to = series(change.from.version), series(change.to.version)
+  return from ~= to and ("the server's series changes from %s to %s, and its data does not go back with it")
+    :format(from, to) or nil
+end
+
+local function without_version(attrs)
+  local kept = {}
+  for name, value in pairs(attrs) do kept[name] = value end
+  kept.version = nil
+  return kept
+end
+
+--- Whether the version that was recorded can be had.
+function package_back.look(host, key, change, back)
+  local wanted = change.resource.attrs.version
+  if change.kind == "delete" or not wanted or change.kind == "update" and not change.differs.version then return nil end
+  local offered = host:offered(key)
+  for _, version in ipairs(offered) do
+    if version == wanted then
+      return {
+        note = change.kind == "update" and ("possible: a package source has %s"):format(wanted) or nil,
+        barrier = server_barrier(key, change), data = true,
+      }
+    end
+  end
+  local there = #offered > 0 and table.concat(offered, ", ") or "none"
+  if back.keep_versions then
+    local note = ("no package source has %s (there: %s)"):format(wanted, there)
+    return { instead = without_version(change.resource.attrs), note = note }
+  end
+  return {
+    archive = ("no package source of the host has version %s (there: %s): add one that has it, such as a snapshot "
+      .. "of the distribution's archive, or say --keep-versions"):format(wanted, there),
+  }
+end
+
+return package_back

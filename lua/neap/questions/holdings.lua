@@ -1,0 +1,62 @@
+--- What a user has on a host outside a given place: holdings("app", "/srv/app") ->
+-- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }.
+-- Processes by their real or effective owner, with the systemd unit that they belong to (nil: none); files on all
+-- local file systems that outlive a boot, the first hundred of them.
+local sh = require "neap.sh"
+
+local MOST = 100
+
+local SCRIPT = [=[
+LC_ALL=C; export LC_ALL
+local_mounts() {
+  while read -r _ dir kind _; do
+    case $kind in
+    proc|sysfs|cgroup*|devpts|devtmpfs|mqueue|debugfs|tracefs|securityfs|pstore|bpf|configfs|hugetlbfs|efivarfs) ;;
+    binfmt_misc|fusectl|rpc_pipefs|nsfs|ramfs|autofs|tmpfs|nfs*|cifs|smb*|9p|ceph|glusterfs|fuse.*) ;;
+    *) printf '%%b\n' "$dir" ;;
+    esac
+  done </proc/self/mounts | sort -u
+}
+look() {
+  printf '#user\n'
+  uid=$(id -u -- "$1" 2>/dev/null) || return 0
+  for p in /proc/[0-9]*; do
+    owners=$(sed -n 's/^Uid:[[:space:]]*//p' "$p/status" 2>/dev/null) || continue
+    set -- "$1" "$2" $owners
+    [ "$3" = "$uid" ] || [ "$4" = "$uid" ] || continue
+    unit=$(sed -n 's,^.*/\([^/]*\.\(service\|scope\)\)\(/.*\)\{0,1\}$,\1,p' "$p/cgroup" 2>/dev/null | head -n 1)
+    printf 'p\t%%s\t%%s\t%%s\n' "${p#/proc/}" "$unit" "$(tr '\0' ' ' <"$p/comm" 2>/dev/null)"
+  done
+  local_mounts | while IFS= read -r dir; do
+    find "$dir" -xdev -path "$2" -prune -o -user "$uid" -print 2>/dev/null
+  done | head -n %d | sed 's/^/f	/'
+}
+]=]
+
+local function script(list)
+  local text = { SCRIPT:format(MOST + 1) }
+  for _, args in ipairs(list) do text[#text + 1] = sh("look %s %s\n", args[1], args[2] or "/nonexistent") end
+  return table.concat(text)
+end
+
+local function parse(r, list)
+  if r.rc ~= 0 then error(("the host could not answer 'holdings' (status %d): %s"):format(r.rc, r.err), 0) end
+  local answers = {}
+  for line in r.out:gmatch("[^\n]*") do
+    local one = answers[#answers]
+    local pid, unit, name = line:match("^p\t(%d+)\t([^\t]*)\t(.*)$")
+    if line == "#user" then
+      answers[#answers + 1] = { processes = {}, files = {} }
+    elseif pid then
+      table.insert(one.processes, { pid = pid, unit = unit ~= "" and unit or nil, name = name:match("^%s*(.-)%s*$") })
+    elseif line:find("^f\t") and #one.files == MOST then
+      one.more = true
+    elseif line:find("^f\t") then
+      table.insert(one.files, line:sub(3))
+    end
+  end
+  if #answers ~= #list then error("the answer of 'holdings' is cut short: " .. r.err, 0) end
+  return answers
+end
+
+return { name = "holdings", script = script, parse = parse, timeout_ms = 10 * 60 * 1000 }

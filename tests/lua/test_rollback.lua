@@ -1,0 +1,150 @@
+--- What a rollback wants of a host, from two recorded states; no host but a made-up one.
+local t = require "harness"
+local ask = require "neap.engine.ask"
+local conflicts = require "neap.engine.conflicts"
+local fake = require "fake_host"
+local peers = require "neap.engine.peers"
+local plan = require "neap.engine.plan"
+local rollback = require "neap.engine.rollback"
+
+local rtypes = { thing = fake.thing, daemon = fake.daemon }
+local self = { types = { get = function(_, name) return rtypes[name] end }, permissions = {} }
+
+-- A recorded host: entries { id, state, genesis, meta }, in order.
+local function recorded(entries)
+  local made = { resources = {}, order = {}, brought = {} }
+  for _, entry in ipairs(entries) do
+    local rtype, key = entry[1]:match("^(%a+):(.*)$")
+    made.resources[entry[1]] = {
+      id = entry[1], type = rtype, key = key, state = entry[2], genesis = entry[3], meta = entry.meta or {},
+      options = entry.options or {}, managed = {}, entry = {},
+    }
+    made.order[#made.order + 1] = entry[1]
+  end
+  return made
+end
+
+local function ids(list)
+  local out = {}
+  for i, resource in ipairs(list or {}) do out[i] = (resource.absent and "-" or "") .. resource.id end
+  return table.concat(out, " ")
+end
+
+local function size(n) return { size = n } end
+
+-- { what, now, target, list, dropped }
+for _, case in ipairs {
+  { "what goes goes first, in reverse; what stays in the order of then",
+    { { "thing:a", size(1), false }, { "thing:b", size(1), false }, { "thing:c", size(1), false } },
+    { { "thing:b", size(2), false } }, "-thing:c -thing:a thing:b", "" },
+  { "to before Neap: all of it, in reverse",
+    { { "thing:a", size(1), false }, { "thing:b", size(1), size(9) } }, {}, "thing:b -thing:a", "" },
+  { "what was there before and reads is restarted last",
+    { { "daemon:d", size(1), size(1) }, { "thing:a", size(2), size(1) } }, {}, "thing:a daemon:d", "" },
+  { "a reader that was not there goes in its turn",
+    { { "thing:a", size(2), size(1) }, { "daemon:d", size(1), false } }, {}, "-daemon:d thing:a", "" },
+  { "what has no genesis leaves without a look", { { "thing:a", size(1), nil } }, {}, "", "-thing:a" },
+  { "what is recorded there and not here comes back", {}, { { "thing:a", size(1), false } }, "thing:a", "" },
+} do
+  t.case(case[1], function()
+    local desired = rollback.compose(self, { name = "web1" }, recorded(case[2]), recorded(case[3]))
+    t.equal({ ids(desired.list), ids(desired.dropped) }, { case[4], case[5] })
+  end)
+end
+
+t.case("what lies where something wanted lies gives way to it, and may be replaced", function()
+  rtypes.link = { name = "link", key = "path", attributes = {}, probe = function() end, steps = function() end }
+  rtypes.note = {
+    name = "note", key = "path", attributes = { force = { type = "boolean", option = true } }, probe = function() end,
+    steps = function() end,
+  }
+  local desired = rollback.compose(self, {}, recorded { { "link:/x", {}, false } }, recorded { { "note:/x", {}, false } })
+  t.equal({ ids(desired.list), ids(desired.dropped), desired.list[1].attrs.force }, { "note:/x", "-link:/x", true })
+end)
+
+t.case("what watched a thing that goes is restarted when it goes", function()
+  local now = recorded {
+    { "thing:a", size(1), false },
+    { "daemon:d", size(1), false, meta = { restart_on = { "thing:a", "thing:other" } } },
+  }
+  local target = recorded { { "daemon:d", size(1), false } }
+  local host = fake.new { a = size(1), d = size(1) }
+  local desired = rollback.compose(self, {}, now, target)
+  local planned = plan.host(host.round(), desired)
+  t.equal({ #planned.changes, planned.changes[1].kind, planned.changes[2].trigger }, { 2, "delete", "restart" })
+end)
+
+-- { what, found on the host, state now, state then, options, conflicts, kept as it is }
+for _, case in ipairs {
+  { "nothing foreign", 1, 1, 2, {}, 0 },
+  { "a foreign change that would be overwritten", 5, 1, 2, {}, 1 },
+  { "a foreign change to what is wanted anyway", 2, 1, 2, {}, 0 },
+  { "a thing that somebody took away", nil, 1, 2, {}, 1 },
+  { "a thing that somebody made", 5, false, 2, {}, 1 },
+  { "a thing to be removed that somebody changed", 5, 1, false, {}, 1 },
+  { "a thing to be removed that is gone already", nil, 1, false, {}, 0 },
+  { "ours", 5, 1, 2, { ours = true }, 0, "update" },
+  { "theirs: the attribute stays", 5, 1, 2, { theirs = true }, 1, "nothing" },
+  { "theirs: the thing stays", 5, 1, false, { theirs = true }, 1, "nothing" },
+  { "theirs: the thing stays away", nil, 1, 2, { theirs = true }, 1, "nothing" },
+} do
+  t.case("conflicts: " .. case[1], function()
+    local host = fake.new { a = case[2] and size(case[2]) }
+    local now = recorded { { "thing:a", case[3] and size(case[3]), false } }
+    local target = recorded { { "thing:a", case[4] and size(case[4]), false } }
+    local desired = rollback.compose(self, {}, now, target)
+    local round = ask.new(host.conn, {})
+    local found = conflicts.find(round, desired, now, self.types, case[5])
+    t.equal(#found, case[6])
+    if found[1] then t.truthy(conflicts.lines(found[1])[1].text:find("thing a: ", 1, true)) end
+    if case[7] then
+      local planned = plan.host(round, desired)
+      t.equal(planned.changes[1] and planned.changes[1].kind or "nothing", case[7])
+    end
+  end)
+end
+
+t.case("what moves by itself is nobody's change", function()
+  rtypes.clock = setmetatable({ name = "clock", live = true }, { __index = fake.thing })
+  local host = fake.new { a = size(5) }
+  local now, target = recorded { { "clock:a", size(1), false } }, recorded { { "clock:a", size(2), false } }
+  local desired = rollback.compose(self, {}, now, target)
+  t.equal(conflicts.find(ask.new(host.conn, {}), desired, now, self.types, {}), {})
+end)
+
+-- What a type says of the way back.
+local function planned_with(verdict, state, genesis)
+  rtypes.odd = setmetatable({ name = "odd", rollback = { look = function() return verdict end } }, { __index = fake.thing })
+  local host = fake.new { a = size(1) }
+  local desired = rollback.compose(self, {}, recorded { { "odd:a", state, genesis } }, recorded {})
+  return plan.host(host.round(), desired), desired
+end
+
+t.case("a thing that stays is changed no more, and its record goes", function()
+  local planned, desired = planned_with({ stays = "it is needed" }, size(1), false)
+  t.equal({ #planned.changes, planned.remarks[1].kind, planned.remarks[1].text }, { 0, "stays", "it is needed" })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "", "odd:a" })
+end)
+
+t.case("another thing is wanted instead", function()
+  local planned = planned_with({ instead = { size = 7 }, note = "so" }, size(1), false)
+  t.equal({ planned.changes[1].kind, planned.changes[1].to.size, planned.remarks[1].kind }, { "update", 7, "note" })
+end)
+
+t.case("a barrier is noted, and planned as if it were crossed", function()
+  local planned = planned_with({ barrier = "data", data = true }, size(1), false)
+  t.equal({ planned.changes[1].kind, planned.remarks[1].kind, planned.remarks[1].data }, { "delete", "barrier", true })
+end)
+
+t.case("a replica does not go back without its source", function()
+  rtypes.copy = setmetatable({ name = "copy", rollback = { peers = function() return { "10.0.0.1" } end } },
+    { __index = fake.thing })
+  local desired = rollback.compose(self, {}, recorded { { "copy:a", size(1), false } }, recorded {})
+  local db1 = { name = "db1", address = "10.0.0.1" }
+  local two = { name = "db2", status = "ok", entry = { name = "db2", address = "10.0.0.2" } }
+  two.plan = plan.host(fake.new({ a = size(1) }).round(), desired)
+  local run = { hosts = { two }, inventory = { hosts = { db1, two.entry } } }
+  t.raises(function() peers.check(run) end, "copy:a cannot go back alone, without 'db1'")
+  table.insert(run.hosts, { name = "db1", status = "ok", entry = db1, plan = { changes = {} } })
+  peers.check(run)
+end)
