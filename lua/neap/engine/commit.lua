@@ -70,7 +70,7 @@ local function outcome(self, version)
     }
   end
   return json.encode({
-    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb, to = self.to,
+    operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb, target = self.target,
     time = math.floor(sys.time()), hosts = hosts, neap = version,
   }, { indent = 2 }) .. "\n"
 end

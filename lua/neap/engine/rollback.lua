@@ -171,13 +171,13 @@ local function with_brought(self, now)
 end
 
 --- Where the desired states of a rollback come from (see converge.plan).
--- Notes on the session: what = the name of the target, to = its commit.
+-- Notes on the session: what = how the target is called, target = its commit.
 function rollback.source(session)
   local st = log.open(session.opts)
   local head = st:head()
   if not head then fault.raise("usage", nil, "nothing was recorded yet") end
   local target, name = target_of(st, session.opts)
-  session.what, session.to = "to " .. name, target or GENESIS
+  session.what, session.target = "to " .. name, target or GENESIS
   session.opts.playbook = playbook_of(st, head)
   local self = {
     st = st, key = project.key(session.opts), types = types_of(session.opts.playbook),
