@@ -120,6 +120,11 @@ static const struct option_spec lock_options[] = {
 	END,
 };
 
+static const struct option_spec status_options[] = {
+	{ "live", 0, NULL, "live", OPTION_FLAG, "ask the hosts, too" },
+	END,
+};
+
 static const struct option_spec unlock_options[] = {
 	{ "break", 0, NULL, "break_lock", OPTION_FLAG,
 	    "end the run that is at work on the host, too" },
@@ -162,6 +167,7 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	lock_options,
 	unlock_options,
 	rollback_options,
+	status_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -210,6 +216,9 @@ const struct verb verbs[] = {
 	{ "run", "[PATTERN] -- COMMAND...", 0, 1,
 	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
 	    "run a command on hosts, side by side", NULL },
+	{ "status", "[PATTERN]", 0, 1,
+	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_STATUS,
+	    "how hosts stand: complete, interrupted, what is pending", NULL },
 	{ "lock", "[PATTERN]", 0, 1,
 	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_LOCK,
 	    "keep hosts from being changed, with a reason", NULL },

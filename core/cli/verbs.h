@@ -27,6 +27,7 @@ enum option_group {
 	GROUP_LOCK = 1 << 9,	  /* --reason, --for */
 	GROUP_UNLOCK = 1 << 10,	  /* --break */
 	GROUP_ROLLBACK = 1 << 11, /* --plan, --before, what may be lost */
+	GROUP_STATUS = 1 << 12,	  /* --live */
 };
 
 struct verb {
@@ -46,6 +47,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 12 };
+enum { OPTION_GROUPS = 13 };
 
 #endif

@@ -27,7 +27,7 @@ local function run_that_dies(dir, steps, finish)
     ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end }, said = said,
   }
   local host = {
-    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {} }, lock = {},
+    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {}, observed = { ["file:/a"] = false } }, lock = {},
     conn = { request = function() end },
   }
   for i, step in ipairs(steps) do host.plan.changes[i] = step.change end

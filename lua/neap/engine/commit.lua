@@ -47,10 +47,16 @@ local function record_host(self, st, head, host, changes, key)
     forget_all(host, recorded, changes)
     recorded = {}
   end
-  return record.host(host.name, recorded, {
+  local news = record.host(host.name, recorded, {
     resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
     status = standing.status(self, host), brought = brought_by(host),
   }, changes, key)
+  -- A host that was lost is not seen again in this run; what it was is known.
+  for path, bytes in pairs(host.pre_images or {}) do
+    local at = "hosts/" .. host.name .. "/" .. path
+    if not recorded[path] and changes[at] == nil then changes[at] = bytes end
+  end
+  return news
 end
 
 local function add_sources(changes, recorded, hosts)

@@ -8,6 +8,9 @@
 -- On the host, /var/lib/neap/journal: the same lines, written by the same
 -- request as the step, and a last one when the host's part is over.
 --
+-- What a resource was before Neap first touched it is told in full, so that
+-- it is not lost with the run.
+--
 -- Steps of many hosts that fall due together share one sync.
 
 local file = require "neap.core.journal"
@@ -19,6 +22,8 @@ local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
+local record = require "neap.engine.record"
+local standing = require "neap.engine.standing"
 local sh = require "neap.sh"
 
 local journal = {}
@@ -62,8 +67,29 @@ function journal.entry(host, change, owes)
   }
 end
 
+-- The records of what a resource is before Neap first touches it, by path
+-- below the host; {} where that is recorded already.
+local function pre_image(self, host, change)
+  local resource = change.resource
+  local known = "genesis/" .. record.resource_path(resource.type, resource.key)
+  local before = host.plan.observed[resource.id]
+  if before == nil or not host.adopted and standing.read(self, host, known) then return {} end
+  return record.files_of(host.name, resource, before, "genesis/", self.book.key)
+end
+
+local function encoded(files)
+  local out
+  for path, bytes in pairs(files) do
+    out = out or {}
+    out[path] = crypto.base64(bytes)
+  end
+  return out
+end
+
 -- The run's file, made when it is first needed.
 local function open(self)
+  local st, key = project.create(self.opts)
+  st:close()
   local dir = journal.folder(self.opts)
   local made, message = sys.mkdir(dir, PRIVATE_DIR)
   local handle, name
@@ -72,7 +98,7 @@ local function open(self)
     handle, message = file.create(dir, name)
   end
   if not handle then fault.raise("store", nil, "cannot keep a journal, so nothing is changed: %s", message) end
-  return { handle = handle, name = name, lines = {} }
+  return { handle = handle, name = name, key = key, lines = {} }
 end
 
 local function flush(book)
@@ -144,17 +170,20 @@ end
 -- the script that writes it there.
 -- @param steps { { change = , owes = } … } that the next request makes
 function journal.step(self, host, steps)
-  local first, entries = host.step == nil, {}
+  local first, entries, before = host.step == nil, {}, {}
   if first then
-    host.step, host.entries = 0, {}
+    host.step, host.entries, host.pre_images = 0, {}, {}
     write(self, { host = host.name, machine_id = host.facts.machine_id, of = #host.plan.changes })
   end
   for i, step in ipairs(steps) do
     host.step, host.current = host.step + 1, step.change.id
     entries[i] = journal.entry(host, step.change, step.owes)
     host.entries[#host.entries + 1] = entries[i]
+    for path, bytes in pairs(pre_image(self, host, step.change)) do
+      before[path], host.pre_images[path] = bytes, bytes
+    end
   end
-  write(self, { steps = entries })
+  write(self, { steps = entries, before = encoded(before) })
   return script(self, host, entries, first)
 end
 

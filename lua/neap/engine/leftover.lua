@@ -5,6 +5,7 @@
 -- say: those hosts are incomplete. `neap status` reads them as they are.
 
 local file = require "neap.core.journal"
+local base64 = require "neap.base64"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
@@ -42,9 +43,11 @@ function leftover.parse(text)
     local name = value.host or value.steps and value.steps[1] and value.steps[1].host
     if value.run then run = value.run end
     if name and not hosts[name] then
-      hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time }
+      hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time,
+        pre_images = {} }
     end
     if value.steps then take_steps(hosts[name], value.steps) end
+    for path, text_of in pairs(value.before or {}) do hosts[name].pre_images[path] = base64.decode(text_of) end
     if value.ended then hosts[name].ended = value.ended end
   end
   return { run = run, hosts = hosts }
@@ -105,6 +108,10 @@ local function changes_of(st, head, one)
       local path = "hosts/" .. name .. "/status.json"
       local was = standing.decode(head and st:read(head, path) or nil)
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
+      for below, bytes in pairs(host.pre_images) do
+        local at = "hosts/" .. name .. "/" .. below
+        if not head or not st:read(head, at) then changes[at] = bytes end
+      end
       names[#names + 1] = name
     end
   end

@@ -20,17 +20,22 @@ function standing.decode(text)
   return type(value) == "table" and value or {}
 end
 
---- What is recorded of a host, decoded; {} where nothing is. The repository is
--- opened when the first host of a run asks.
-function standing.recorded(self, host)
-  if host.recorded_status then return host.recorded_status end
+--- A recorded file of a host, or nil. The repository is opened when the first
+-- host of a run asks.
+function standing.read(self, host, path)
   if not self.standings then
     local st = project.open(self.opts)
     self.standings = { st = st, head = st and st:head() }
   end
   local at = self.standings
-  local text = at.head and at.st:read(at.head, "hosts/" .. host.name .. "/status.json")
-  host.recorded_status = standing.decode(text or nil)
+  return at.head and at.st:read(at.head, "hosts/" .. host.name .. "/" .. path) or nil
+end
+
+--- status.json of a host as it is recorded, decoded; {} where there is none.
+function standing.recorded(self, host)
+  if not host.recorded_status then
+    host.recorded_status = standing.decode(standing.read(self, host, "status.json"))
+  end
   return host.recorded_status
 end
 

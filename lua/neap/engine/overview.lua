@@ -1,0 +1,179 @@
+--- How hosts stand, for `neap status`: from the state repository and the
+-- journals alone, or with what the hosts themselves say.
+
+local json = require "neap.core.json"
+local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
+local inventory = require "neap.inventory"
+local leftover = require "neap.engine.leftover"
+local log = require "neap.engine.log"
+local standing = require "neap.engine.standing"
+
+local overview = {}
+
+local TIMEOUT_MS = 30000
+
+local function recorded_names(st, head)
+  local names = {}
+  for _, entry in ipairs(head and st:list(head, "hosts") or {}) do names[#names + 1] = entry.name end
+  return names
+end
+
+-- The hosts that are meant: the inventory's where there is one, and recorded
+-- ones that it no longer has.
+local function chosen(opts, st, head)
+  local ok, inv = pcall(inventory.load, inventory.paths(opts), { extra = opts.extra })
+  local picked, names = {}, {}
+  local function add(name)
+    if not picked[name] then names[#names + 1] = name end
+    picked[name] = true
+  end
+  if ok and (not opts.limit or pcall(inventory.select, inv, opts.limit)) then
+    for _, entry in ipairs(inventory.select(inv, opts.limit)) do add(entry.name) end
+    if opts.limit then return names end
+  elseif opts.limit and not st then
+    fault.raise("usage", nil, "no inventory and no state repository here: nothing that a pattern could match")
+  end
+  local filter = opts.limit and log.host_filter(opts, st, head)
+  for _, name in ipairs(st and recorded_names(st, head) or {}) do
+    if not filter or filter[name] then add(name) end
+  end
+  return names
+end
+
+-- What dead and living runs say of hosts that git does not know yet.
+local function from_journals(opts)
+  local dead, alive = {}, {}
+  for _, one in ipairs(leftover.list(opts)) do
+    for name, host in pairs(one.hosts) do
+      if one.alive then alive[name] = { run = one.run, host = host }
+      elseif host.step then dead[name] = { run = one.run, host = host } end
+    end
+  end
+  return dead, alive
+end
+
+local function host_of(name, st, head, dead, alive)
+  local last = head and st:log { rev = head, path = "hosts/" .. name, max = 1 }[1]
+  local status = standing.decode(last and st:read(head, "hosts/" .. name .. "/status.json") or nil)
+  local left = dead[name]
+  if left then
+    status = leftover.status(left.run, left.host, status)
+    status.unrecorded = true
+  end
+  return {
+    name = name, status = status.status and status or { status = "not recorded" }, commit = last and last.id,
+    time = last and last.time, running = alive[name],
+  }
+end
+
+--- The hosts that the options mean, as { name, status = decoded status.json
+--   (its `unrecorded` where only a dead run's journal says it), commit, time,
+--   running = { run, host } of a run that is at work, there = see look }.
+-- @param st an open store, or nil
+function overview.hosts(opts, st)
+  local head = st and st:head()
+  local dead, alive = from_journals(opts)
+  local list = {}
+  for i, name in ipairs(chosen(opts, st, head)) do list[i] = host_of(name, st, head, dead, alive) end
+  return list
+end
+
+local LOOK = [[
+echo "[lock]"
+L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock
+if [ ! -f "$L" ]; then echo free
+elif command -v flock >/dev/null; then if flock -n "$L" true; then echo free; else echo busy; cat "$L"; fi
+elif read -r p 2>/dev/null <"$L.pid" && kill -0 "$p" 2>/dev/null; then echo busy; cat "$L"
+else echo free; fi
+cd /var/lib/neap 2>/dev/null || exit 0
+echo "[unfinished]"; [ ! -f journal ] || tail -n 1 journal
+echo "[pending]"
+for f in pending/*; do [ ! -f "$f" ] || { printf '%s\t' "${f#pending/}"; cat "$f"; echo; }; done
+]]
+
+--- What a connected host says: { lock (see hostlock.parse), pending = { "id
+--   (verb)" … } }.
+function overview.look(host)
+  local reply, message, code = host.conn:request { script = LOOK, timeout_ms = TIMEOUT_MS }
+  if not reply then fault.raise(code, nil, "%s", message) end
+  local there = { lock = hostlock.parse("\n" .. reply.out), pending = {} }
+  there.lock.held = host.lock.held
+  local marks = reply.out:match("%[pending%]\n(.*)$") or ""
+  for file, verb in marks:gmatch("([^\t\n]+)\t(%a*)") do
+    local id = file:gsub("%%2F", "/"):gsub("%%25", "%%")
+    there.pending[#there.pending + 1] = string.format("%s (%s)", id, verb)
+  end
+  return there
+end
+
+local COLOR = { complete = "green", ["not recorded"] = "dim" }
+
+local function why_lines(lines, host)
+  local status = host.status
+  if status.problem then
+    local at = status.at and status.at .. ": " or ""
+    if status.step and not status.problem:find("at step", 1, true) then
+      at = string.format("step %s of %s, %s", status.step, status.steps or "?", at)
+    end
+    lines[#lines + 1] = at .. (status.problem:match("[^\n]+") or "")
+  end
+  if status.status == "pending-rollback" then
+    lines[#lines + 1] = string.format("to do: neap rollback %s -l %s", tostring(status.target):sub(1, 12), host.name)
+  end
+  local due = {}
+  for i, one in ipairs(status.pending_restarts or {}) do due[i] = string.format("%s (%s)", one.id, one.verb) end
+  if due[1] then lines[#lines + 1] = "still due: " .. table.concat(due, ", ") end
+  if status.unrecorded then lines[#lines + 1] = "not in git yet: the next run that changes something records it" end
+end
+
+local function there_lines(lines, there)
+  if there.problem then lines[#lines + 1] = "on the host: " .. there.problem end
+  local lock = there.lock or {}
+  if lock.busy then lines[#lines + 1] = "on the host: " .. hostlock.say { busy = lock.busy } end
+  if lock.held then
+    local over = hostlock.is_held(lock) and "" or " (that is over)"
+    lines[#lines + 1] = "on the host: " .. hostlock.say { held = lock.held } .. over
+  end
+  if there.pending and there.pending[1] then
+    lines[#lines + 1] = "on the host: still due: " .. table.concat(there.pending, ", ")
+  end
+  local last = there.lock and not there.lock.busy and there.lock.unfinished
+  if last then
+    lines[#lines + 1] = string.format("on the host: a run of %s did not end: step %s of %s, %s", last.by or "?",
+      last.n or "?", last.of or "?", last.id or "?")
+  end
+end
+
+--- Lines about a host: the first is its head.
+function overview.lines(host, ui)
+  local status = host.status
+  local since = status.since or host.time
+  local lines = {
+    string.format("%s  %s%s%s", host.name, ui:paint(COLOR[status.status] or "red", status.status),
+      since and " since " .. hostlock.when(since) or "", host.commit and "  " .. host.commit:sub(1, 12) or ""),
+  }
+  why_lines(lines, host)
+  if host.running then
+    local run, at = host.running.run, host.running.host
+    lines[#lines + 1] = string.format("now: %s by %s since %s, step %d of %d", run.verb or "run", run.by or "?",
+      hostlock.when(run.time), at.step or 0, at.steps or 0)
+  end
+  if host.there then there_lines(lines, host.there) end
+  for i = 2, #lines do lines[i] = "  " .. ui:clean(lines[i]) end
+  return lines
+end
+
+--- The same for programs.
+function overview.event(host)
+  local status, there = host.status, host.there
+  return {
+    event = "status", host = host.name, status = status.status, since = status.since or host.time, commit = host.commit,
+    at = status.at, step = status.step, steps = status.steps, problem = status.problem, target = status.target,
+    pending_restarts = json.array(status.pending_restarts or {}), unrecorded = status.unrecorded,
+    running = host.running and host.running.run, pending_there = there and json.array(there.pending or {}),
+    locked = there and there.lock and (hostlock.say(there.lock) or false),
+  }
+end
+
+return overview
