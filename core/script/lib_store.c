@@ -4,6 +4,7 @@
  *     st:head() -> id | nil, message, code
  *     st:resolve(rev) -> id | nil, message, code
  *     st:read(rev, path) -> bytes | nil, message, code
+ *     st:blob(id) -> bytes | nil, message, code    by the id of a content
  *     st:list(rev, dir) -> { { name=, kind="tree"|"blob", id= }... }
  *     st:tree(rev, dir) -> { [path below dir] = bytes... }
  *     st:commit { parent = id|nil, changes = { [path] = bytes|false },
@@ -16,8 +17,6 @@
  *         ids are equal contents); depth = 1: what differs right below the
  *         prefix, directories not gone into ("hosts", 1: the hosts that a
  *         commit touched)
- *     st:blame(rev, dir) -> { [path below dir] = id of the commit that last
- *         changed it }, for all files there in one walk over the history
  *     st:close()
  *
  * All but open and head, where they fail, return nil, message, code as well.
@@ -84,6 +83,19 @@ static int st_read(lua_State *L)
 	if (!rev)
 		err_set(&e, ERR_NOTFOUND, "nothing is recorded yet");
 	if (!rev || store_read(st, rev, path, b, &e) < 0)
+		return box_fail(L, &e);
+	box_push_bytes(L, b);
+	return 1;
+}
+
+static int st_blob(lua_State *L)
+{
+	struct store *st = check_store(L);
+	const char *id = luaL_checkstring(L, 2);
+	struct buf *b = box_buf(L);
+	struct err e = {0};
+
+	if (store_read_blob(st, id, b, &e) < 0)
 		return box_fail(L, &e);
 	box_push_bytes(L, b);
 	return 1;
@@ -364,36 +376,6 @@ static int st_diff(lua_State *L)
 	return rc < 0 ? box_fail(L, &e) : 1;
 }
 
-static int free_blame(lua_State *L)
-{
-	struct store_blame **blame = lua_touserdata(L, 1);
-
-	store_blame_free(*blame);
-	*blame = NULL;
-	return 0;
-}
-
-static int st_blame(lua_State *L)
-{
-	struct store *st = check_store(L);
-	const char *rev = luaL_optstring(L, 2, NULL);
-	const char *dir = luaL_checkstring(L, 3);
-	struct store_blame **box =
-	    box_local(L, sizeof(*box), "neap.store.blame", free_blame);
-	struct store_origin origin;
-	struct err e = {0};
-	int rc = 0;
-
-	lua_newtable(L);
-	if (!rev)
-		return 1;
-	if (store_blame_open(box, st, rev, dir, &e) < 0)
-		return box_fail(L, &e);
-	while ((rc = store_blame_next(*box, &origin, &e)) > 0)
-		set_string(L, origin.path, origin.id);
-	return rc < 0 ? box_fail(L, &e) : 1;
-}
-
 static int st_close(lua_State *L)
 {
 	luaL_checkudata(L, 1, TYPE);
@@ -404,12 +386,12 @@ static const luaL_Reg methods[] = {
     {"head", st_head},
     {"resolve", st_resolve},
     {"read", st_read},
+    {"blob", st_blob},
     {"list", st_list},
     {"tree", st_tree},
     {"commit", st_commit},
     {"log", st_log},
     {"diff", st_diff},
-    {"blame", st_blame},
     {"close", st_close},
     {NULL, NULL},
 };

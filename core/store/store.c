@@ -248,6 +248,26 @@ int store_find_object(git_object **out, struct store *st, git_commit *commit,
 	return 0;
 }
 
+static int put_blob(struct buf *to, const git_blob *blob, struct err *e)
+{
+	buf_put(to, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
+	return buf_failed(to) ? err_set(e, ERR_NOMEM, "out of memory") : 0;
+}
+
+int store_read_blob(
+    struct store *st, const char *id, struct buf *to, struct err *e)
+{
+	git_blob *blob = NULL;
+	git_oid oid;
+	int rc = git_oid_fromstr(&oid, id);
+
+	if (rc < 0 || (rc = git_blob_lookup(&blob, st->repo, &oid)) < 0)
+		return store_fail(e, rc, "cannot read content '%.40s'", id);
+	rc = put_blob(to, blob, e);
+	git_blob_free(blob);
+	return rc;
+}
+
 int store_read(struct store *st, const char *rev, const char *path,
     struct buf *to, struct err *e)
 {
@@ -263,10 +283,7 @@ int store_read(struct store *st, const char *rev, const char *path,
 		    path, rev);
 		goto out;
 	}
-	buf_put(to, git_blob_rawcontent((git_blob *)object),
-	    (size_t)git_blob_rawsize((git_blob *)object));
-	if (buf_failed(to))
-		rc = err_set(e, ERR_NOMEM, "out of memory");
+	rc = put_blob(to, (git_blob *)object, e);
 out:
 	git_object_free(object);
 	git_commit_free(commit);

@@ -40,6 +40,11 @@ int store_resolve(
 int store_read(struct store *st, const char *rev, const char *path,
     struct buf *to, struct err *e);
 
+/* Appends the content that has the id `id`, as deltas have it. 0,
+ * ERR_NOTFOUND, ERR_NOMEM. */
+int store_read_blob(
+    struct store *st, const char *id, struct buf *to, struct err *e);
+
 /* One thing in a directory. Pointers are borrowed until the next one. */
 struct store_entry {
 	const char *path; /* relative to the directory */
@@ -106,21 +111,6 @@ int store_log_open(struct store_log **out, struct store *st, const char *rev,
 int store_log_next(
     struct store_log *log, struct store_log_entry *entry, struct err *e);
 void store_log_free(struct store_log *log);
-
-/* Which commit last changed each of the files at or below `dir` of `rev`: the
- * commits are gone through once, newest first along first parents, until all
- * are found. store_blame_next() returns as store_list_next(). */
-struct store_origin {
-	const char *path; /* below the directory; "" is the file itself */
-	char id[STORE_ID_SIZE];
-};
-
-struct store_blame;
-int store_blame_open(struct store_blame **out, struct store *st,
-    const char *rev, const char *dir, struct err *e);
-int store_blame_next(
-    struct store_blame *blame, struct store_origin *origin, struct err *e);
-void store_blame_free(struct store_blame *blame);
 
 /* One file that differs. Pointers are borrowed until the next one. */
 struct store_delta {

@@ -243,6 +243,8 @@ t.case("diff: without contents, and no deeper than asked", function()
   t.equal(lines(a, b, "h", { depth = 2 }), { "h/w1/x modified", "h/w3/x deleted content", "h/w4/x added" })
   local delta = st:diff(a, b, "h/w1/x/y", { content = false })[1]
   t.equal(delta.new_id, "d8263ee9860594d2806b0dfd1bfd17528b0ba2a4")
+  t.equal(st:blob(delta.new_id), "2")
+  t.equal(select(3, st:blob(("0"):rep(40))), "notfound")
 end)
 
 t.case("diff: a file that becomes a directory is two changes", function()
@@ -253,20 +255,6 @@ t.case("diff: a file that becomes a directory is two changes", function()
     { { path = "h/x", status = "deleted" }, { path = "h/x/y", status = "added" } })
   t.equal(deltas(st:diff(a, b, "h/x")), { { path = "h/x", status = "deleted", old = "1" },
     { path = "h/x/y", status = "added", new = "1" } })
-end)
-
-t.case("blame: the commit that last changed each file of a directory", function()
-  local st = assert(store.open(scratch(), { create = true }))
-  local a = assert(commit(st, { ["h/x"] = "1", ["h/d/y"] = "1", ["h/d/z"] = "1", other = "1" }))
-  local b = assert(commit(st, { ["h/d/y"] = "2", ["h/gone"] = "1" }))
-  local c = assert(commit(st, { ["h/d/y"] = "3", ["h/new"] = "1", ["h/gone"] = false }))
-  local d = assert(commit(st, { other = "2" }))
-  t.equal(st:blame(d, "h"), { x = a, ["d/y"] = c, ["d/z"] = a, new = c })
-  t.equal(st:blame(b, "h/d"), { y = b, z = a })
-  t.equal(st:blame("HEAD", "other"), { [""] = d })
-  t.equal(st:blame("HEAD", "nowhere"), {})
-  t.equal(st:blame(nil, "h"), {})
-  t.equal(select(3, st:blame("nope", "h")), "notfound")
 end)
 
 -- Writers in processes of their own: this file's helper commits in a loop.

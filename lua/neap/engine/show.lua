@@ -177,17 +177,19 @@ end
 --- Folds the changes of several hosts: { { hosts = { name … }, lines } … }.
 -- @param plans { { name, changes } … } in order
 function show.fold(plans)
-  local by_text, order = {}, {}
+  local by_text, by_change, order = {}, {}, {}
   for _, host in ipairs(plans) do
     for _, change in ipairs(host.changes) do
-      local lines = show.change(change)
-      local text = signature(lines)
-      local group = by_text[text]
+      local group = by_change[change] -- hosts may share one (see between.plans)
+      local lines = not group and show.change(change)
+      local text = lines and signature(lines)
+      group = group or by_text[text]
       if not group then
         group = { hosts = {}, lines = lines }
         by_text[text] = group
         order[#order + 1] = group
       end
+      by_change[change] = group
       group.hosts[#group.hosts + 1] = host.name
     end
   end

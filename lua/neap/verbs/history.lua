@@ -12,13 +12,21 @@ local DEFAULT_MAX = 50
 
 local function short(ui, commit) return ui:paint("yellow", commit.id:sub(1, 12)) end
 
-local function outcome(run)
+-- How a run ended, as its message says: run.json tells the same and more, and is long where there are many hosts.
+local function outcome(message)
   local bad = {}
-  for name, host in pairs(run.hosts or {}) do
-    if host.status ~= "ok" then bad[#bad + 1] = name .. " " .. host.status end
+  for name, status in message:gmatch("\n([^%s:]+): ([%a-]+), %d+ changes") do
+    if status ~= "ok" then bad[#bad + 1] = name .. " " .. status end
   end
-  table.sort(bad)
   return #bad > 0 and table.concat(bad, ", ") or "ok", #bad == 0
+end
+
+local function event_of_run(st, commit, subject, how)
+  local run = log.run_of(st, commit.id)
+  return {
+    event = "commit", id = commit.id, time = commit.time, author = commit.author, subject = subject, outcome = how,
+    verb = run.verb, playbook = run.playbook, hosts = run.hosts,
+  }
 end
 
 -- Every run.
@@ -27,15 +35,11 @@ local function show_runs(ui, st, rev, max)
   for commit in log.commits(st, rev) do
     if count == max then return count end
     count = count + 1
-    local run = log.run_of(st, commit.id)
-    local how, fine = outcome(run)
+    local how, fine = outcome(commit.message)
     local subject = commit.message:match("^[^\n]*")
     ui:line(string.format("%s  %s  %s  %s  %s", short(ui, commit), moment.text(commit.time), ui:clean(commit.author),
       ui:clean(subject), ui:paint(fine and "green" or "red", how)))
-    ui:event {
-      event = "commit", id = commit.id, time = commit.time, author = commit.author, subject = subject, outcome = how,
-      verb = run.verb, playbook = run.playbook, hosts = run.hosts,
-    }
+    if ui.json then ui:event(event_of_run(st, commit, subject, how)) end
   end
   return count
 end
