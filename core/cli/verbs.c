@@ -81,6 +81,16 @@ static const struct option_spec apply_options[] = {
 	{ "guard-timeout", 0, "SECONDS", "guard_timeout", OPTION_INTEGER,
 	    "a change that cuts us off is taken back after SECONDS (default "
 	    "60)" },
+	{ "serial", 0, "N,...", "serial", OPTION_TEXT,
+	    "so many hosts at a time: 2, 10%, or one batch after the other "
+	    "as in 1,10%,50%" },
+	{ "max-fail", 0, "N", "max_fail", OPTION_TEXT,
+	    "go on while no more than N hosts (or N%) have failed (default "
+	    "with --serial: 0)" },
+	{ "on-failure", 0, "WHAT", "on_failure", OPTION_TEXT,
+	    "keep what was done (default); rollback: hosts that fail go back "
+	    "to what they were before the run; rollback-all: those that "
+	    "succeeded too" },
 	{ "diff", 'D', NULL, "diff", OPTION_FLAG,
 	    "show diffs (they are shown anyway)" },
 	END,

@@ -11,6 +11,8 @@ local fault = require "neap.engine.fault"
 local guard = require "neap.engine.guard"
 local journal = require "neap.engine.journal"
 local plan = require "neap.engine.plan"
+local rolling = require "neap.engine.rolling"
+local rolling_words = require "neap.engine.rolling_words"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
@@ -48,7 +50,7 @@ end
 -- recorded, nothing is kept: most hosts of a large fleet, most of the time.
 local function lighten(self, host)
   if host.plan.changes[1] or not (self.verb == "plan" or commit.is_held(self, host)) then return end
-  local desired = { host = host.plan.desired.host, list = {}, by_id = {}, inputs = {} }
+  local desired = { host = host.entry, list = {}, by_id = {}, inputs = {}, rolling = host.plan.desired.rolling }
   host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired, remarks = host.plan.remarks }
 end
 
@@ -127,6 +129,8 @@ function converge.plan(self, source)
   session.each(self, "planning", function(host) plan_host(self, host, desired_of) end, PLANNERS)
   stop_on_mistakes(self)
   stop_on_circles(self)
+  self.rolling = rolling_words.settle(self)
+  self.batches = rolling.batches(self, self.rolling.serial)
 end
 
 --- The plans of the hosts that have one, for show.
@@ -150,6 +154,7 @@ function converge.show(self)
       resources = resources + host.resources
     end
   end
+  if self.batches[2] then self.ui:line("\nin batches: " .. rolling.say(self.batches)) end
   local count, total = show.count(plans)
   if #plans == 0 then return 0 end
   if total == 0 then
@@ -285,7 +290,8 @@ end
 function converge.apply(self)
   self.events = {}
   journal.begin(self)
-  session.each(self, "applying", function(host) apply_host(self, host) end)
+  rolling.run(self, function(host) apply_host(self, host) end)
+  rolling.close(self)
 end
 
 return converge

@@ -97,6 +97,7 @@ function evaluate.host(project, host, opts)
   local list, by_id = run.declarations:finish(faults) -- the playbook has ended: nothing of it runs in here
   local desired = {
     host = host, list = list, by_id = by_id, inputs = inputs_of(run), components = run.components,
+    rolling = run.rolling,
     managed_only = run.managed_only,
   }
   if #faults > before then

@@ -200,8 +200,9 @@ local function go_back(self, why)
   return is_alive(self.host.conn) and told(self.host.conn, id, why) or await_host(self, id, why)
 end
 
-local function mark_put_back(self, done)
+local function mark_put_back(self, done, owed)
   local window = self.open
+  for _, change in ipairs(window.causes) do owed[change.id] = nil end
   for i = window.first, window.last do
     local change = self.host.plan.changes[i]
     if window.ids[change.id] and done[change.id] then done[change.id].put_back = true end
@@ -266,8 +267,9 @@ end
 
 --- The run has ended with `problem`: what stands under the guard goes back.
 -- @param done the changes made so far, by id
+-- @param owed the restarts that are due, by id: those that came with the change are not
 -- @return the problem to report
-function Guard:failed(problem, done)
+function Guard:failed(problem, done, owed)
   if not self.open then return problem end
   if not anything_done(self, done) and disarm(self) then return problem end
   local evidence = go_back(self, problem.message)
@@ -275,7 +277,7 @@ function Guard:failed(problem, done)
     return fault.new("unreachable", problem.where,
       "%s\nthe host was not reachable again; its lock-out guard goes back by itself", problem.message)
   end
-  mark_put_back(self, done)
+  mark_put_back(self, done, owed)
   self.host.evidence = taint.mask(evidence)
   self.open = nil
   local gone = table.concat(self.kept.ids, ", ")

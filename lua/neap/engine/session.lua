@@ -19,7 +19,7 @@ local session = {}
 local DEFAULT_FORKS = 500
 local DEFAULT_KEYS = { "id_ed25519", "id_ecdsa", "id_rsa" }
 
-local STATUS_OF_CODE = { stale = "stale", locked = "locked", ["rolled-back"] = "rolled-back" }
+local STATUS_OF_CODE = { stale = "stale", locked = "locked", ["rolled-back"] = "rolled-back", skipped = "skipped" }
 for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "shell", "closed", "protocol" } do
   STATUS_OF_CODE[code] = "unreachable"
 end
@@ -151,9 +151,10 @@ end
 --- Runs `fn(host)` as a task a host, over the hosts that are still in.
 -- Only inside loop.run. @param what a word for the progress line
 -- @param limit at most this many at a time, nil: as many as -f says
-function session.each(self, what, fn, limit)
+-- @param hosts of these hosts, nil: of all
+function session.each(self, what, fn, limit, hosts)
   local queue = {}
-  for _, host in ipairs(self.hosts) do
+  for _, host in ipairs(hosts or self.hosts) do
     if host.status == "ok" then queue[#queue + 1] = host end
   end
   self.finished, self.total = 0, #queue

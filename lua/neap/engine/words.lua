@@ -4,6 +4,7 @@
 --     file "/x" { … }, absent.file "/x"  every resource type
 --     template "/x" { source=, vars= }   a file with rendered content; render("source", vars) the text alone
 --     secret "name", read_file "path"    declared inputs
+--     rolling { … }                      a few hosts at a time
 --     note "text"                        said to the operator
 --     managed_only()                     what the playbook no longer has goes
 local Declarations = require "neap.engine.declare"
@@ -13,6 +14,7 @@ local frozen = require "neap.engine.frozen"
 local helpers = require "neap.engine.helpers"
 local hosts = require "neap.engine.hosts"
 local near = require "neap.near"
+local rolling = require "neap.engine.rolling_words"
 local sandbox = require "neap.engine.sandbox"
 local template = require "neap.template"
 
@@ -183,11 +185,26 @@ local function include(run)
   end
 end
 
+-- rolling { serial = …, max_fail = …, on_failure = …, drain = …, enable = … }
+local function rolling_word(run)
+  return function(given)
+    local function names_of(pattern)
+      local names = {}
+      for i, one in ipairs(hosts.list(run, pattern)) do names[i] = one.name end
+      return names
+    end
+    run.rolling = run.rolling or {}
+    local wrong = type(given) ~= "table" and "rolling wants a table" or
+      rolling.read(frozen.copy(given), run.rolling, names_of)
+    if wrong then fault.raise("playbook", sandbox.where(), "%s", wrong) end
+  end
+end
+
 local function vocabulary(run)
   local project = run.project
   local list = {
     host = run.host, site = run.site, on = on(run), absent = absent_words(run), template = template_word(run),
-    include = include(run),
+    include = include(run), rolling = rolling_word(run),
     component = function(name) return run_component(run, name) end,
     hosts = function(pattern) return hosts.list(run, pattern) end,
     secret = function(name) return project.secrets:get(name, sandbox.where()) end,

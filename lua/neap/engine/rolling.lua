@@ -1,0 +1,200 @@
+--- Rolling runs: a few hosts at a time, and an end to it when too many fail.
+--
+--     batch 1        batch 2               …
+--     drain ─ change ─ enable   of each host; after each batch: more failed than may? the rest is skipped
+--
+-- Whatever takes a host out of a run is a failure: it could not be reached, its plan could not be made, a change
+-- failed, it went back. Hosts that nothing was ever recorded of are in no rotation yet: they come along with a batch
+-- and do not count, so that a fleet is made in one go and changed in steps.
+local fault = require "neap.engine.fault"
+local project = require "neap.engine.project"
+local session = require "neap.engine.session"
+local show = require "neap.engine.show"
+
+local rolling = {}
+
+-- ---- batches ----
+
+local function size_of(amount, total)
+  if amount.count then return amount.count end
+  return math.max(1, math.ceil(total * amount.percent / 100))
+end
+
+-- Names of the hosts that something is recorded of.
+local function recorded(self)
+  local st = project.open(self.opts)
+  local head, names = st and st:head(), {}
+  for _, entry in ipairs(head and st:list(head, "hosts") or {}) do names[entry.name] = true end
+  if st then st:close() end
+  return names
+end
+
+-- The hosts of this run that a host still has to wait for, each with the resource that waits.
+local function awaited(self, host)
+  local list = {}
+  for _, change in ipairs(host.plan.changes) do
+    for _, wait in ipairs(change.resource.meta.wait or {}) do
+      local other = self.by_name[wait.host]
+      local pending = other and other ~= host and other.status == "ok" and other.plan and
+        (wait.id and other.plan.changed[wait.id] or not wait.id and other.plan.changes[1])
+      if pending then list[#list + 1] = { host = other, waiter = change, id = wait.id } end
+    end
+  end
+  return list
+end
+
+-- As the inventory has them, but who is waited for goes before who waits.
+local function in_order(self)
+  local order, seen = {}, {}
+  local function visit(host)
+    if seen[host] then return end
+    seen[host] = true
+    for _, wait in ipairs(awaited(self, host)) do visit(wait.host) end
+    order[#order + 1] = host
+  end
+  for _, host in ipairs(self.hosts) do
+    if host.status == "ok" and host.plan then visit(host) end
+  end
+  return order
+end
+
+local function check_waits(self, order, batch_of)
+  for _, host in ipairs(order) do
+    for _, wait in ipairs(awaited(self, host)) do
+      if batch_of[wait.host] > batch_of[host] then
+        fault.raise("playbook", wait.waiter.resource.where,
+          "%s on '%s' waits for %s on '%s', whose turn comes in a later batch: put both into one, by a larger serial",
+          wait.waiter.id, host.name, wait.id or "all", wait.host.name)
+      end
+    end
+  end
+end
+
+--- The hosts of a run in batches. Raises a fault where one would wait for a later one.
+-- @param known { [name] = true } of those that are recorded, nil: as the state repository says
+function rolling.batches(self, serial, known)
+  if not serial then return { self.hosts } end
+  known = known or recorded(self)
+  local order, batch_of = in_order(self), {}
+  local batches, count = { {} }, 0
+  for _, host in ipairs(order) do
+    host.rolls = known[host.name] and host.plan.changes[1] ~= nil
+    local size = size_of(serial[math.min(#batches, #serial)], #self.hosts)
+    if host.rolls and count >= size then
+      batches[#batches + 1] = {}
+      count = 0
+    end
+    if host.rolls then count = count + 1 end
+    table.insert(batches[#batches], host)
+    batch_of[host] = #batches
+  end
+  check_waits(self, order, batch_of)
+  return batches
+end
+
+--- The batches in words.
+function rolling.say(batches)
+  local parts = {}
+  for i, batch in ipairs(batches) do
+    local names = {}
+    for j, host in ipairs(batch) do names[j] = host.name end
+    parts[i] = show.names(names)
+  end
+  return table.concat(parts, ", then ")
+end
+
+-- ---- drain and enable ----
+
+-- A connection to a host of the inventory, whether it is in this run or not.
+local function line_to(self, name)
+  local host = self.by_name[name]
+  if host then return host.conn end
+  self.others = self.others or {}
+  if self.others[name] == nil then
+    local entry = self.inventory.by_name[name]
+    local conn = entry and session.reconnect(self, { entry = entry }, 10000)
+    self.others[name] = conn or false
+  end
+  return self.others[name] or nil
+end
+
+-- Runs the commands; a host that cannot be reached is none that has to be told.
+local function tell(self, commands, what)
+  for _, command in ipairs(commands or {}) do
+    for _, name in ipairs(command.on) do
+      local conn = line_to(self, name)
+      local reply, message
+      if conn then
+        reply, message = conn:request { script = command.run, capture = true, timeout_ms = command.timeout_s * 1000 }
+      end
+      if not reply then
+        self.ui:err(("%s: could not be asked to %s: %s"):format(name, what, message or "it is not reachable"))
+      elseif reply.rc ~= 0 then
+        fault.raise("failed", nil, "%s on '%s': exit status %d: %s", what, name, reply.rc,
+          (reply.err .. reply.out):gsub("%s+$", ""))
+      end
+    end
+  end
+end
+
+--- Calls fn(host) while the host is out of rotation; it comes back however that ends.
+function rolling.drained(self, host, fn)
+  local said = host.plan.desired.rolling or {}
+  if not host.rolls or not said.drain then return fn(host) end
+  local ok, problem = pcall(tell, self, said.drain, "drain " .. host.name)
+  if ok then ok, problem = pcall(fn, host) end
+  local back, complaint = pcall(tell, self, said.enable, "enable " .. host.name)
+  if not ok then error(problem, 0) end
+  if back then return end
+  if host.status == "ok" then error(complaint, 0) end
+  self.ui:err(("%s: %s"):format(host.name, tostring(complaint)))
+end
+
+-- ---- the run ----
+
+local OUT = { ok = false, skipped = false }
+
+local function failures(self)
+  local count = 0
+  for _, host in ipairs(self.hosts) do
+    if OUT[host.status] == nil then count = count + 1 end
+  end
+  return count
+end
+
+local function allowed(self, settings)
+  if settings.max_fail then
+    return settings.max_fail.count or math.floor(#self.hosts * settings.max_fail.percent / 100)
+  end
+  return settings.serial and 0 or math.huge
+end
+
+--- Whether more hosts have failed than may.
+function rolling.is_over(self) return failures(self) > allowed(self, self.rolling) end
+
+local function skip(self, host)
+  session.drop(host, fault.new("skipped", nil, "not changed: %d of %d hosts failed, and no more than %d may",
+    failures(self), #self.hosts, allowed(self, self.rolling)))
+end
+
+--- Changes all hosts, batch by batch.
+-- @param self.rolling what settle() gave, self.batches what batches() gave
+-- @param fn function(host)
+function rolling.run(self, fn)
+  for _, batch in ipairs(self.batches) do
+    session.each(self, "applying", function(host)
+      if rolling.is_over(self) then return skip(self, host) end
+      rolling.drained(self, host, fn)
+    end, nil, batch)
+  end
+end
+
+--- Says goodbye to hosts that are not of the run.
+function rolling.close(self)
+  for _, conn in pairs(self.others or {}) do
+    if conn then conn:close() end
+  end
+  self.others = nil
+end
+
+return rolling
