@@ -48,7 +48,7 @@ static const struct option_spec connect_options[] = {
 	{ "accept-new-host-keys", 0, NULL, "accept_new", OPTION_FLAG,
 	    "trust and remember the key of a host never seen before" },
 	{ "forks", 'f', "N", "forks", OPTION_INTEGER,
-	    "at most N hosts at a time (default 500)" },
+	    "at most N hosts at a time (default: 500; 128 for plans)" },
 	{ "timeout", 0, "SECONDS", "timeout", OPTION_INTEGER,
 	    "give up connecting after SECONDS (default 10)" },
 	END,

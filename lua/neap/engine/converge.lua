@@ -20,9 +20,10 @@ local waits = require "neap.engine.waits"
 
 local converge = {}
 
--- So many hosts are evaluated and probed at a time; what a host is to become
--- is large, and is dropped where nothing is to change.
-local PLANNERS = 64
+-- So many hosts are connected to and planned at a time unless -f says more. A
+-- host that needs no change keeps neither its connection nor what it is to
+-- become, so most hosts of a large fleet cost nothing any more by then.
+local PLANNERS = 128
 
 -- What a host waits for where the playbook names another host only.
 local WHOLE_HOST = "everything"
@@ -48,10 +49,13 @@ end
 
 -- Of a host that needs no change and is recorded as it is, or will not be
 -- recorded, nothing is kept: most hosts of a large fleet, most of the time.
+-- The connection stays where the host has a journal to be closed.
 local function lighten(self, host)
+  if self.verb == "plan" then session.leave(host) end
   if host.plan.changes[1] or not (self.verb == "plan" or commit.is_held(self, host)) then return end
   local desired = { host = host.entry, list = {}, by_id = {}, inputs = {}, rolling = host.plan.desired.rolling }
   host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired, remarks = host.plan.remarks }
+  if not (host.lock and host.lock.unfinished) then session.leave(host) end
 end
 
 local function settle_guards(self, host)
@@ -125,8 +129,10 @@ end
 --   where the desired states come from (converge.playbook, a recorded state)
 function converge.plan(self, source)
   local desired_of = source(self)
-  session.connect(self)
-  session.each(self, "planning", function(host) plan_host(self, host, desired_of) end, PLANNERS)
+  session.each(self, "planning", function(host)
+    session.enter(self, host)
+    plan_host(self, host, desired_of)
+  end, self.opts.forks or PLANNERS)
   stop_on_mistakes(self)
   stop_on_circles(self)
   self.rolling = rolling_words.settle(self)
@@ -269,9 +275,11 @@ local function verify(host)
   if #left > 0 and not host.result.failure then session.drop(host, not_as_wanted(left)) end
 end
 
+local NOTHING_DONE = { done = {}, surprises = {}, owed = {} }
+
 local function apply_host(self, host)
   host.done_ids, host.reached = {}, {}
-  host.result = apply.host(host, hooks_of(self, host))
+  host.result = host.conn and apply.host(host, hooks_of(self, host)) or NOTHING_DONE
   host.done_ids = host.result.done
   release_waiters(self, host)
   local count = 0

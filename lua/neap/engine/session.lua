@@ -114,7 +114,8 @@ function session.drop(host, problem)
   host.status = STATUS_OF_CODE[problem.code] or "failed"
 end
 
-local function connect(self, host)
+--- Connects to a host, and learns its facts and locks.
+function session.enter(self, host)
   local holder = hostlock.holder(self)
   local conn, message, code = remote.connect(connection_options(host.entry, self.opts, holder))
   if not conn then fault.raise(code, nil, "%s", message) end
@@ -171,15 +172,18 @@ end
 
 --- Connects every host and learns its facts.
 function session.connect(self)
-  session.each(self, "connecting", function(host) connect(self, host) end)
+  session.each(self, "connecting", function(host) session.enter(self, host) end)
+end
+
+--- Says goodbye to one host.
+function session.leave(host)
+  if host.conn then host.conn:close() end
+  host.conn = nil
 end
 
 --- Says goodbye to all hosts.
 function session.close(self)
-  for _, host in ipairs(self.hosts) do
-    if host.conn then host.conn:close() end
-    host.conn = nil
-  end
+  for _, host in ipairs(self.hosts) do session.leave(host) end
 end
 
 local ORDER = { "failed", "rolled-back", "unreachable", "stale", "locked" }
