@@ -33,7 +33,7 @@ local function resources()
   local project = evaluate.project(here .. "/every_type.lua", model, { placeholder = true })
   local by_id, has = evaluate.host(project, model.hosts[1], { facts = {} }).by_id, {}
   for _, resource in pairs(by_id) do has[resource.type] = true end
-  for _, name in ipairs(project.types:names()) do must(has[name], name .. " is not in every_type.lua") end
+  for _, name in ipairs(project.types:names()) do must(has[name], name .. " is not in tests/fuzz/every_type.lua") end
   local ids = frozen.keys(by_id)
   return function(title) return by_id[title] or by_id[ids[#title % #ids + 1]] end -- no need to guess names
 end
