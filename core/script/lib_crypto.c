@@ -1,6 +1,7 @@
 /* neap.core.crypto: digests and seals (see crypto/seal.h).
  *
  *     crypto.sha256(s) -> hex                     s: string or tainted
+ *     crypto.sha1(s) -> 20 bytes                  for passwords kept so
  *     crypto.random_hex(n) -> 2 n hex digits
  *     crypto.base64(s) -> text                    tainted if s is
  *     crypto.load_key(path [, { create = bool }]) -> key | nil, message, code
@@ -10,6 +11,7 @@
  *                                                 the context by default */
 #include <lauxlib.h>
 
+#include "base/sha1.h"
 #include "box.h"
 #include "crypto/digest.h"
 #include "crypto/key.h"
@@ -29,6 +31,17 @@ static int crypto_sha256(lua_State *L)
 
 	digest_sha256(hex, s, len);
 	lua_pushstring(L, hex);
+	return 1;
+}
+
+static int crypto_sha1(lua_State *L)
+{
+	uint8_t digest[SHA1_BYTES];
+	size_t len;
+	const char *s = taint_check(L, 1, &len);
+
+	sha1(digest, s, len);
+	lua_pushlstring(L, (const char *)digest, sizeof(digest));
 	return 1;
 }
 
@@ -133,6 +146,7 @@ static int crypto_unseal(lua_State *L)
 
 static const luaL_Reg funcs[] = {
     {"sha256", crypto_sha256},
+    {"sha1", crypto_sha1},
     {"random_hex", crypto_random_hex},
     {"base64", crypto_base64},
     {"load_key", crypto_load_key},

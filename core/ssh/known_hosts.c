@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sha1.h"
 #include "pattern.h"
-#include "sha1.h"
 
 enum { FILE_MAX_BYTES = 64 * 1024 * 1024 };
 

@@ -1,6 +1,5 @@
 --- What MariaDB and Oracle's MySQL have in common, and where they part: SQL text, passwords, grants.
 local taint = require "neap.core.taint"
-local sha1 = require "neap.sha1"
 local crypto = require "neap.core.crypto"
 
 local mysql = {}
@@ -55,7 +54,10 @@ function mysql.rows(answer, columns)
 end
 
 -- What is stored for a password. mysql_native_password: SHA-1 twice.
-local function native_hash(password) return "*" .. sha1.hex(sha1.raw(password)):upper() end
+local function native_hash(password)
+  local digest = crypto.sha1(crypto.sha1(password))
+  return "*" .. digest:gsub(".", function(c) return ("%02X"):format(c:byte()) end)
+end
 
 -- caching_sha2_password: SHA-crypt with 5000 rounds (https://www.akkadia.org/drepper/SHA-crypt.txt) and a salt of 20
 -- bytes, written $A$005$SALTdigest.
@@ -115,12 +117,17 @@ local function sha2_matches(password, stored)
   return mysql.sha_crypt(password, rest:sub(1, 20), tonumber(rounds, 16) * 1000) == rest:sub(21)
 end
 
+-- What was found out about passwords, by digest: replicas store what their source does, and 5000 rounds take long.
+local matches = {}
+
 --- Whether `stored`, as the server keeps it for `plugin`, is of this password (string or secret).
 function mysql.password_matches(plugin, stored, password)
   local clear = taint.is(password) and taint.reveal(password) or password
   if plugin == "mysql_native_password" then return native_hash(clear) == stored:upper() end
-  if plugin == "caching_sha2_password" then return sha2_matches(clear, stored) end
-  return false
+  if plugin ~= "caching_sha2_password" then return false end
+  local id = crypto.sha256(stored .. "\0" .. clear)
+  if matches[id] == nil then matches[id] = sha2_matches(clear, stored) end
+  return matches[id]
 end
 
 -- Privileges that go by two names.

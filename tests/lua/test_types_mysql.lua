@@ -3,13 +3,14 @@ local t = require "harness"
 local difference = require "neap.engine.difference"
 local ask = require "neap.engine.ask"
 local mysql = require "neap.mysql"
-local sha1 = require "neap.sha1"
+local crypto = require "neap.core.crypto"
 local taint = require "neap.core.taint"
 
 t.case("sha1: the examples of FIPS 180", function()
-  t.equal(sha1.hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d")
-  t.equal(sha1.hex(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709")
-  t.equal(sha1.hex(("a"):rep(1000)), "291e9a6c66994949b57ba5e650361e98fc36b1ba")
+  local function hex(s) return (crypto.sha1(s):gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
+  t.equal(hex "abc", "a9993e364706816aba3e25717850c26c9cd0d89d")
+  t.equal(hex "", "da39a3ee5e6b4b0d3255bfef95601890afd80709")
+  t.equal(hex(("a"):rep(1000)), "291e9a6c66994949b57ba5e650361e98fc36b1ba")
 end)
 
 -- As crypt(3) answers for $5$.

@@ -11,7 +11,7 @@
 
 #include "ssh/known_hosts.h"
 #include "ssh/pattern.h"
-#include "ssh/sha1.h"
+#include "base/sha1.h"
 
 /* RFC 2202, section 3: key, data, digest. */
 static const struct {

@@ -74,6 +74,18 @@ static void finish(uint8_t out[SHA1_BYTES], uint32_t state[5],
 		out[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
 }
 
+void sha1(uint8_t out[SHA1_BYTES], const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t total = len;
+	uint32_t state[5];
+
+	memcpy(state, initial, sizeof(initial));
+	for (; len >= BLOCK; p += BLOCK, len -= BLOCK)
+		absorb(state, p);
+	finish(out, state, p, len, total);
+}
+
 void hmac_sha1_key(struct hmac_sha1 *h, const void *key, size_t len)
 {
 	uint8_t pad[BLOCK] = {0};
