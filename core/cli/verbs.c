@@ -164,6 +164,16 @@ static const struct option_spec rollback_options[] = {
 	END,
 };
 
+static const struct option_spec secret_options[] = {
+	{ "file", 0, "FILE", "file", OPTION_TEXT,
+	    "the sealed file (default: secrets.sealed.yml here or above)" },
+	{ "add", 0, "NAME=PUBLIC-KEY", "add", OPTION_PAIR,
+	    "init, rekey: let this key open the file" },
+	{ "drop", 0, "NAME", "drop", OPTION_LIST,
+	    "rekey: do not let that one open it any more" },
+	END,
+};
+
 static const struct option_spec *const groups[OPTION_GROUPS] = {
 	inventory_options,
 	connect_options,
@@ -178,6 +188,7 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	unlock_options,
 	rollback_options,
 	status_options,
+	secret_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -240,6 +251,13 @@ const struct verb verbs[] = {
 	    "hosts, groups, and where each variable comes from", NULL },
 	{ "lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_PLAYBOOK,
 	    "find what can be found without a host", NULL },
+	{ "secret", "ACTION [NAME]", 1, 2, GROUP_SECRET,
+	    "secrets of a project, sealed for a team",
+	    "Actions: keygen [FILE], public, init, set NAME, get NAME, edit, "
+	    "list, remove NAME, rekey. Values are typed without echo, or "
+	    "read from standard input. Your key is in ~/.config/neap/key, or "
+	    "where NEAP_KEY_FILE says, or in NEAP_KEY, or what the command "
+	    "in NEAP_KEY_COMMAND prints." },
 	{ "doc", "[TYPE]", 0, 1, GROUP_DOC,
 	    "reference of the resource types", NULL },
 	{ NULL, NULL, 0, 0, 0, NULL, NULL },

@@ -28,6 +28,7 @@ enum option_group {
 	GROUP_UNLOCK = 1 << 10,	  /* --break */
 	GROUP_ROLLBACK = 1 << 11, /* --plan, --before, what may be lost */
 	GROUP_STATUS = 1 << 12,	  /* --live */
+	GROUP_SECRET = 1 << 13,	  /* --file, --add, --drop */
 };
 
 struct verb {
@@ -47,6 +48,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 13 };
+enum { OPTION_GROUPS = 14 };
 
 #endif

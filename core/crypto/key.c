@@ -34,6 +34,15 @@ static int derive(struct key **out, const unsigned char *raw, struct err *e)
 	return 0;
 }
 
+int key_of(struct key **out, const char *raw, size_t len, struct err *e)
+{
+	if (sodium_init() < 0)
+		return err_set(e, ERR_CRYPTO, "no source of random bytes");
+	if (len != KEY_BYTES)
+		return err_set(e, ERR_PARSE, "a key has 32 bytes");
+	return derive(out, (const unsigned char *)raw, e);
+}
+
 static int parse(struct key **out, const char *path, const char *line,
     size_t len, struct err *e)
 {
@@ -54,7 +63,7 @@ static int parse(struct key **out, const char *path, const char *line,
 	return rc;
 }
 
-static int check_file(const char *path, int fd, struct err *e)
+int key_check_file(const char *path, int fd, struct err *e)
 {
 	struct stat st;
 
@@ -84,7 +93,7 @@ static int read_key(struct key **out, const char *path, struct err *e)
 		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot read key '%s'", path);
-	if ((rc = check_file(path, fd, e)) < 0)
+	if ((rc = key_check_file(path, fd, e)) < 0)
 		goto out;
 	if ((n = read(fd, line, sizeof(line))) < 0)
 		rc = err_sys(e, errno, "cannot read key '%s'", path);

@@ -8,6 +8,7 @@
 #define NEAP_CRYPTO_KEY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -18,6 +19,9 @@ struct key;
  * ERR_NOTFOUND, ERR_IO, ERR_PARSE, ERR_NOMEM, or ERR_USAGE where the file is
  * not a regular one, belongs to somebody else or is open to others. */
 int key_load(struct key **out, const char *path, bool create, struct err *e);
+
+/* The key of 32 bytes that came from elsewhere. */
+int key_of(struct key **out, const char *raw, size_t len, struct err *e);
 void key_free(struct key *key);
 
 #endif

@@ -5,6 +5,7 @@
  *     crypto.random_hex(n) -> 2 n hex digits
  *     crypto.base64(s) -> text                    tainted if s is
  *     crypto.load_key(path [, { create = bool }]) -> key | nil, message, code
+ *     crypto.key_of(bytes) -> key | nil, message, code    32, or tainted
  *     crypto.seal(key, s, context) -> text        equal for equal arguments
  *     crypto.unseal(key, text, context [, name]) -> tainted | nil, message,
  *         code                                    shown as "<secret:NAME>",
@@ -104,6 +105,18 @@ static int crypto_load_key(lua_State *L)
 	return 1;
 }
 
+static int crypto_key_of(lua_State *L)
+{
+	struct err e = {0};
+	size_t len;
+	const char *raw = taint_check(L, 1, &len);
+
+	if (key_of(box_new(L, sizeof(struct key *), KEY_TYPE, free_key), raw,
+		len, &e) < 0)
+		return box_fail(L, &e);
+	return 1;
+}
+
 static const struct key *check_key(lua_State *L)
 {
 	struct key **key = luaL_checkudata(L, 1, KEY_TYPE);
@@ -150,6 +163,7 @@ static const luaL_Reg funcs[] = {
     {"random_hex", crypto_random_hex},
     {"base64", crypto_base64},
     {"load_key", crypto_load_key},
+    {"key_of", crypto_key_of},
     {"seal", crypto_seal},
     {"unseal", crypto_unseal},
     {NULL, NULL},

@@ -13,12 +13,12 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "libs.h"
+#include "terminal.h"
 
 /* A regular file above this is no input of ours. */
 enum { FILE_MAX_BYTES = 256 * 1024 * 1024 };
@@ -332,48 +332,22 @@ static int sys_write(lua_State *L)
 	return 1;
 }
 
-/* Reads one line from the terminal `fd`, without echo if asked. */
-static int read_line(int fd, bool hidden, char *line, size_t size)
-{
-	struct termios old, quiet;
-	bool changed = false;
-	size_t n = 0;
-	ssize_t got;
-	char c;
-
-	if (hidden && tcgetattr(fd, &old) == 0) {
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		changed = tcsetattr(fd, TCSAFLUSH, &quiet) == 0;
-	}
-	while ((got = read(fd, &c, 1)) == 1 && c != '\n')
-		if (n + 1 < size)
-			line[n++] = c;
-	line[n] = '\0';
-	if (changed)
-		tcsetattr(fd, TCSAFLUSH, &old);
-	return got == 1 || n > 0 ? 0 : -1;
-}
-
 /* prompt(text[, hidden]) -> line typed at the terminal | nil, message, code */
 static int sys_prompt(lua_State *L)
 {
-	size_t len;
-	const char *text = luaL_checklstring(L, 1, &len);
+	const char *text = luaL_checkstring(L, 1);
 	bool hidden = lua_toboolean(L, 2);
 	char line[1024];
-	int *fd = push_fd(L);
-	int rc;
+	int errnum = terminal_ask(text, hidden, line, sizeof(line));
 
-	*fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (*fd < 0)
-		return fail(L, errno, "cannot ask on", "/dev/tty");
-	write_fully(*fd, text, len);
-	rc = read_line(*fd, hidden, line, sizeof(line));
-	if (hidden)
-		write_fully(*fd, "\n", 1);
-	if (rc < 0)
-		return fail(L, EIO, "no answer on", "/dev/tty");
+	if (errnum == EINTR) {
+		luaL_pushfail(L);
+		lua_pushliteral(L, "interrupted by a signal");
+		lua_pushliteral(L, "interrupted");
+		return 3;
+	}
+	if (errnum)
+		return fail(L, errnum, "cannot ask on", "/dev/tty");
 	lua_pushstring(L, line);
 	explicit_bzero(line, sizeof(line));
 	return 1;

@@ -15,6 +15,8 @@ int luaopen_neap_core_journal(lua_State *L);
 int luaopen_neap_core_json(lua_State *L);
 int luaopen_neap_core_match(lua_State *L);
 int luaopen_neap_core_memory(lua_State *L);
+int luaopen_neap_core_pair(lua_State *L);
+int luaopen_neap_core_private(lua_State *L);
 int luaopen_neap_core_sys(lua_State *L);
 int luaopen_neap_core_taint(lua_State *L);
 int luaopen_neap_core_yaml(lua_State *L);

@@ -26,6 +26,8 @@ static const luaL_Reg libs[] = {
 	{ "neap.core.match", luaopen_neap_core_match },
 	{ "neap.core.memory", luaopen_neap_core_memory },
 	{ "neap.core.journal", luaopen_neap_core_journal },
+	{ "neap.core.pair", luaopen_neap_core_pair },
+	{ "neap.core.private", luaopen_neap_core_private },
 	{ "neap.core.sys", luaopen_neap_core_sys },
 	{ "neap.core.taint", luaopen_neap_core_taint },
 	{ "neap.core.yaml", luaopen_neap_core_yaml },

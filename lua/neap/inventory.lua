@@ -72,8 +72,9 @@ function inventory.select(model, patterns)
 end
 
 -- The names that an inventory in Lua may use besides Lua's.
-local function words_of(opts)
-  local secrets = Secrets.open { path = opts and opts.secrets, placeholder = opts and opts.placeholder }
+local function words_of(paths, opts)
+  local dir = paths[1] and (paths[1]:match("^(.*)/[^/]*$") or ".")
+  local secrets = Secrets.open { path = opts and opts.secrets, dir = dir, placeholder = opts and opts.placeholder }
   return { secret = function(name) return secrets:get(name, sandbox.where()) end }
 end
 
@@ -86,7 +87,7 @@ end
 function inventory.load(paths, opts)
   local model = Model.new()
   model.paths = paths
-  local words = words_of(opts)
+  local words = words_of(paths, opts)
   for _, path in ipairs(paths) do read(model, path, words) end
   for _, dir in ipairs(folders_of(paths)) do directory.variables(model, dir) end
   model:finish()

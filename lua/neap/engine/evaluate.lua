@@ -37,7 +37,8 @@ function evaluate.project(playbook, inventory, opts)
   opts = opts or {}
   local project = files.project(playbook)
   project.inventory, project.extra = inventory, opts.extra or {}
-  project.secrets = Secrets.open { path = opts.secrets, placeholder = opts.placeholder }
+  local dir = project.root .. "/" .. project.dir
+  project.secrets = Secrets.open { path = opts.secrets, dir = dir, placeholder = opts.placeholder }
   project.types = Types.new(project.root .. "/" .. project.dir .. "types")
   project.variables, project.variables_read = {}, {}
   project.chunks, project.templates, project.chosen = {}, {}, {}
