@@ -349,3 +349,40 @@ t.case("package: a version with a star is any that begins so", function()
   t.truthy(package.equal.version("1:10.11.9", "1:10.11*"))
   t.truthy(not package.equal.version("1:10.1", "1:10.11*"))
 end)
+
+-- On a way back.
+local MADISON = "     probe |        2.0 | copy:/srv/source ./ Packages\n     probe |        1.0 | copy:/srv/source ./ Packages\n"
+  .. "nginx | 1.22.1-9 | http://mirror/debian bookworm/main amd64 Packages\n"
+t.case("offered: what apt-cache says, in columns", function()
+  t.equal(question("offered", MADISON)("probe", "nginx:amd64", "none"), { { "2.0", "1.0" }, { "1.22.1-9" }, {} })
+end)
+
+local function back_to(key, version, from, back)
+  local attrs = { version = version, hold = false }
+  local change = difference.change(package, from and { version = from, hold = false }, attrs)
+  change.resource = { key = key, attrs = attrs }
+  local host = { offered = function(_, name) return question("offered", MADISON)(name)[1] end }
+  return package.rollback.look(host, key, change, back or {})
+end
+
+t.case("package: a version that a source has is possible", function()
+  t.matches(back_to("probe", "1.0", "2.0").note, "^possible: a package source has 1.0")
+  t.equal(back_to("probe", "1.0").note, nil)
+end)
+t.case("package: one that no source has needs an archive, or is let be", function()
+  t.matches(back_to("probe", "0.9", "2.0").archive, "no package source of the host has version 0.9 %(there: 2.0, 1.0%)")
+  t.equal(back_to("probe", "0.9", "2.0", { keep_versions = true }).instead, { hold = false })
+end)
+t.case("package: another series of a database server is a barrier", function()
+  MADISON = "mariadb-server | 1:10.11.6-0 | x\nmariadb-server | 1:11.4.3-1 | x\n"
+  local verdict = back_to("mariadb-server", "1:10.11.6-0", "1:11.4.3-1")
+  t.truthy(verdict.data)
+  t.matches(verdict.barrier, "changes from 11.4 to 10.11")
+  t.equal(back_to("mariadb-server", "1:10.11.6-0", "1:10.11.9-0").barrier, nil)
+end)
+t.case("package: what came along goes along, where nothing else needs it", function()
+  local package_back = require "neap.package_back"
+  local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "nginx-common", "gawk" } } } } }
+  local host = { unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
+  t.equal(package_back.take_along(host, { change }), { "nginx-common" })
+end)

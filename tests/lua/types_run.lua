@@ -6,6 +6,7 @@ local Host = require "local_host"
 local ask = require "neap.engine.ask"
 local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
+local kept = require "neap.kept"
 local plan = require "neap.engine.plan"
 local t = require "harness"
 
@@ -89,6 +90,7 @@ local function one(case, shell, private)
   local host <close> = setmetatable(Host.new { shell = shell, private = private }, {
     __index = Host, __close = Host.close,
   })
+  kept.DIR = host.top .. "/kept"
   if case[2] ~= "" then host:sh(case[2]) end
   if case.error then
     t.raises(function()

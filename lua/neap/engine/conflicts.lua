@@ -27,7 +27,6 @@ local function look(round, now, types, wanted)
   for _, id in ipairs(now.order) do
     if wanted[id] then
       local resource = recorded.wanted(now.resources[id], types)
-      if resource.rtype.adopt and not resource.absent then resource.attrs.purge = nil end
       if not is_free(resource.rtype) then resources[#resources + 1] = resource end
     end
   end

@@ -51,6 +51,22 @@ local function text_of(v)
   return (taint.mask(tostring(v)))
 end
 
+-- A text of which it is not known what in it is secret: it was sealed whole.
+local function is_sealed(v) return taint.is(v) and tostring(v):match("^<secret:[^<>\n]*>$") ~= nil end
+
+-- How many lines of a sealed text differ, without a word of them.
+local function count_lines(before, after)
+  local function clear(v) return taint.is(v) and taint.reveal(v) or v end
+  local text = diff.unified(clear(before), clear(after), { context = 0, old_label = "a", new_label = "b" })
+  local plus, minus, body = 0, 0, false
+  for line in (text or ""):gmatch("[^\n]+") do
+    body = body or line:find("^@@") ~= nil
+    if body and line:find("^%+") then plus = plus + 1 end
+    if body and line:find("^%-") then minus = minus + 1 end
+  end
+  return ("+%d −%d lines, not shown: there are secrets among them"):format(plus, minus)
+end
+
 --- The unified diff of two values of a text attribute. Secrets are shown by
 -- their names; where the new text holds one, diff.unified() shows of the old
 -- text what cannot be one, so there the old one may be shown in part even where
@@ -61,6 +77,7 @@ function show.text_diff(name, old, new)
   if taint.is(before) and taint.is(after) then before = taint.reveal(before) end
   local was, is = taint.length(before), taint.length(after)
   if was > DIFF_MAX_BYTES or is > DIFF_MAX_BYTES then return nil, string.format("%d → %d bytes", was, is) end
+  if is_sealed(after) and before ~= "" then return nil, count_lines(before, after) end
   local text, why = diff.unified(before, after, { context = 3, old_label = name, new_label = name })
   if not text then return nil, string.format("%s, %d → %d bytes", why or "binary", was, is) end
   if text:find("\n\\ only the values of secrets differ\n", 1, true) then return nil, "a secret in it changes" end

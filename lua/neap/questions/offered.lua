@@ -16,7 +16,7 @@ end
 local function parse(r, list)
   if r.rc ~= 0 then error(r.err:match("([^\n]*)\n*$"), 0) end
   local offered, answers = {}, {}
-  for name, version in r.out:gmatch("([^%s|]+) | ([^%s|]+) |[^\n]*") do
+  for name, version in r.out:gmatch("([^%s|]+)%s*|%s*([^%s|]+)%s*|[^\n]*") do
     offered[name] = offered[name] or {}
     table.insert(offered[name], version)
   end

@@ -1,9 +1,11 @@
 --- A directory.
 -- What is not said stays as it is; a new one is `root`'s and has the mode 0755. The directories above it must be
--- there or be declared. With `purge`, whatever stands in it that no resource of the playbook names is taken away.
+-- there or be declared. With `purge`, whatever stands in it that no resource of the playbook names is taken away. What
+-- is taken away so, or by `force`, is moved to /var/lib/neap/kept on the host, where a rollback finds it.
 -- @usage directory "/srv/app" { owner = "app", group = "app", mode = "0750" }
 -- @usage directory "/etc/nginx/conf.d" { purge = true }
 -- @usage absent.directory "/srv/old" { force = true }
+local kept = require "neap.kept"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -20,6 +22,8 @@ local directory = {
       doc = "Replace a file or link that stands in its place; when it is to be absent, also with what is in it." },
     keep = { type = "list", option = true, recorded = false, readonly = true,
       doc = "What `purge` keeps; the engine fills it in." },
+    restore = { type = "boolean", option = true, recorded = false, readonly = true,
+      doc = "Bring it back with what was in it; a rollback says so." },
     surplus = { type = "list", readonly = true, doc = "What `purge` found and takes away." },
     occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no directory." },
     target = { type = "string", readonly = true, doc = "Where a link that was found in its place points." },
@@ -52,13 +56,23 @@ function directory.adopt(key, attrs, paths)
   table.sort(attrs.keep)
 end
 
+-- Of what was found once, and is wanted again, what is there.
+local function there_of(host, key, names)
+  local there, found = {}, {}
+  for _, name in ipairs(#names > 0 and host:list(key) or {}) do there[name] = true end
+  for _, name in ipairs(names) do
+    if there[name] then found[#found + 1] = name end
+  end
+  return found
+end
+
 local function surplus_of(host, key, want)
-  if not want or not want.purge then return want and want.surplus end
+  if not want or not want.purge then return want and want.surplus and there_of(host, key, want.surplus) end
   if not want.keep then look.fail("'%s' cannot be purged: it is not known what the playbook declares in it", key) end
-  local kept, surplus = {}, {}
-  for _, name in ipairs(want.keep) do kept[name] = true end
+  local declared, surplus = {}, {}
+  for _, name in ipairs(want.keep) do declared[name] = true end
   for _, name in ipairs(host:list(key) or {}) do
-    if not kept[name] then surplus[#surplus + 1] = name end
+    if not declared[name] then surplus[#surplus + 1] = name end
   end
   return surplus
 end
@@ -81,18 +95,31 @@ end
 local function create(key, from, to)
   local how = { owner = to.owner, group = to.group, mode = to.mode or "0755", clear = true }
   how.replaces = from and from.occupied
+  if to.restore then
+    local dir, name = place.split(key)
+    local text = place.at(key) .. place.expect(key, nil) .. kept.bring_back(dir, { name })
+    return { run = text .. place.give(to.owner, to.group, to.mode), title = "bring back " .. key }
+  end
   return { run = place.make(key, 'mkdir -- "./$n" || exit 1\n', how), title = "make " .. key }
 end
 
 local function purge(key, names)
-  local lines = { place.at(key .. "/.") }
-  for _, name in ipairs(names) do lines[#lines + 1] = sh("rm -rf -- %s || exit 1\n", "./" .. name) end
-  return { run = table.concat(lines), title = ("take %d things out of %s"):format(#names, key) }
+  local run = place.at(key .. "/.") .. kept.take(key, names)
+  return { run = run, title = ("take %d things out of %s"):format(#names, key) }
+end
+
+local function restore(key, names)
+  local run = place.at(key .. "/.") .. kept.bring_back(key, names)
+  return { run = run, title = ("bring %d things back into %s"):format(#names, key) }
 end
 
 local function delete(key, from, force)
   if from.occupied then look.fail("'%s' is no directory: use absent.%s", key, from.occupied) end
-  return { run = place.remove(key, "directory", nil, force), title = "remove " .. key }
+  if not force then return { run = place.remove(key, "directory"), title = "remove " .. key } end
+  local dir, name = place.split(key)
+  local run = sh("[ -d %s ] || exit 0\n", key) .. place.at(key) .. place.expect(key, "directory") ..
+    kept.take(dir, { name })
+  return { run = run, title = "remove " .. key .. " with what is in it" }
 end
 
 function directory.steps(key, change)
@@ -107,7 +134,10 @@ function directory.steps(key, change)
     local give = place.at(key .. "/.") .. place.give(to.owner, to.group, to.mode)
     steps[1] = { run = give, title = "owner and mode of " .. key }
   end
-  if differs.surplus then steps[#steps + 1] = purge(key, from.surplus) end
+  if differs.surplus then
+    local wanted = to.surplus or {}
+    steps[#steps + 1] = #wanted > 0 and restore(key, wanted) or purge(key, from.surplus)
+  end
   return steps
 end
 
@@ -132,27 +162,49 @@ local function named(names)
   return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
 end
 
---- What others have put into a directory is theirs; what was taken out of it is gone.
+local function with(attrs, name, value)
+  local copy = {}
+  for k, v in pairs(attrs) do copy[k] = v end
+  copy[name] = value
+  return copy
+end
+
+-- What was purged comes back where it was kept.
+local function with_surplus(host, key, change)
+  local has, found, lost = {}, {}, {}
+  for _, name in ipairs(host:list(kept.place(key)) or {}) do has[name] = true end
+  for _, name in ipairs(host:list(key) or {}) do has[name] = true end
+  for _, name in ipairs(change.to.surplus) do table.insert(has[name] and found or lost, name) end
+  if #lost == 0 then return nil end
+  return {
+    instead = with(change.resource.attrs, "surplus", found), barrier = "what was purged was not kept: " .. named(lost),
+  }
+end
+
+--- What others have put into a directory is theirs; what was taken out of it comes back.
 local function way_back(host, key, change, _, model)
   if change.kind == "delete" then
     local left = left_in(host, key, model)
     change.resource.attrs.force, change.from.force = nil, nil
     return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
   end
-  local lost = change.to.surplus or {}
-  if #lost > 0 and change.kind == "update" and change.differs.surplus then
-    local instead = {}
-    for name, value in pairs(change.resource.attrs) do instead[name] = value end
-    instead.surplus = nil
-    return { instead = instead, barrier = "what was purged was not kept: " .. named(lost) }
-  end
-  local before = change.resource.before
   if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  if change.kind == "update" and change.differs.surplus then return with_surplus(host, key, change) end
+  local before = change.resource.before
   if change.kind == "create" and before and not before.state and before.options.force then
-    return { barrier = "it was removed with what was in it, which was not kept: it comes back empty" }
+    local dir, name = place.split(key)
+    local there = host:stat(kept.place(dir) .. "/" .. name)
+    if there then return { instead = with(change.resource.attrs, "restore", true) } end
+    return { barrier = "what was in it was not kept: it comes back empty" }
   end
 end
 
-directory.rollback = { look = way_back }
+-- A rollback brings back and takes out nothing of its own.
+local function wanted(_, attrs)
+  attrs.purge = nil
+  return attrs
+end
+
+directory.rollback = { look = way_back, wanted = wanted }
 
 return directory

@@ -71,6 +71,11 @@ end
 
 local function new_mode(attrs) return attrs.mode or (taint.is(attrs.content) and "0600" or "0644") end
 
+-- Whether a change brings back a link that the file has replaced.
+local function brings_link_back(change)
+  return change.to.occupied == "symlink" and (change.kind == "create" or change.differs.target) or false
+end
+
 local function delete(key, from)
   if from.occupied == "directory" then look.fail("'%s' is a directory: use absent.directory", key) end
   local check = from.content and place.same_content(key, crypto.sha256(from.content))
@@ -80,7 +85,7 @@ end
 function file.steps(key, change)
   local from, to = change.from, change.to
   if change.kind == "delete" then return delete(key, from) end
-  if to.occupied == "symlink" then
+  if brings_link_back(change) then
     local make = sh('ln -s -- %s "./$n" || exit 1\n', to.target)
     local how = { replaces = from and (from.occupied or "file") }
     return { { run = place.make(key, make, how), title = "link " .. key } }
@@ -103,7 +108,7 @@ function file.effects(key, change, model)
     for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { key }, nil) end
     return
   end
-  if to.occupied == "symlink" then
+  if brings_link_back(change) then
     model:set("stat", { key }, look.predicted("symlink", { to = to.target }, "0777"))
     return
   end
