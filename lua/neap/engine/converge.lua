@@ -4,6 +4,7 @@
 local loop = require "neap.core.loop"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
+local back = require "neap.engine.back"
 local commit = require "neap.engine.commit"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
@@ -272,7 +273,46 @@ local function verify(host)
   host.observed, left = apply.verify(host, host.plan.desired.list)
   count_accuracy(host)
   let_go(host, left)
-  if #left > 0 and not host.result.failure then session.drop(host, not_as_wanted(left)) end
+  if #left > 0 and not host.result.failure and host.status == "ok" then session.drop(host, not_as_wanted(left)) end
+end
+
+local function count_changes(host)
+  local count = 0
+  for _, done in pairs(host.done_ids) do
+    if not done.put_back and not done.broken then count = count + 1 end
+  end
+  return count
+end
+
+-- Takes the run's changes on a host back, which has a problem or is to go with others, because `why`.
+local function take_back(self, host, why)
+  self.ui:status(host.name .. ": going back")
+  local hooks = {
+    journal = function(steps) return journal.step(self, host, steps) end,
+    interrupted = function() return loop.signal() ~= nil end,
+    guard = function(there) return guard_of(self, there) end,
+  }
+  local ok, count, reason = pcall(back.host, host, hooks)
+  if not ok then count, reason = nil, fault.plain(count) end
+  local where = host.problem and host.problem.where
+  if count then
+    host.problem = fault.new("rolled-back", where, "%s\nwent back to what it was before this run", why)
+  else
+    host.problem = fault.new("failed", where, "%s\ndid not go back: %s", why, reason)
+  end
+  host.status = count and "rolled-back" or "failed"
+  host.changes = count_changes(host)
+  self.ui:event { event = "went-back", host = host.name, ok = count ~= nil, changes = count, message = reason }
+end
+
+-- A host that failed goes back, where that was asked for; one that is out of reach or that a person has stopped cannot.
+local function take_back_failed(self, host)
+  local code = host.problem and host.problem.code
+  if self.rolling.on_failure == "keep" or host.status == "ok" or host.status == "unreachable" then return false end
+  if code == "interrupted" or host.gone_back or not next(host.done_ids) then return false end
+  host.gone_back = true
+  take_back(self, host, host.problem.message)
+  return true
 end
 
 local NOTHING_DONE = { done = {}, surprises = {}, owed = {} }
@@ -282,16 +322,30 @@ local function apply_host(self, host)
   host.result = host.conn and apply.host(host, hooks_of(self, host)) or NOTHING_DONE
   host.done_ids = host.result.done
   release_waiters(self, host)
-  local count = 0
-  for _, done in pairs(host.result.done) do
-    if not done.put_back and not done.broken then count = count + 1 end
-  end
-  host.changes = count
+  host.changes = count_changes(host)
   if host.result.failure then session.drop(host, host.result.failure) end
+  take_back_failed(self, host)
   journal.ended(self, host)
-  if #host.plan.changes > 0 then return verify(host) end
+  if #host.plan.changes > 0 then
+    verify(host)
+    if take_back_failed(self, host) then verify(host) end
+    return
+  end
   host.observed = host.plan.observed
   let_go(host, {})
+end
+
+-- Those that succeeded go back with the ones that did not, where that was asked for.
+local function take_back_all(self)
+  if self.rolling.on_failure ~= "rollback-all" or not rolling.has_failed(self) then return end
+  local why = "went back with the others: " .. rolling.say_failed(self)
+  session.each(self, "going back", function(host)
+    if not host.done_ids or not next(host.done_ids) then return end
+    rolling.drained(self, host, function()
+      take_back(self, host, why)
+      verify(host)
+    end)
+  end)
 end
 
 --- Changes all hosts as planned. Only inside loop.run.
@@ -299,6 +353,7 @@ function converge.apply(self)
   self.events = {}
   journal.begin(self)
   rolling.run(self, function(host) apply_host(self, host) end)
+  take_back_all(self)
   rolling.close(self)
 end
 

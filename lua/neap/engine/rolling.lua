@@ -172,6 +172,22 @@ end
 --- Whether more hosts have failed than may.
 function rolling.is_over(self) return failures(self) > allowed(self, self.rolling) end
 
+--- Whether so many have failed that those that succeeded go back too.
+function rolling.has_failed(self)
+  local settings = self.rolling
+  if settings.serial or settings.max_fail then return rolling.is_over(self) end
+  return failures(self) > 0
+end
+
+--- Who failed, in words.
+function rolling.say_failed(self)
+  local names = {}
+  for _, host in ipairs(self.hosts) do
+    if OUT[host.status] == nil then names[#names + 1] = host.name end
+  end
+  return show.names(names) .. " failed"
+end
+
 local function skip(self, host)
   session.drop(host, fault.new("skipped", nil, "not changed: %d of %d hosts failed, and no more than %d may",
     failures(self), #self.hosts, allowed(self, self.rolling)))
