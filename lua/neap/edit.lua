@@ -8,7 +8,7 @@
 --     first    those whose first word is marks[1]
 --
 -- The new lines take the place of the first of ours; where there is none they follow the last line equal to `below`,
--- or end the file. The host does the edit on the file as it is then, with awk; the same edit in Lua tells the plan's
+-- or begin the file where `top` says so, or end it. The host does the edit on the file as it is then, with awk; the same edit in Lua tells the plan's
 -- model what the file will be. What the lines are goes by standard input: any of them may hold a secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
@@ -67,8 +67,24 @@ function edit.find(text, how, marks)
   return count > 0 and mine or nil, closed
 end
 
+--- Where our lines stand: the line above the first of them with its newline, "" where that is the top of the file; nil
+-- where there are none. What a rollback puts back goes there (see edit.place_of).
+function edit.stood(text, how, marks)
+  local lines = edit.lines(text)
+  for i, mine in ipairs((ours(lines, how, marks))) do
+    if mine then return i == 1 and "" or lines[i - 1] .. "\n" end
+  end
+end
+
+--- `below` and `top` of an edit that writes `attrs`: where the lines stood, where that is known, else below what was said.
+function edit.place_of(attrs)
+  local stood = attrs.stood and taint.reveal(attrs.stood)
+  if not stood then return attrs.below, false end
+  return stood ~= "" and stood:sub(1, -2) or nil, stood == ""
+end
+
 --- The text after the edit.
--- @param change { how, marks, lines = new lines, below = line|nil }
+-- @param change { how, marks, lines = new lines, below = line|nil, top = bool|nil }
 function edit.apply(text, change)
   local lines, kept, at = edit.lines(text), {}, nil
   local flags, count = ours(lines, change.how, change.marks)
@@ -80,7 +96,7 @@ function edit.apply(text, change)
       if count == 0 and line == change.below then at = #kept end
     end
   end
-  at = at or #kept
+  at = at or change.top and 0 or #kept
   local out = table.move(kept, 1, at, 1, {})
   table.move(change.lines, 1, #change.lines, #out + 1, out)
   table.move(kept, at + 1, #kept, #out + 1, out)
@@ -88,7 +104,7 @@ function edit.apply(text, change)
 end
 
 local AWK = [[
-NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; c = b + $5; next }
+NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; c = b + $5; top = $6; next }
 NR <= a { mark[NR - 1] = $0; if (how == "line") left[$0] = 1; next }
 NR <= b { new = new $0 "\n"; next }
 NR <= c { below = $0; placed = 1; next }
@@ -105,7 +121,7 @@ NR <= c { below = $0; placed = 1; next }
 END {
   for (l in left) if (there) exit 75
   if (inside || (there && !hits) || (!there && hits)) exit 75
-  if (at == "") at = n + 0
+  if (at == "") at = top ? 0 : n + 0
   for (i = 1; i <= at; i++) print text[i]
   printf "%s", new
   for (; i <= n; i++) print text[i]
@@ -127,12 +143,12 @@ local function script_of(head, path, change)
 end
 
 --- A step that makes the edit.
--- @param change { how, marks, lines, below, there = whether lines of ours are there, secret = whether any is one,
+-- @param change { how, marks, lines, below, top, there = whether lines of ours are there, secret = whether any is one,
 --   create = whether a missing file is made, owner, group, mode }
 -- @param head script that opens the file's place, by default place.at(path)
 function edit.step(path, change, title, head)
-  local input = { ("%s %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
-    change.below and 1 or 0) }
+  local input = { ("%s %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
+    change.below and 1 or 0, change.top and 1 or 0) }
   for _, list in ipairs { change.marks, change.lines, { change.below } } do
     for _, line in ipairs(list) do input[#input + 1] = line end
   end
@@ -159,6 +175,10 @@ function edit.text(host, path, create, want)
   if clear:find("%z") then look.fail("'%s' is no text file", path) end
   return clear, taint.is(text)
 end
+
+--- The attribute that remembers where lines were found (edit.stood), and what it is to differ in it: nothing.
+edit.STOOD = { type = "string", readonly = true, doc = "The line above it, where it was found." }
+function edit.anywhere() return true end
 
 --- Tells the model what the file will be.
 function edit.effects(model, path, change, id)

@@ -16,7 +16,9 @@ local block = {
     below = { type = "string", option = true,
       doc = "Where a new block goes: below the last line equal to this one; otherwise to the end of the file." },
     create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+    stood = edit.STOOD,
   },
+  equal = { stood = edit.anywhere },
 }
 
 local function markers(key, comment)
@@ -64,20 +66,25 @@ function block.probe(host, key, want, attrs)
   end
   local content = table.concat(mine, "\n", 2, #mine - 1)
   if #mine > 2 then content = content .. "\n" end
-  return { path = attrs.path, comment = comment, content = secret and taint.wrap(content, "previous") or content }
+  local function shown(value) return secret and taint.wrap(value, "previous") or value end
+  return {
+    path = attrs.path, comment = comment, content = shown(content),
+    stood = shown(edit.stood(text, "block", markers(key, comment))),
+  }
 end
 
 local function change_of(key, change)
   local attrs = change.to or change.from
   local marks, lines = markers(key, attrs.comment), {}
+  local below, top = edit.place_of(attrs)
   if change.to then
     lines = edit.lines(taint.reveal(attrs.content))
     table.insert(lines, 1, marks[1])
     lines[#lines + 1] = marks[2]
   end
   return {
-    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = attrs.below, create = attrs.create,
-    secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
+    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = below, top = top,
+    create = attrs.create, secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
   }, attrs.path
 end
 

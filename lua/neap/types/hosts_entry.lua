@@ -2,13 +2,16 @@
 -- All lines of the address become one.
 -- @usage hosts_entry "10.0.0.11" { names = { "db1.shop.test", "db1" } }
 local edit = require "neap.edit"
+local taint = require "neap.core.taint"
 
 local hosts_entry = {
   name = "hosts_entry", key = "address",
   attributes = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
     path = { type = "string", option = true, default = "/etc/hosts", doc = "The file." },
+    stood = edit.STOOD,
   },
+  equal = { stood = edit.anywhere },
 }
 
 function hosts_entry.check_key(key)
@@ -30,19 +33,23 @@ local function path_of(attrs) return attrs and attrs.path or "/etc/hosts" end
 
 function hosts_entry.probe(host, key, want, attrs)
   local path = path_of(want or attrs)
-  local mine = edit.find(edit.text(host, path, true, want), "first", { key })
+  local text = edit.text(host, path, true, want)
+  local mine = edit.find(text, "first", { key })
   if not mine then return nil end
   local names = {}
   for _, line in ipairs(mine) do
     for name in line:gsub("#.*", ""):gsub("^%s*%S+", ""):gmatch("%S+") do names[#names + 1] = name end
   end
-  return { names = names, path = path }
+  return { names = names, path = path, stood = edit.stood(taint.reveal(text), "first", { key }) }
 end
 
 local function change_of(key, change)
   local lines = change.to and { key .. "\t" .. table.concat(change.to.names, " ") } or {}
-  return { how = "first", there = change.from ~= nil, marks = { key }, lines = lines, create = true, mode = "0644" },
-    path_of(change.to or change.from)
+  local below, top = edit.place_of(change.to or change.from)
+  return {
+    how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, create = true,
+    mode = "0644",
+  }, path_of(change.to or change.from)
 end
 
 function hosts_entry.steps(key, change)

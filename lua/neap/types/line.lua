@@ -20,7 +20,9 @@ local line = {
     below = { type = "string", option = true,
       doc = "Where a new line goes: below the last line equal to this one; otherwise to the end of the file." },
     create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+    stood = edit.STOOD,
   },
+  equal = { stood = edit.anywhere },
 }
 
 local function check_pattern(pattern)
@@ -63,17 +65,20 @@ function line.probe(host, key, want, attrs)
   local text, secret = edit.text(host, attrs.path, attrs.create, want)
   local mine = ours(text, attrs)
   if not mine[1] then return nil end
-  local found = table.concat(mine, "\n")
-  return { path = attrs.path, line = secret and taint.wrap(found, "previous") or found }
+  local function shown(value) return secret and taint.wrap(value, "previous") or value end
+  return {
+    path = attrs.path, line = shown(table.concat(mine, "\n")), stood = shown(edit.stood(text, "line", mine)),
+  }
 end
 
 local function change_of(change)
   local from, to = change.from, change.to
   local attrs = to or from
+  local below, top = edit.place_of(attrs)
   local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
   return {
-    how = "line", there = from ~= nil, marks = old or new, lines = new, below = attrs.below, create = attrs.create,
-    secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
+    how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top,
+    create = attrs.create, secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
   }, attrs.path
 end
 
