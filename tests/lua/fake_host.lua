@@ -49,6 +49,7 @@ fake_host.daemon = {
   end,
   steps = function(key, change)
     if change.trigger then return { change.trigger .. " " .. key } end
+    if change.kind == "delete" then return { "del " .. key } end
     return { "set " .. key .. " " .. tostring(change.to.size) }
   end,
 }

@@ -48,6 +48,13 @@ t.case("a host that has moved since the plan is left alone", function()
   t.equal(host.things, { a = { size = 7 } })
 end)
 
+t.case("what goes owes no restart", function()
+  local host = fake.new { a = { size = 1 }, d = { size = 0 } }
+  local result = run(host, { resource("d", nil, { restart_on = { "thing:a" } }, fake.daemon), resource("a") })
+  t.equal(result.failure, nil)
+  t.equal(host.marks, {})
+end)
+
 t.case("a restart is owed from before the write until it is done", function()
   local host = fake.new { d = { size = 0 } }
   local owed

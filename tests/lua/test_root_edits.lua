@@ -82,6 +82,7 @@ local changes = {
   { how = "line", marks = { "q" }, lines = { "new" }, below = "m" }, { how = "line", marks = { "a" }, lines = {} },
   { how = "first", marks = { "x" }, lines = { "x y" } }, { how = "word", marks = { "b" }, lines = { "w" } },
   { how = "block", marks = { "B", "E" }, lines = { "B", "k", "E" }, below = "a" },
+  { how = "line", marks = { "q" }, lines = { "new" }, top = true },
 }
 
 local function agree(host, text, change)
@@ -96,6 +97,22 @@ local function agree(host, text, change)
   local after = assert(io.open(host.dir .. "/f", "rb"))
   t.equal(after:read("a"), edit.apply(text, change))
   after:close()
+end
+
+-- { how, marks, text, where they stood }
+for _, case in ipairs {
+  { "line", { "b" }, "a\nb\nc\n", "a\n" }, { "line", { "a" }, "a\nb\n", "" }, { "line", { "b" }, "\nb\n", "\n" },
+  { "line", { "q" }, "a\n", nil }, { "block", { "B", "E" }, "x\nB\ni\nE\nz\n", "x\n" },
+  { "first", { "10.0.0.1" }, "h\n10.0.0.1 a\n", "h\n" },
+} do
+  t.case("lines that were taken away come back where they stood: " .. case[3]:gsub("\n", "|"), function()
+    t.equal(edit.stood(case[3], case[1], case[2]), case[4])
+    if not case[4] then return end
+    local ours = edit.find(case[3], case[1], case[2])
+    local without = edit.apply(case[3], { how = case[1], marks = case[2], lines = {} })
+    local below, top = edit.place_of { stood = case[4] }
+    t.equal(edit.apply(without, { how = case[1], marks = case[2], lines = ours, below = below, top = top }), case[3])
+  end)
 end
 
 if Host.is_root() then

@@ -30,11 +30,11 @@ end
 
 local function unmark_script(id) return sh("rm -f %s; rmdir %s 2>/dev/null; :\n", mark_path(id), MARKS) end
 
--- { [id] = { { id = watcher, verb = }, … } }
+-- { [id] = { { id = watcher, verb = }, … } }; what goes is not restarted.
 local function watchers_of(desired)
   local watchers = {}
   for _, resource in ipairs(desired.list) do
-    for _, verb in ipairs(resource.rtype.triggers or {}) do
+    for _, verb in ipairs(not resource.absent and resource.rtype.triggers or {}) do
       for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do
         watchers[id] = watchers[id] or {}
         table.insert(watchers[id], { id = resource.id, verb = verb })
