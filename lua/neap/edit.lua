@@ -7,9 +7,10 @@
 --     word     those with the word marks[1] in them
 --     first    those whose first word is marks[1]
 --
--- The new lines take the place of the first of ours; where there is none they follow the last line equal to `below`,
--- or begin the file where `top` says so, or end it. The host does the edit on the file as it is then, with awk; the same edit in Lua tells the plan's
--- model what the file will be. What the lines are goes by standard input: any of them may hold a secret.
+-- The new lines take the place of the first of ours; where there is none they follow the last line equal to `below`, or
+-- begin the file where `top` says so, or end it. The host does the edit on the file as it is then, with awk; the same
+-- edit in Lua tells the plan's model what the file will be. What the lines are goes by standard input: any of them may
+-- hold a secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
@@ -67,8 +68,8 @@ function edit.find(text, how, marks)
   return count > 0 and mine or nil, closed
 end
 
---- Where our lines stand: the line above the first of them with its newline, "" where that is the top of the file; nil
--- where there are none. What a rollback puts back goes there (see edit.place_of).
+--- Where our lines stand: the line above the first of them with its newline, "" where that is the top of the file;
+-- nil where there are none. What a rollback puts back goes there (see edit.place_of).
 function edit.stood(text, how, marks)
   local lines = edit.lines(text)
   for i, mine in ipairs((ours(lines, how, marks))) do
@@ -76,7 +77,7 @@ function edit.stood(text, how, marks)
   end
 end
 
---- `below` and `top` of an edit that writes `attrs`: where the lines stood, where that is known, else below what was said.
+--- `below` and `top` of an edit that writes `attrs`: where the lines stood, if that is known, else as was said.
 function edit.place_of(attrs)
   local stood = attrs.stood and taint.reveal(attrs.stood)
   if not stood then return attrs.below, false end

@@ -78,7 +78,8 @@ local function change_of(change)
   local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
   return {
     how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top,
-    create = attrs.create, secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
+    create = attrs.create,
+    secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
   }, attrs.path
 end
 
