@@ -146,6 +146,10 @@ static const struct option_spec rollback_options[] = {
 	{ "before", 0, "TIME", "before", OPTION_TEXT,
 	    "to what was recorded last before TIME: "
 	    "\"2026-11-01 12:00\", \"2 hours ago\"" },
+	END,
+};
+
+static const struct option_spec back_options[] = {
 	{ "theirs", 0, NULL, "theirs", OPTION_FLAG,
 	    "what others have changed on a host stays" },
 	{ "ours", 0, NULL, "ours", OPTION_FLAG,
@@ -174,6 +178,13 @@ static const struct option_spec secret_options[] = {
 	END,
 };
 
+static const struct option_spec prune_options[] = {
+	{ "prune", 0, NULL, "prune", OPTION_FLAG,
+	    "what the playbook no longer has goes back to what it was before "
+	    "neap" },
+	END,
+};
+
 static const struct option_spec *const groups[OPTION_GROUPS] = {
 	inventory_options,
 	connect_options,
@@ -189,6 +200,8 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	rollback_options,
 	status_options,
 	secret_options,
+	back_options,
+	prune_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -209,12 +222,13 @@ static const char exit_codes[] =
     "7 a change was made and then taken back; 128+n ended by signal n.";
 
 const struct verb verbs[] = {
-	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS,
+	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK,
 	    "show what apply would change, with diffs", exit_codes },
-	{ "apply", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_APPLY,
+	{ "apply", "PLAYBOOK", 1, 1,
+	    PLAN_GROUPS | GROUP_APPLY | GROUP_PRUNE | GROUP_BACK,
 	    "plan, show, ask, change, verify, record", exit_codes },
 	{ "rollback", "[REV]", 0, 1,
-	    PLAN_GROUPS | GROUP_APPLY | GROUP_ROLLBACK,
+	    PLAN_GROUPS | GROUP_APPLY | GROUP_ROLLBACK | GROUP_BACK,
 	    "bring hosts back to a recorded state",
 	    "REV is what git understands (HEAD~1, a tag, a commit), or "
 	    "`genesis': before neap.\n\n"

@@ -26,9 +26,11 @@ enum option_group {
 	GROUP_GRAPH = 1 << 8,	  /* --graph, --list */
 	GROUP_LOCK = 1 << 9,	  /* --reason, --for */
 	GROUP_UNLOCK = 1 << 10,	  /* --break */
-	GROUP_ROLLBACK = 1 << 11, /* --plan, --before, what may be lost */
+	GROUP_ROLLBACK = 1 << 11, /* --plan, --before */
 	GROUP_STATUS = 1 << 12,	  /* --live */
 	GROUP_SECRET = 1 << 13,	  /* --file, --add, --drop */
+	GROUP_BACK = 1 << 14,	  /* of a way back: what may be lost */
+	GROUP_PRUNE = 1 << 15,	  /* --prune */
 };
 
 struct verb {
@@ -48,6 +50,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 14 };
+enum { OPTION_GROUPS = 16 };
 
 #endif

@@ -1,6 +1,9 @@
 --- What was removed from the playbook: recorded of a host at HEAD and no longer
 -- desired. Every plan names it, since it would be forgotten otherwise: it is
--- still there and nobody looks after it.
+-- still there and nobody looks after it. With --prune, or where the playbook
+-- says managed_only(), it goes back to what it was before Neap, by the rules
+-- of a rollback; but what something in the playbook needs stays (the folder of
+-- a file).
 --
 -- To learn that there is none must not cost a look into the repository. So the
 -- cache of the last record (remembered.lua) keeps, for the set of resources
@@ -8,9 +11,14 @@
 
 local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
+local conflicts = require "neap.engine.conflicts"
 local converge = require "neap.engine.converge"
+local fault = require "neap.engine.fault"
+local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
+local recorded = require "neap.engine.recorded"
 local remembered = require "neap.engine.remembered"
+local rollback = require "neap.engine.rollback"
 local show = require "neap.engine.show"
 
 local abandoned = {}
@@ -48,20 +56,64 @@ end
 local function find(self, host, desired)
   local set = set_of(desired.list)
   local known = self.known[host.name]
-  if known and known.of == set then return known end
+  if known and known.of == set then return { of = set, ids = known.ids } end
   return { of = set, ids = look_up(self, host.name, desired) }
+end
+
+local function add_needed(needed, rtype, key, attrs)
+  for _, id in ipairs(rtype.depends and rtype.depends(key, attrs) or {}) do needed[id] = true end
+end
+
+-- Of what is abandoned, what nothing needs that stays: { [id] = true }.
+local function dispensable(self, desired, now, ids)
+  local needed, going = {}, {}
+  for _, resource in ipairs(desired.list) do
+    if not resource.absent then add_needed(needed, resource.rtype, resource.key, resource.attrs) end
+  end
+  for i = #ids, 1, -1 do -- those that need others come after them
+    local entry = now.resources[ids[i]]
+    local rtype = entry and self.types:get(entry.type)
+    if entry and needed[entry.id] and rtype then
+      add_needed(needed, rtype, entry.key, entry.state or {})
+    elseif entry then
+      going[entry.id] = true
+    end
+  end
+  return going
+end
+
+-- Adds the way back of what is abandoned to what is wanted.
+local function prune(self, host, desired, round)
+  local st = store_of(self)
+  if not st or not host.abandoned.ids[1] then return end
+  self.types = self.types or self.session.project.types
+  local now = recorded.host(st, self.head, host.name, self.key)
+  local going = dispensable(self, desired, now, host.abandoned.ids)
+  local added = rollback.take_back(self, desired, now, going)
+  local by_id = {}
+  for _, resource in ipairs(added) do by_id[resource.id] = resource end
+  host.conflicts = conflicts.find(round, { list = added, by_id = by_id }, now, self.types, self.opts)
+  host.pruned = going
 end
 
 --- The desired states of a playbook, for converge.plan, with a look at what it
 -- no longer has: noted on each host (`abandoned`, see remembered.keep). Not
 -- where only some tags are asked for: what is left out then is not abandoned.
 function abandoned.source(session)
-  local desired_of = converge.playbook(session)
-  if session.opts.tags then return desired_of end
-  local self = { opts = session.opts, known = remembered.abandoned(project.place(session.opts)) }
+  local desired_of, opts = converge.playbook(session), session.opts
+  objections.check(opts)
+  if opts.tags then
+    if opts.prune then fault.raise("usage", nil, "--prune looks at all of a playbook: leave --tags out") end
+    return desired_of
+  end
+  local self = {
+    session = session, opts = opts, known = remembered.abandoned(project.place(opts)), key = project.key(opts),
+    permissions = rollback.permissions(opts),
+  }
   return function(host, round)
     local desired = desired_of(host, round)
     host.abandoned = find(self, host, desired)
+    if opts.prune or desired.managed_only then prune(self, host, desired, round) end
     return desired
   end
 end
@@ -74,17 +126,33 @@ local function sentence(ids, verbose)
   return text
 end
 
---- Names what is abandoned.
+-- What is abandoned and stays so.
+local function left_of(host)
+  local ids = {}
+  for _, id in ipairs(host.status == "ok" and host.abandoned and host.abandoned.ids or {}) do
+    if not (host.pruned and host.pruned[id]) then ids[#ids + 1] = id end
+  end
+  return ids
+end
+
+--- Names what is abandoned, and what stands against its way back.
 function abandoned.told(session)
-  local lines, ui = show.lines(), session.ui
+  local lines, ui, kept = show.lines(), session.ui, false
   for _, host in ipairs(session.hosts) do
-    local ids = host.status == "ok" and host.abandoned and host.abandoned.ids or {}
+    local ids = left_of(host)
     if ids[1] then
-      lines:add(host.name, "abandoned, no longer in the playbook: " .. sentence(ids, ui.verbose))
+      local why = host.pruned and "abandoned, but the playbook needs it: " or "abandoned, no longer in the playbook: "
+      kept = kept or not host.pruned
+      lines:add(host.name, why .. sentence(ids, ui.verbose))
       ui:event { event = "abandoned", host = host.name, ids = json.array(ids) }
     end
   end
   lines:print(ui)
+  if kept then ui:line(ui:paint("dim", "  --prune takes it back to what it was before neap")) end
+  objections.told(session)
 end
+
+--- Raises a fault where something stands against a way back.
+abandoned.stop = objections.stop
 
 return abandoned

@@ -122,7 +122,7 @@ local META = { "after", "restart_on", "reload_on", "run_on", "validate", "wait",
 local function meta_value(resource)
   local meta
   for _, name in ipairs(META) do
-    local value = resource.meta[name]
+    local value = (resource.own_meta or resource.meta)[name]
     if value and (type(value) ~= "table" or #value > 0) then
       meta = meta or {}
       meta[name] = value

@@ -36,7 +36,8 @@ function remembered.digest(resources, observed, status)
   local list = { status }
   for _, resource in ipairs(resources) do
     list[#list + 1] = {
-      resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs), resource.meta,
+      resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs),
+      resource.own_meta or resource.meta,
       plain(record.options(resource) or {}),
     }
   end

@@ -13,6 +13,7 @@
 local conflicts = require "neap.engine.conflicts"
 local fault = require "neap.engine.fault"
 local log = require "neap.engine.log"
+local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local Types = require "neap.engine.types"
@@ -50,7 +51,7 @@ local function types_of(playbook)
 end
 
 -- Permissions of the command line, as types and conflicts see them.
-local function permissions(opts)
+function rollback.permissions(opts)
   return {
     data_loss = opts.allow_data_loss or false, barriers = opts.allow_barriers or false,
     remove_homes = opts.remove_homes or false, keep_versions = opts.keep_versions or false,
@@ -158,11 +159,6 @@ function rollback.compose(self, host, now, target)
   return desired
 end
 
-local function recorded_at(self, rev, name)
-  if not rev then return { resources = {}, order = {}, brought = {} } end
-  return recorded.host(self.st, rev, name, self.key)
-end
-
 -- The types are told what came along with resources of theirs.
 local function with_brought(self, now)
   local permitted = { brought = now.brought }
@@ -170,9 +166,59 @@ local function with_brought(self, now)
   return { types = self.types, permissions = permitted }
 end
 
+-- A service of the playbook still watches what it watched when that was
+-- recorded and goes now; it is recorded as the playbook has it.
+local function watch_what_goes(resource, before, going)
+  for _, verb in ipairs(before and resource.rtype.triggers or {}) do
+    local name = verb .. "_on"
+    for _, id in ipairs(before.meta[name] or {}) do
+      if going[id] then
+        if not resource.own_meta then
+          resource.own_meta, resource.meta = resource.meta, {}
+          for field, value in pairs(resource.own_meta) do resource.meta[field] = value end
+        end
+        local watched = table.move(resource.meta[name] or {}, 1, #(resource.meta[name] or {}), 1, {})
+        watched[#watched + 1] = id
+        resource.meta[name] = watched
+      end
+    end
+  end
+end
+
+--- Adds to what a playbook wants what it no longer has, on its way back to what
+-- was there before Neap: first what goes, last what reads from it.
+-- @param self { types, permissions }
+-- @param desired what evaluate.host gave; it is changed
+-- @param now what recorded.host gives for HEAD
+-- @param going set of ids
+-- @return list of the resources that were added
+function rollback.take_back(self, desired, now, going)
+  local stays = { resources = {} }
+  for id, entry in pairs(now.resources) do stays.resources[id] = not going[id] and entry or nil end
+  local first, readers, dropped = going_of(with_brought(self, now), now, stays, desired.list)
+  recorded.desired(desired.host, first)
+  for _, resource in ipairs(first) do
+    -- a transaction of its own, apart from those of the playbook
+    resource.transaction = resource.transaction and -resource.transaction
+  end
+  for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], going) end
+  local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
+  local list = table.move(desired.list, 1, #desired.list, #first + 1, first)
+  desired.list = table.move(readers, 1, #readers, #list + 1, list)
+  for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
+  desired.dropped = dropped
+  return added
+end
+
+local function recorded_at(self, rev, name)
+  if not rev then return { resources = {}, order = {}, brought = {} } end
+  return recorded.host(self.st, rev, name, self.key)
+end
+
 --- Where the desired states of a rollback come from (see converge.plan).
 -- Notes on the session: what = how the target is called, target = its commit.
 function rollback.source(session)
+  objections.check(session.opts)
   local st = log.open(session.opts)
   local head = st:head()
   if not head then fault.raise("usage", nil, "nothing was recorded yet") end
@@ -181,7 +227,7 @@ function rollback.source(session)
   session.opts.playbook = playbook_of(st, head)
   local self = {
     st = st, key = project.key(session.opts), types = types_of(session.opts.playbook),
-    permissions = permissions(session.opts),
+    permissions = rollback.permissions(session.opts),
   }
   return function(host, round)
     local now = recorded_at(self, head, host.name)

@@ -4,6 +4,6 @@ local run = require "neap.engine.run"
 
 return function(opts)
   opts.playbook = opts.args[1]
-  local how = { verb = "apply", source = abandoned.source, told = abandoned.told }
+  local how = { verb = "apply", source = abandoned.source, told = abandoned.told, stop = abandoned.stop }
   return opts.check and run.show(opts, how) or run.change(opts, how)
 end
