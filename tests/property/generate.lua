@@ -182,6 +182,9 @@ end
 local gone = {}
 for number in dropped:gmatch("%d+") do gone[tonumber(number)] = true end
 
+-- Few resources or many.
+local density = math.random(15, 60)
+
 -- Which items stand in a playbook: { [item] = "present" | "absent" }.
 local function choose()
   local has = {}
@@ -191,7 +194,7 @@ local function choose()
     for _, need in ipairs(one.needs) do add(need) end
   end
   for i, one in ipairs(items) do
-    local wanted = chance(55)
+    local wanted = chance(density)
     if wanted and not gone[i] then add(one) end
   end
   return has
