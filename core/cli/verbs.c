@@ -58,6 +58,8 @@ static const struct option_spec state_options[] = {
 	{ "state", 0, "DIR", "state", OPTION_TEXT,
 	    "state repository (default: .neap/state.git beside the "
 	    "playbook)" },
+	{ "offline", 0, NULL, "offline", OPTION_FLAG,
+	    "do not reach for the state repository's remote" },
 	END,
 };
 

@@ -8,7 +8,15 @@
  *     st:list(rev, dir) -> { { name=, kind="tree"|"blob", id= }... }
  *     st:tree(rev, dir) -> { [path below dir] = bytes... }
  *     st:commit { parent = id|nil, changes = { [path] = bytes|false },
- *         message=, author_name=, author_email= [, time=] } -> id
+ *         message=, author_name=, author_email= [, time=]
+ *         [, committer_name=, committer_email=]
+ *         [, sign = function(text) -> signature | nil, message]
+ *         [, aside = bool] } -> id    aside: on any parent, not on the branch
+ *     st:advance(from|nil, to) -> true          moves the branch
+ *     st:base(a, b) -> id                       where two histories part
+ *     st:keep("refs/...", id) -> true
+ *     st:config(key) -> text | nil              git's, the operator's too
+ *     st:where() -> path of the repository
  *     st:log { rev=, path=, max= } -> { { id=, time=, author=, email=,
  *         message=, parents={ id } }... }   newest first
  *     st:diff(a, b [, prefix [, { content = bool, depth = n }]])
@@ -228,6 +236,42 @@ static int offset_minutes(int64_t at)
 	return localtime_r(&t, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
 }
 
+/* The function at index 2's `sign`, called under the lock of writers. What it
+ * raises must not pass through there. */
+static int sign(
+    void *ctx, const char *text, size_t len, struct buf *to, struct err *e)
+{
+	lua_State *L = ctx;
+	int top = lua_gettop(L);
+	const char *s;
+	int rc = 0;
+
+	lua_getfield(L, 2, "sign");
+	lua_pushlstring(L, text, len);
+	if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
+		lua_pushnil(L);
+		lua_insert(L, -2);
+	}
+	if ((s = lua_tolstring(L, top + 1, &len)))
+		buf_put(to, s, len);
+	else if ((s = lua_tostring(L, top + 2)))
+		rc = err_set(e, ERR_IO, "%s", s);
+	else
+		rc = err_set(e, ERR_IO, "the commit cannot be signed");
+	lua_settop(L, top);
+	return rc;
+}
+
+static bool flag(lua_State *L, const char *key)
+{
+	bool set;
+
+	lua_getfield(L, 2, key);
+	set = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return set;
+}
+
 static int st_commit(lua_State *L)
 {
 	struct store *st = check_store(L);
@@ -237,11 +281,20 @@ static int st_commit(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
+	luaL_checkstack(L, 16, NULL);
 	if (lua_getfield(L, 2, "parent") != LUA_TNIL)
 		commit.parent = field(L, "parent", NULL);
 	commit.message = field(L, "message", NULL);
 	commit.author_name = field(L, "author_name", "neap");
 	commit.author_email = field(L, "author_email", "neap@localhost");
+	commit.committer_name = field(L, "committer_name", commit.author_name);
+	commit.committer_email =
+	    field(L, "committer_email", commit.author_email);
+	commit.aside = flag(L, "aside");
+	if (flag(L, "sign")) {
+		commit.sign = sign;
+		commit.sign_ctx = L;
+	}
 	lua_getfield(L, 2, "time");
 	commit.time =
 	    lua_isnil(L, -1) ? time(NULL) : (int64_t)luaL_checknumber(L, -1);
@@ -250,6 +303,62 @@ static int st_commit(lua_State *L)
 	if (store_commit(st, &commit, id, &e) < 0)
 		return box_fail(L, &e);
 	lua_pushstring(L, id);
+	return 1;
+}
+
+static int st_advance(lua_State *L)
+{
+	struct store *st = check_store(L);
+	struct err e = {0};
+
+	if (store_advance(
+		st, luaL_optstring(L, 2, NULL), luaL_checkstring(L, 3), &e) < 0)
+		return box_fail(L, &e);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static int st_base(lua_State *L)
+{
+	struct store *st = check_store(L);
+	char id[STORE_ID_SIZE];
+	struct err e = {0};
+
+	if (store_base(
+		st, luaL_checkstring(L, 2), luaL_checkstring(L, 3), id, &e) < 0)
+		return box_fail(L, &e);
+	lua_pushstring(L, id);
+	return 1;
+}
+
+static int st_keep(lua_State *L)
+{
+	struct store *st = check_store(L);
+	struct err e = {0};
+
+	if (store_keep(st, luaL_checkstring(L, 2), luaL_checkstring(L, 3), &e) <
+	    0)
+		return box_fail(L, &e);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static int st_config(lua_State *L)
+{
+	struct store *st = check_store(L);
+	const char *key = luaL_checkstring(L, 2);
+	struct buf *b = box_buf(L);
+	struct err e = {0};
+
+	if (store_config(st, key, b, &e) < 0)
+		return box_fail(L, &e);
+	box_push_bytes(L, b);
+	return 1;
+}
+
+static int st_where(lua_State *L)
+{
+	lua_pushstring(L, store_path(check_store(L)));
 	return 1;
 }
 
@@ -390,6 +499,11 @@ static const luaL_Reg methods[] = {
     {"list", st_list},
     {"tree", st_tree},
     {"commit", st_commit},
+    {"advance", st_advance},
+    {"base", st_base},
+    {"keep", st_keep},
+    {"config", st_config},
+    {"where", st_where},
     {"log", st_log},
     {"diff", st_diff},
     {"close", st_close},

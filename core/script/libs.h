@@ -8,6 +8,7 @@
 
 int luaopen_neap_core_loop(lua_State *L);
 int luaopen_neap_core_remote(lua_State *L);
+int luaopen_neap_core_child(lua_State *L);
 int luaopen_neap_core_crypto(lua_State *L);
 int luaopen_neap_core_diff(lua_State *L);
 int luaopen_neap_core_store(lua_State *L);

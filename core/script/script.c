@@ -19,6 +19,7 @@ struct script {
 static const luaL_Reg libs[] = {
 	{ "neap.core.loop", luaopen_neap_core_loop },
 	{ "neap.core.remote", luaopen_neap_core_remote },
+	{ "neap.core.child", luaopen_neap_core_child },
 	{ "neap.core.crypto", luaopen_neap_core_crypto },
 	{ "neap.core.diff", luaopen_neap_core_diff },
 	{ "neap.core.store", luaopen_neap_core_store },

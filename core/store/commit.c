@@ -200,24 +200,70 @@ static int write_tree(git_oid *out, bool *empty, struct store *st,
 	return rc;
 }
 
+/* The commit as text, signed. */
+static int make_signed(git_oid *out, struct store *st,
+    const struct store_commit *commit, const git_buf *text, struct err *e)
+{
+	struct buf signature = BUF_INIT;
+	int rc = commit->sign(
+	    commit->sign_ctx, text->ptr, text->size, &signature, e);
+
+	if (rc == 0 && buf_failed(&signature))
+		rc = err_set(e, ERR_NOMEM, "out of memory");
+	else if (rc == 0 &&
+		 (rc = git_commit_create_with_signature(
+		      out, st->repo, text->ptr, signature.data, "gpgsig")) < 0)
+		rc = store_fail(e, rc, "cannot make a signed commit");
+	buf_release(&signature);
+	return rc;
+}
+
+static int put_commit(git_oid *out, struct store *st,
+    const struct store_commit *commit, const git_signature *author,
+    const git_signature *committer, const git_tree *tree, git_commit *parent,
+    struct err *e)
+{
+	const git_commit *parents[] = {parent};
+	git_buf text = GIT_BUF_INIT;
+	int rc;
+
+	if (!commit->sign) {
+		rc = git_commit_create(out, st->repo, NULL, author, committer,
+		    NULL, commit->message, tree, parent ? 1 : 0, parents);
+		return rc < 0 ? store_fail(e, rc, "cannot make a commit") : 0;
+	}
+	rc = git_commit_create_buffer(&text, st->repo, author, committer, NULL,
+	    commit->message, tree, parent ? 1 : 0, parents);
+	rc = rc < 0 ? store_fail(e, rc, "cannot make a commit")
+		    : make_signed(out, st, commit, &text, e);
+	git_buf_dispose(&text);
+	return rc;
+}
+
 static int make_commit(git_oid *out, struct store *st,
     const struct store_commit *commit, git_commit *parent,
     const git_oid *tree_id, struct err *e)
 {
-	git_signature *who = NULL;
+	const char *name = commit->committer_name;
+	const char *email = commit->committer_email;
+	git_signature *author = NULL, *committer = NULL;
 	git_tree *tree = NULL;
-	git_commit *parents[] = {parent};
 	int rc;
 
-	if ((rc = git_signature_new(&who, commit->author_name,
+	if ((rc = git_signature_new(&author, commit->author_name,
 		 commit->author_email, commit->time, commit->offset_minutes)) <
 		0 ||
-	    (rc = git_tree_lookup(&tree, st->repo, tree_id)) < 0 ||
-	    (rc = git_commit_create(out, st->repo, NULL, who, who, NULL,
-		 commit->message, tree, parent ? 1 : 0,
-		 (const git_commit **)parents)) < 0)
+	    (rc = git_signature_new(&committer,
+		 name ? name : commit->author_name,
+		 email ? email : commit->author_email, commit->time,
+		 commit->offset_minutes)) < 0 ||
+	    (rc = git_tree_lookup(&tree, st->repo, tree_id)) < 0)
 		rc = store_fail(e, rc, "cannot make a commit");
-	git_signature_free(who);
+	else
+		rc = put_commit(
+		    out, st, commit, author, committer, tree, parent, e);
+	git_signature_free(author);
+	git_signature_free(committer);
 	git_tree_free(tree);
 	return rc;
 }
@@ -265,6 +311,29 @@ static int check_parent(
 	return wanted ? store_find_commit(out, st, wanted, e) : 0;
 }
 
+static int find_parent(git_commit **out, struct store *st,
+    const struct store_commit *commit, struct err *e)
+{
+	if (!commit->aside)
+		return check_parent(out, st, commit->parent, e);
+	return commit->parent ? store_find_commit(out, st, commit->parent, e)
+			      : 0;
+}
+
+/* What was written is synced before the branch says that it is there. */
+static int publish(struct store *st, const git_oid *id,
+    const git_commit *parent, const struct store_lock *lock, struct err *e)
+{
+	int rc = store_sync(lock, e);
+
+	if (rc < 0)
+		return rc;
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+	rc = move_branch(st, id, parent, e);
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
+	return rc;
+}
+
 static int commit_locked(git_oid *id, struct store *st,
     const struct store_commit *commit, const struct store_lock *lock,
     struct err *e)
@@ -276,7 +345,7 @@ static int commit_locked(git_oid *id, struct store *st,
 	bool empty;
 	int rc;
 
-	if ((rc = check_parent(&parent, st, commit->parent, e)) < 0)
+	if ((rc = find_parent(&parent, st, commit, e)) < 0)
 		goto out;
 	if (parent && (rc = git_commit_tree(&base, parent)) < 0) {
 		rc = store_fail(e, rc, "cannot read '%s'", commit->parent);
@@ -285,11 +354,8 @@ static int commit_locked(git_oid *id, struct store *st,
 	if ((rc = write_tree(&tree, &empty, st, base, &all, e)) < 0 ||
 	    (rc = make_commit(id, st, commit, parent, &tree, e)) < 0)
 		goto out;
-	if ((rc = store_sync(lock, e)) < 0)
-		goto out;
-	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-	rc = move_branch(st, id, parent, e);
-	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
+	if (!commit->aside)
+		rc = publish(st, id, parent, lock, e);
 out:
 	git_tree_free(base);
 	git_commit_free(parent);
@@ -315,5 +381,23 @@ int store_commit(struct store *st, const struct store_commit *commit,
 	store_unlock(&lock);
 	if (rc == 0)
 		git_oid_tostr(id, STORE_ID_SIZE, &oid);
+	return rc;
+}
+
+int store_advance(
+    struct store *st, const char *from, const char *to, struct err *e)
+{
+	struct store_lock lock = STORE_LOCK_INIT;
+	git_commit *parent = NULL, *target = NULL;
+	int rc;
+
+	if ((rc = store_lock(&lock, st->path, e)) < 0)
+		return rc;
+	if ((rc = check_parent(&parent, st, from, e)) == 0 &&
+	    (rc = store_find_commit(&target, st, to, e)) == 0)
+		rc = publish(st, git_commit_id(target), parent, &lock, e);
+	store_unlock(&lock);
+	git_commit_free(parent);
+	git_commit_free(target);
 	return rc;
 }

@@ -172,6 +172,11 @@ void store_free(struct store *st)
 	free(st);
 }
 
+const char *store_path(const struct store *st)
+{
+	return st->path;
+}
+
 int store_head(struct store *st, char id[STORE_ID_SIZE], struct err *e)
 {
 	git_oid oid;

@@ -28,6 +28,9 @@ int store_open(
     struct store **out, const char *path, bool create, struct err *e);
 void store_free(struct store *st);
 
+/* Its directory, with a slash at the end. */
+const char *store_path(const struct store *st);
+
 /* The branch's newest commit; ERR_NOTFOUND where there is none yet. */
 int store_head(struct store *st, char id[STORE_ID_SIZE], struct err *e);
 
@@ -73,15 +76,25 @@ struct store_change {
 	size_t len;
 };
 
+/* Signs `text`: appends the signature, as git keeps it, to `to`. Returns as
+ * everything here. */
+typedef int store_signer(void *ctx, const char *text, size_t len,
+    struct buf *to, struct err *e);
+
 struct store_commit {
 	const char *parent;	      /* an id; NULL: there is no commit yet */
+	bool aside; /* not put on the branch: on top of any `parent` */
 	struct store_change *changes; /* gets sorted */
 	size_t count;
 	const char *message;
 	const char *author_name;
 	const char *author_email;
+	const char *committer_name; /* NULL: the author */
+	const char *committer_email;
 	int64_t time; /* seconds since the epoch */
 	int offset_minutes;
+	store_signer *sign; /* NULL: not signed */
+	void *sign_ctx;
 };
 
 /* Puts one commit on the branch, if its newest is still `parent`. Returns 0
@@ -90,6 +103,26 @@ struct store_commit {
  * would not have; ERR_IO. On failure the branch is as it was. */
 int store_commit(struct store *st, const struct store_commit *commit,
     char id[STORE_ID_SIZE], struct err *e);
+
+/* Moves the branch from `from` (NULL: there is no commit yet) to the commit
+ * `to`. Returns as store_commit(). */
+int store_advance(
+    struct store *st, const char *from, const char *to, struct err *e);
+
+/* The newest commit that both revisions come from: 0, or ERR_NOTFOUND where
+ * they have nothing in common. */
+int store_base(struct store *st, const char *a, const char *b,
+    char id[STORE_ID_SIZE], struct err *e);
+
+/* Gives the commit `id` a name, "refs/...", that keeps it. */
+int store_keep(
+    struct store *st, const char *name, const char *id, struct err *e);
+
+/* Appends the value of `key` in the configuration of the repository or of
+ * the operator's git (~/.gitconfig and the like). 0, ERR_NOTFOUND, ERR_IO,
+ * ERR_NOMEM. Nothing else here heeds the operator's configuration. */
+int store_config(
+    struct store *st, const char *key, struct buf *to, struct err *e);
 
 /* One commit of a log. Pointers are borrowed until the next one. */
 struct store_log_entry {

@@ -1,8 +1,10 @@
 --- One commit a run: what was done, by whom, and what is on each host now.
 
+local child = require "neap.core.child"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local author = require "neap.engine.author"
 local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
 local leftover = require "neap.engine.leftover"
@@ -15,6 +17,8 @@ local standing = require "neap.engine.standing"
 local commit = {}
 
 local TRIES = 5
+-- As git guesses the number of loose objects, of which it has 6700 at most: by those in one of 256 directories.
+local LOOSE_MAX, TIDY_TIMEOUT_MS = 27, 10 * 1000
 
 -- The records of the host that went by this name before are another's.
 local function forget_all(host, recorded, changes)
@@ -127,11 +131,10 @@ local function commit_once(self, st, key)
   if not news then return nil end
   add_sources(changes, head and st:tree(head, "source") or {}, hosts)
   changes["run.json"] = taint.mask(outcome(self))
-  local operator, machine = sys.operator()
-  return st:commit {
-    parent = head, changes = changes, message = taint.mask(message_of(self)), author_name = operator,
-    author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
-  }
+  local made = author.of(st)
+  made.parent, made.changes = head, changes
+  made.message, made.time = taint.mask(message_of(self)), math.floor(sys.time())
+  return st:commit(made)
 end
 
 local function record_all(self, st, key)
@@ -141,6 +144,14 @@ local function record_all(self, st, key)
     if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
   end
   fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
+end
+
+-- Each commit leaves some small files in the repository. When they are many, git packs them, in the background, as
+-- after its own commits. The branch stays a file of its own, see remembered.lua.
+local function tidy(st)
+  if #(sys.list_dir(st:where() .. "objects/17") or {}) <= LOOSE_MAX then return end
+  child.run { "git", "--git-dir=" .. st:where(), "-c", "gc.packRefs=false", "gc", "--auto", "--quiet",
+    timeout_ms = TIDY_TIMEOUT_MS }
 end
 
 -- The digest of a host, or nil where it cannot have one.
@@ -215,6 +226,7 @@ function commit.run(self)
   local st, key = project.create(self.opts)
   local before = st:head()
   local id = record_all(self, st, key)
+  tidy(st)
   st:close()
   journal.close(self)
   if digests then remembered.keep(project.place(self.opts), digests, abandoned_of(self), before) end

@@ -9,6 +9,7 @@ local base64 = require "neap.base64"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local author = require "neap.engine.author"
 local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
 local hostlock = require "neap.engine.hostlock"
@@ -142,16 +143,15 @@ local function message_of(one, names)
 end
 
 local function record(st, one)
-  local operator, machine = sys.operator()
   for _ = 1, TRIES do
     local head = st:head()
     local changes, names = changes_of(st, head, one)
     if not names[1] then return names end
     changes["run.json"] = taint.mask(outcome(one, names))
-    local id, message, code = st:commit {
-      parent = head, changes = changes, message = taint.mask(message_of(one, names)), author_name = operator,
-      author_email = operator .. "@" .. machine, time = math.floor(sys.time()),
-    }
+    local made = author.of(st)
+    made.parent, made.changes = head, changes
+    made.message, made.time = taint.mask(message_of(one, names)), math.floor(sys.time())
+    local id, message, code = st:commit(made)
     if id then return names, id end
     if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
   end

@@ -9,6 +9,7 @@
 local crypto = require "neap.core.crypto"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
+local author = require "neap.engine.author"
 local fault = require "neap.engine.fault"
 
 local project = {}
@@ -57,6 +58,13 @@ function project.check(opts)
   if dir and not sys.mkdir(dir, PRIVATE_DIR) or not sys.writable(folder) then
     fault.raise("usage", nil, "cannot keep the state in '%s': no such folder, or not writable; see --state", folder)
   end
+  for _, part in ipairs(sys.stat(path) and { "", "/objects", "/refs/heads" } or {}) do
+    if not sys.writable(path .. part) then
+      fault.raise("usage", nil, "the state repository cannot be written ('%s'): nothing was changed", path .. part)
+    end
+  end
+  local st <close> = sys.stat(path .. "/HEAD") and project.open(opts) or nil
+  if st then author.check(st) end
 end
 
 --- Opens the state repository for reading.
@@ -66,6 +74,12 @@ function project.open(opts)
   if not sys.stat(path) then return nil end
   local st, message = store.open(path)
   return st or complain(message)
+end
+
+--- The same for what is shared with others: nil also where nothing is there yet, not even a repository without commits.
+function project.open_shared(opts)
+  local path = place(opts)
+  return sys.stat(path .. "/config") and project.open(opts) or nil
 end
 
 --- The key that opens what is sealed in it, or nil where there is none.

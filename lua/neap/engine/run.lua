@@ -10,6 +10,7 @@ local converge = require "neap.engine.converge"
 local fault = require "neap.engine.fault"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
+local share = require "neap.engine.share"
 
 local run = {}
 
@@ -57,6 +58,7 @@ end
 function run.show(opts, how)
   return command.over_hosts(opts, function(self)
     self.verb = "plan"
+    share.fetch(self, true)
     converge.plan(self, how.source)
     local total = converge.show(self)
     if how.told then how.told(self) end
@@ -81,6 +83,7 @@ end
 function run.change(opts, how)
   return command.over_hosts(opts, function(self, ui)
     self.verb = how.verb
+    share.fetch(self)
     commit.begin(self)
     converge.plan(self, how.source)
     local total = converge.show(self)
@@ -94,8 +97,9 @@ function run.change(opts, how)
     end
     project.check(opts)
     converge.apply(self)
-    local id = commit.run(self)
-    return finish(self, 0, report(self, total, id), id)
+    local id, unshared = share.publish(self, commit.run(self))
+    local changes = report(self, total, id)
+    return finish(self, unshared and command.complain(ui, unshared) or 0, changes, id)
   end)
 end
 

@@ -8,6 +8,7 @@ local log = require "neap.engine.log"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local session = require "neap.engine.session"
+local share = require "neap.engine.share"
 local show = require "neap.engine.show"
 local Types = require "neap.engine.types"
 
@@ -104,6 +105,7 @@ end
 return function(opts)
   opts.playbook = opts.args[1]
   return command.over_hosts(opts, function(self)
+    share.fetch(self, true)
     local st <close> = log.open(opts)
     look_at(self, st, st:head(), project.key(opts))
     local changed, differs = report(self)

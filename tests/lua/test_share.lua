@@ -1,0 +1,185 @@
+--- Two people and one remote: nothing that either has recorded is lost.
+local t = require "harness"
+local loop = require "neap.core.loop"
+local share = require "neap.engine.share"
+local store = require "neap.core.store"
+local sys = require "neap.core.sys"
+
+local function sh(command)
+  local pipe = assert(io.popen("exec 2>&1; " .. command, "r"))
+  local out = pipe:read("a")
+  return pipe:close(), out
+end
+
+local base = os.tmpname()
+os.remove(base)
+if sys.stat("/dev/shm") then base = "/dev/shm/neap-" .. base:match("[^/]*$") end
+assert(sys.mkdir(base))
+local count = 0
+
+-- A remote and two repositories beside it that know it.
+local function people()
+  count = count + 1
+  local at = base .. "/" .. count
+  assert(sh(("mkdir -p %s/ann %s/bob && git init -q --bare -b main %s/remote.git"):format(at, at, at)))
+  local who = {}
+  for _, name in ipairs { "ann", "bob" } do
+    local path = ("%s/%s/state.git"):format(at, name)
+    store.open(path, { create = true }):close()
+    assert(sh(("git --git-dir=%s remote add origin %s/remote.git"):format(path, at)))
+    who[name] = { path = path, name = name, opts = { state = path } }
+  end
+  return who.ann, who.bob, at .. "/remote.git"
+end
+
+-- As a run does it: fetch, record, push. Returns what share.publish does, and what was complained of.
+local function run(one, changes, opts)
+  local said = {}
+  local self = {
+    opts = { state = one.path, offline = opts and opts.offline },
+    ui = { status = function() end, done = function() end, err = function(_, text) said[#said + 1] = text end },
+  }
+  local id, problem
+  local ok, wrong
+  local ended, why = loop.run(function() ok, wrong = pcall(function()
+    if not (opts and opts.fetched) then share.fetch(self, opts and opts.optional) end
+    if changes then
+      local st <close> = store.open(one.path)
+      id = assert(st:commit { parent = st:head(), changes = changes, message = one.name .. "\n", author_name = one.name })
+    end
+    id, problem = share.publish(self, id)
+  end) end)
+  if not ended then error(why, 0) end
+  if not ok then error(wrong, 0) end
+  return id, problem, table.concat(said, "\n")
+end
+
+local function tree(path)
+  local st <close> = store.open(path)
+  return st:tree("HEAD", "")
+end
+
+local function fsck(path)
+  local _, out = sh("git --git-dir=" .. path .. " fsck --strict --no-dangling")
+  t.equal(out:gsub("notice: .-\n", ""), "")
+end
+
+local function log(path)
+  local _, out = sh("git --git-dir=" .. path .. " log --format=%an main")
+  return (out:gsub("\n", " "))
+end
+
+t.case("what one has recorded, the other has at his next run", function()
+  local ann, bob, remote = people()
+  run(ann, { ["hosts/a/x"] = "1" })
+  run(bob, { ["hosts/b/x"] = "1" })
+  t.equal(tree(remote), { ["hosts/a/x"] = "1", ["hosts/b/x"] = "1" })
+  run(ann)
+  t.equal(tree(ann.path), tree(remote))
+  t.equal(log(remote), "bob ann ")
+  fsck(remote)
+end)
+
+t.case("two at once on different hosts: one commit follows the other", function()
+  local ann, bob, remote = people()
+  run(ann, { ["hosts/a/x"] = "1", ["run.json"] = "ann" })
+  run(bob)
+  run(ann, { ["hosts/a/x"] = "2", ["run.json"] = "ann 2" })
+  local id, problem = run(bob, { ["hosts/b/x"] = "1", ["run.json"] = "bob" }, { fetched = true })
+  t.equal(problem, nil)
+  t.equal(tree(remote), { ["hosts/a/x"] = "2", ["hosts/b/x"] = "1", ["run.json"] = "bob" })
+  t.equal(log(remote), "bob ann ann ")
+  local st <close> = store.open(bob.path)
+  t.equal(id, st:head())
+end)
+
+t.case("two at once on one host: theirs stands, ours is kept, and it is said", function()
+  local ann, bob, remote = people()
+  run(ann, { ["hosts/a/r/x.json"] = "1", ["hosts/a/r/y.json"] = "1" })
+  run(bob)
+  run(ann, { ["hosts/a/r/x.json"] = "ann" })
+  local _, problem = run(bob, { ["hosts/a/r/x.json"] = "bob", ["hosts/a/genesis/z"] = "bob" }, { fetched = true })
+  t.equal(problem.code, "locked")
+  t.matches(problem.message, "^a: recorded by somebody else .* run again")
+  t.equal(tree(remote), { ["hosts/a/r/x.json"] = "ann", ["hosts/a/r/y.json"] = "1", ["hosts/a/genesis/z"] = "bob" })
+  local _, kept = sh("git --git-dir=" .. remote .. " for-each-ref --format='%(refname)' refs/neap/kept")
+  t.matches(kept, "^refs/neap/kept/%x+\n$")
+  local _, text = sh(("git --git-dir=%s show %s:hosts/a/r/x.json"):format(remote, kept:gsub("\n", "")))
+  t.equal(text, "bob")
+end)
+
+t.case("a remote that does not answer is said before anything is changed; --offline goes on", function()
+  local ann, _, remote = people()
+  run(ann, { ["hosts/a/x"] = "1" })
+  os.rename(remote, remote .. ".away")
+  t.raises(function() run(ann, { ["hosts/a/x"] = "2" }) end, "cannot be reached; nothing was changed, %-%-offline")
+  t.equal(tree(ann.path), { ["hosts/a/x"] = "1" })
+  local _, problem, said = run(ann, { ["hosts/a/x"] = "3" }, { offline = true })
+  t.equal(problem, nil)
+  t.matches(said, "not shared")
+  _, problem, said = run(ann, nil, { optional = true })
+  t.matches(said, "what others have recorded is not known")
+  t.equal(problem.code, "store")
+  t.matches(problem.message, "recorded here, but not shared")
+  os.rename(remote .. ".away", remote)
+  run(ann)
+  t.equal(tree(remote), { ["hosts/a/x"] = "3" })
+end)
+
+t.case("a remote that refuses is told in its own words, and soon", function()
+  local ann, _, remote = people()
+  assert(sys.write_file(remote .. "/hooks/pre-receive", "#!/bin/sh\necho only signed commits here >&2\nexit 1\n", 493))
+  local _, problem = run(ann, { ["hosts/a/x"] = "1" })
+  t.matches(problem.message, "recorded here, but not shared: .*only signed commits here")
+  t.equal(tree(ann.path), { ["hosts/a/x"] = "1" })
+end)
+
+t.case("the remote of another project is refused", function()
+  local ann, bob, remote = people()
+  run(ann, { ["hosts/a/x"] = "1" })
+  local st <close> = store.open(bob.path)
+  assert(st:commit { changes = { ["hosts/a/x"] = "2" }, message = "bob" })
+  t.raises(function() run(bob) end, "holds another history than '.*', and of host 'a' both have records")
+  t.equal(tree(remote), { ["hosts/a/x"] = "1" })
+end)
+
+local ROUNDS = tonumber(os.getenv("SHARE_ROUNDS")) or 5
+local writer = base .. "/writer.lua"
+assert(sys.write_file(writer, ([[
+package.path = %q .. ";" .. package.path
+local loop, share, store = require "neap.core.loop", require "neap.engine.share", require "neap.core.store"
+local path, name = arg[1], arg[2]
+local nothing = function() end
+local self = { opts = { state = path }, ui = { status = nothing, done = nothing, err = function(_, s) print(s) end } }
+for i = 1, tonumber(arg[3]) do
+  local ok, wrong
+  loop.run(function() ok, wrong = pcall(function()
+    share.fetch(self)
+    local st = store.open(path)
+    local id = assert(st:commit { parent = st:head(), message = name .. " " .. i, author_name = name,
+      changes = { ["hosts/" .. name .. "/x/" .. i] = "1", ["run.json"] = name .. i } })
+    st:close()
+    local _, problem = share.publish(self, id)
+    if problem then error(problem, 0) end
+  end) end)
+  if not ok then error(tostring(wrong), 0) end
+end
+]]):format(package.path), 420))
+local program = select(2, sh("readlink -f /proc/$PPID/exe")):gsub("\n", "")
+
+t.case(("two clones, %d rounds at once: no commit is lost"):format(ROUNDS), function()
+  local ann, bob, remote = people()
+  local ok, out = sh(("for w in %s:ann %s:bob; do timeout 250 %s %s ${w%%:*} ${w#*:} %d || echo failed & done; wait")
+    :format(ann.path, bob.path, program, writer, ROUNDS))
+  t.truthy(ok, out)
+  t.equal(out, "")
+  local found = tree(remote)
+  for _, name in ipairs { "ann", "bob" } do
+    for i = 1, ROUNDS do t.equal(found[("hosts/%s/x/%d"):format(name, i)], "1", name .. i) end
+  end
+  t.equal(select(2, log(remote):gsub("%a+", "")), 2 * ROUNDS)
+  fsck(remote)
+  fsck(ann.path)
+end)
+
+sh("rm -rf " .. base)
