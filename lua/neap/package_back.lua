@@ -13,10 +13,21 @@ function package_back.taken_by(change)
   return names
 end
 
+-- Names of packages that an earlier transaction of the plan takes away.
+local function gone_by_then(model)
+  local names = {}
+  for name, edit in pairs(model.edits.package or {}) do
+    if not edit.unknown and not edit.answer then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 --- On a way back, what came along with packages goes with them where nothing else needs it.
 -- @return their names
-function package_back.take_along(host, changes)
-  local names, first, brought = {}, nil, {}
+function package_back.take_along(host, changes, model)
+  local names, first, brought, gone = gone_by_then(model), nil, {}, {}
+  for _, name in ipairs(names) do gone[name] = true end
   for _, change in ipairs(changes) do
     local back = change.resource.back
     if change.kind == "delete" and back then
@@ -28,7 +39,7 @@ function package_back.take_along(host, changes)
   if not first or not next(brought) then return {} end
   first.brings = {}
   for _, name in ipairs(host:unneeded(table.concat(names, " "))) do
-    if brought[name] then first.brings[name] = false end
+    if brought[name] and not gone[name] then first.brings[name] = false end
   end
   return package_back.taken_by(first)
 end

@@ -133,3 +133,11 @@ t.case("a change whose steps fail is broken, the ones before it are done", funct
   t.equal(result.failure.code, "failed")
   t.equal({ result.done["thing:a"].broken, result.done["thing:b"].broken, result.done["thing:c"] }, { nil, true, nil })
 end)
+
+t.case("what goes away is owed no restart, nor any more", function()
+  local host = fake.new { a = { size = 5 }, d = { size = 0 } }
+  host.marks["daemon:d"] = "restart"
+  local going = setmetatable({ steps = function(key) return { "del " .. key } end }, { __index = fake.daemon })
+  local result = run(host, { resource("d", nil, { restart_on = { "thing:a" } }, going), resource("a", { size = 1 }) })
+  t.equal({ result.failure, host.marks, host.things.d }, { nil, {}, nil })
+end)

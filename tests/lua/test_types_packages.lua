@@ -384,5 +384,13 @@ t.case("package: what came along goes along, where nothing else needs it", funct
   local package_back = require "neap.package_back"
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "nginx-common", "gawk" } } } } }
   local host = { unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
-  t.equal(package_back.take_along(host, { change }), { "nginx-common" })
+  t.equal(package_back.take_along(host, { change }, Model.new()), { "nginx-common" })
+end)
+t.case("package: what two transactions needed goes with the second", function()
+  local package_back = require "neap.package_back"
+  local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "common" } } } } }
+  local model = Model.new()
+  model:set("package", { "haproxy" }, nil)
+  local host = { unneeded = function(_, names) return names == "haproxy nginx" and { "common" } or {} end }
+  t.equal(package_back.take_along(host, { change }, model), { "common" })
 end)

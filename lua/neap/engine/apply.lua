@@ -195,7 +195,7 @@ local function carry_out(self, change)
   self.done[change.id], now.broken = now, true
   run_steps(self, now, rtype.steps(change.resource.key, now, self.ctx), prefix)
   now.broken = nil
-  if rtype.triggers and now.trigger then
+  if rtype.triggers and (now.trigger or now.kind == "delete") then
     send(self, now, { run = unmark_script(change.id) })
     self.owed[change.id] = nil
   end

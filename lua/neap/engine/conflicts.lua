@@ -23,12 +23,11 @@ end
 -- Each recorded resource as it is now, looked at the way it was recorded:
 -- { [id] = { was = attrs|nil, found = attrs|nil, problem = text|nil } }.
 local function look(round, now, types, wanted)
-  local resources = {}
-  for _, id in ipairs(now.order) do
-    if wanted[id] then
-      local resource = recorded.wanted(now.resources[id], types)
-      if not is_free(resource.rtype) then resources[#resources + 1] = resource end
-    end
+  local all, resources = {}, {}
+  for i, id in ipairs(now.order) do all[i] = recorded.wanted(now.resources[id], types) end
+  recorded.adopt(all)
+  for _, resource in ipairs(all) do
+    if wanted[resource.id] and not is_free(resource.rtype) then resources[#resources + 1] = resource end
   end
   local jobs, seen = plan.probe(round, resources), {}
   for i, resource in ipairs(resources) do

@@ -132,7 +132,7 @@ function recorded.host(st, rev, host, key)
 end
 
 -- A resource in the shape that evaluate gives, so that it can be planned.
-local function made_of(entry, types, state)
+local function made_of(entry, types, state, genesis)
   local rtype = types:get(entry.type)
   if not rtype then
     fault.raise("playbook", entry.where, "%s: no resource type '%s' is here: give the folder of the playbook that has "
@@ -142,7 +142,7 @@ local function made_of(entry, types, state)
   for name, value in pairs(entry.options) do attrs[name] = value end
   for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
   local back = rtype.rollback
-  if state and back and back.wanted then attrs = back.wanted(entry.key, attrs) end
+  if state and back and back.wanted then attrs = back.wanted(entry.key, attrs, genesis) end
   local meta = { after = {}, before = {}, tags = {} }
   for name, value in pairs(entry.meta) do meta[name] = value end
   return {
@@ -165,7 +165,7 @@ end
 --- The resource that wants what was there before Neap. When it is, its
 -- records go (the engine sets `left`).
 function recorded.to_genesis(entry, types, back)
-  local resource = made_of(entry, types, entry.genesis or false)
+  local resource = made_of(entry, types, entry.genesis or false, true)
   resource.leaves, resource.back = true, back or {}
   resource.meta.wait = nil
   return resource
@@ -176,6 +176,25 @@ function recorded.dropped(entry, types)
   local resource = made_of(entry, types, false)
   resource.left = true
   return resource
+end
+
+--- The paths that a resource lies at.
+function recorded.paths_of(resource)
+  local rtype = resource.rtype
+  if rtype.paths then return rtype.paths(resource.key, resource.attrs) end
+  return resource.key:sub(1, 1) == "/" and { resource.key } or {}
+end
+
+--- Tells a type that takes away what nobody keeps which paths are kept, as
+-- the end of a playbook does.
+function recorded.adopt(list)
+  local paths = {}
+  for _, resource in ipairs(list) do
+    for _, path in ipairs(recorded.paths_of(resource)) do paths[#paths + 1] = path end
+  end
+  for _, resource in ipairs(list) do
+    if resource.rtype.adopt and not resource.absent then resource.rtype.adopt(resource.key, resource.attrs, paths) end
+  end
 end
 
 --- A desired state of resources that are in the order in which they are to

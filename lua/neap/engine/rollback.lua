@@ -58,17 +58,11 @@ function rollback.permissions(opts)
   }
 end
 
-local function paths_of(resource)
-  local rtype = resource.rtype
-  if rtype.paths then return rtype.paths(resource.key, resource.attrs) end
-  return resource.key:sub(1, 1) == "/" and { resource.key } or {}
-end
-
 -- Who wants each path, of these resources.
 local function owners_of(list)
   local owners = {}
   for _, resource in ipairs(list) do
-    for _, path in ipairs(paths_of(resource)) do owners[path] = resource end
+    for _, path in ipairs(recorded.paths_of(resource)) do owners[path] = resource end
   end
   return owners
 end
@@ -76,7 +70,7 @@ end
 -- Whether a resource that goes lies where one that is wanted lies: that one
 -- decides what is there then, and may have to replace what is there now.
 local function gives_way(resource, owners)
-  for _, path in ipairs(paths_of(resource)) do
+  for _, path in ipairs(recorded.paths_of(resource)) do
     local owner = owners[path]
     if owner then
       if owner.rtype.attributes.force then owner.attrs.force = true end
@@ -133,24 +127,13 @@ local function going_of(self, now, target, wanted)
   return first, readers, dropped
 end
 
--- A directory that purges keeps what is declared in it, then as now.
-local function adopt(list)
-  local paths = {}
-  for _, resource in ipairs(list) do
-    for _, path in ipairs(paths_of(resource)) do paths[#paths + 1] = path end
-  end
-  for _, resource in ipairs(list) do
-    if resource.rtype.adopt and not resource.absent then resource.rtype.adopt(resource.key, resource.attrs, paths) end
-  end
-end
-
 --- The desired state of one host: a list in order, with what is `dropped`.
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
 function rollback.compose(self, host, now, target)
   local wanted = wanted_of(self, now, target)
   local first, readers, dropped = going_of(self, now, target, wanted)
-  adopt(wanted)
+  recorded.adopt(wanted)
   local list = first
   table.move(wanted, 1, #wanted, #list + 1, list)
   table.move(readers, 1, #readers, #list + 1, list)

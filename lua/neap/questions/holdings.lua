@@ -24,7 +24,7 @@ look() {
     owners=$(sed -n 's/^Uid:[[:space:]]*//p' "$p/status" 2>/dev/null) || continue
     set -- "$1" "$2" $owners
     [ "$3" = "$uid" ] || [ "$4" = "$uid" ] || continue
-    unit=$(sed -n 's,^.*/\([^/]*\.\(service\|scope\)\)\(/.*\)\{0,1\}$,\1,p' "$p/cgroup" 2>/dev/null | head -n 1)
+    unit=$(sed -n 's;^.*/\([^/]*[.]service\).*;\1;p' "$p/cgroup" 2>/dev/null | head -n 1)
     printf 'p\t%%s\t%%s\t%%s\n' "${p#/proc/}" "$unit" "$(tr '\0' ' ' <"$p/comm" 2>/dev/null)"
   done
   local_mounts | while IFS= read -r dir; do

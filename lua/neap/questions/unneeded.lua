@@ -5,7 +5,8 @@ local sh = require "neap.sh"
 
 local SCRIPT = [[
 gone() {
-  apt_get -s -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=true "$@" |
+  apt_get -s -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=true -o APT::AutoRemove::SuggestsImportant=false \
+    -o APT::AutoRemove::RecommendsImportant=false "$@" |
     sed -n 's/^Remv \([^ ]*\).*/\1/p' | sort -u
 }
 fresh || update

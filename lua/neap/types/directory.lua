@@ -184,8 +184,8 @@ end
 --- What others have put into a directory is theirs; what was taken out of it comes back.
 local function way_back(host, key, change, _, model)
   if change.kind == "delete" then
-    local left = left_in(host, key, model)
-    change.resource.attrs.force, change.from.force = nil, nil
+    if change.resource.leaves then change.resource.attrs.force, change.from.force = nil, nil end
+    local left = change.from.force and {} or left_in(host, key, model)
     return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
   end
   if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
@@ -199,9 +199,9 @@ local function way_back(host, key, change, _, model)
   end
 end
 
--- A rollback brings back and takes out nothing of its own.
-local function wanted(_, attrs)
-  attrs.purge = nil
+-- To be what it was before Neap is to take nothing out.
+local function wanted(_, attrs, genesis)
+  if genesis then attrs.purge = nil end
   return attrs
 end
 

@@ -232,7 +232,7 @@ end
 --- Resolves and downloads the transaction, and tells the model what it brings.
 -- @return lines for the plan, or nil, why it cannot be done and the change that is to blame
 function package.simulate(host, changes, asked, model)
-  local taken = package_back.take_along(host, changes)
+  local taken = package_back.take_along(host, changes, model)
   if #taken > 0 then table.insert(changes[#changes].notes, summary(taken, "and")) end
   local groups = groups_of(changes)
   if #groups == 0 then return {} end
