@@ -162,6 +162,11 @@ t.case("diff: the other way round, a record that ends goes back to what was befo
     "  ~ service nginx.-running: true → false\n    no longer recorded: it is as it was before Neap\n")
 end)
 
+t.case("diff: all that is otherwise than before", function()
+  t.matches(verb("diff", { "genesis", "HEAD" }, { limit = { "web2" } }),
+    "^web2\n  ~ service nginx  .-running: false → true")
+end)
+
 t.case("show: what a run changed, what it only found", function()
   local text = verb("show", { first })
   t.matches(text, "^commit FIRST\nWHEN  ann\n\n    apply site.lua: 2 changes on web1\n")

@@ -75,6 +75,18 @@ local cases = {
 
 types.all(t, cases)
 
+-- An entry of /etc/hosts that goes back keeps its blanks and comments.
+t.case("hosts_entry: goes back as it was written", function()
+  local rtype = require "neap.types.hosts_entry"
+  local found = { names = { "a" }, path = "/etc/hosts", stood = "", text = "10.0.0.1   a # mine" }
+  local function written(to, from)
+    local change = { kind = from and "update" or "create", to = to, from = from, differs = { names = true } }
+    return rtype.steps("10.0.0.1", change)[1].stdin
+  end
+  t.matches(written(found), "\n10.0.0.1   a # mine\n")
+  t.matches(written({ names = { "b" }, path = "/etc/hosts", text = found.text }, found), "\n10.0.0.1\tb\n")
+end)
+
 -- The same edit by awk and in Lua.
 local texts = { "", "a\n", "a\nm\nb", "m\na b\n\nm\n", "x 1\ny\nx 2\n", "B\ni\nE\nz\n", "\n\n", "x" }
 local changes = {

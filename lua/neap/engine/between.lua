@@ -90,22 +90,39 @@ end
 
 local function words_of(list) return table.concat(list or {}, ", ") end
 
+-- A recorded setting as text: lists as words, a secret not at all.
+local function setting(value)
+  if value == nil then return "(none)" end
+  if type(value) ~= "table" then return tostring(value) end
+  if value.sealed then return "<secret:sealed>" end
+  local parts = {}
+  for i, member in ipairs(value) do parts[i] = setting(member) end
+  if #parts > 0 then return table.concat(parts, ", ") end
+  for name in pairs(value) do parts[#parts + 1] = tostring(name) end
+  table.sort(parts)
+  for i, name in ipairs(parts) do parts[i] = name .. "=" .. setting(value[name]) end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+local function add_notes(notes, was, is)
+  local names = {}
+  for name in pairs(names_of(was, is)) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if not difference.same(was[name], is[name]) then
+      notes[#notes + 1] = ("%s: %s → %s"):format(name, setting(was[name]), setting(is[name]))
+    end
+  end
+end
+
 -- What is said about the resource, beside its state.
 local function notes_of(old, new)
   local notes = {}
   if not difference.same(old.managed, new.managed) then
     notes[1] = ("managed: %s → %s"):format(words_of(old.managed), words_of(new.managed))
   end
-  local was, is = old.meta or {}, new.meta or {}
-  local names = {}
-  for name in pairs(names_of(was, is)) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if not difference.same(was[name], is[name]) then
-      local function text(v) return v == nil and "(none)" or type(v) == "table" and words_of(v) or tostring(v) end
-      notes[#notes + 1] = ("%s: %s → %s"):format(name, text(was[name]), text(is[name]))
-    end
-  end
+  add_notes(notes, old.options or {}, new.options or {})
+  add_notes(notes, old.meta or {}, new.meta or {})
   return notes
 end
 

@@ -118,6 +118,7 @@ end
 local function resources_of(kept, types, tags)
   local list = {}
   for _, id in ipairs(kept.order) do list[#list + 1] = recorded.wanted(kept.resources[id], types) end
+  recorded.adopt(list)
   return converge.only_tagged(list, tags)
 end
 

@@ -8,6 +8,7 @@ local look = require "neap.look"
 local names = require "neap.user_names"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local taint = require "neap.core.taint"
 
 local authorized_key = {
   name = "authorized_key", key = "name",
@@ -17,7 +18,9 @@ local authorized_key = {
     path = { type = "string", readonly = true, doc = "The file that it stands in." },
     options = { type = "string", default = "",
       doc = "Options before the key, such as restrict or from=\"10.0.0.0/8\"." },
+    stood = edit.STOOD,
   },
+  equal = { stood = edit.anywhere },
 }
 
 local function blob_of(key) return key:match("^%s*[%w@.-]+%s+([%w+/]+=*)") end
@@ -61,10 +64,11 @@ function authorized_key.probe(host, key, want, attrs)
     if not want then return nil end
     host:missing("there is no user '%s' and no resource makes one: declare user \"%s\"", attrs.user, attrs.user)
   end
-  local mine = edit.find(host:content(path) or "", "word", { blob })
+  local text = taint.reveal(host:content(path) or "")
+  local mine = edit.find(text, "word", { blob })
   if not mine then return nil end
   local found = attrs_of(mine[1], blob, attrs.user)
-  found.path = path
+  found.path, found.stood = path, edit.stood(text, "word", { blob })
   return found
 end
 
@@ -83,10 +87,11 @@ end
 local function change_of(change)
   local to, from = change.to, change.from
   local attrs, lines = to or from, {}
+  local below, top = edit.place_of(attrs)
   if to then lines[1] = (to.options ~= "" and to.options .. " " or "") .. to.key end
   return {
-    how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, lines = lines, create = true,
-    owner = attrs.user, group = "", mode = "0600",
+    how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, lines = lines, below = below, top = top,
+    create = true, owner = attrs.user, group = "", mode = "0600",
   }, attrs.user
 end
 

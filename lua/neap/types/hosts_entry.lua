@@ -1,6 +1,7 @@
 --- The line of an address in /etc/hosts.
 -- All lines of the address become one.
 -- @usage hosts_entry "10.0.0.11" { names = { "db1.shop.test", "db1" } }
+local difference = require "neap.engine.difference"
 local edit = require "neap.edit"
 local taint = require "neap.core.taint"
 
@@ -10,8 +11,9 @@ local hosts_entry = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
     path = { type = "string", option = true, default = "/etc/hosts", doc = "The file." },
     stood = edit.STOOD,
+    text = { type = "string", readonly = true, doc = "Its lines as they were found, with their blanks and comments." },
   },
-  equal = { stood = edit.anywhere },
+  equal = { stood = edit.anywhere, text = edit.anywhere },
 }
 
 function hosts_entry.check_key(key)
@@ -31,20 +33,33 @@ function hosts_entry.depends(_, attrs) return { "file:" .. attrs.path } end
 
 local function path_of(attrs) return attrs and attrs.path or "/etc/hosts" end
 
-function hosts_entry.probe(host, key, want, attrs)
-  local path = path_of(want or attrs)
-  local text = edit.text(host, path, true, want)
-  local mine = edit.find(text, "first", { key })
-  if not mine then return nil end
+local function names_in(lines)
   local names = {}
-  for _, line in ipairs(mine) do
+  for _, line in ipairs(lines) do
     for name in line:gsub("#.*", ""):gsub("^%s*%S+", ""):gmatch("%S+") do names[#names + 1] = name end
   end
-  return { names = names, path = path, stood = edit.stood(taint.reveal(text), "first", { key }) }
+  return names
+end
+
+function hosts_entry.probe(host, key, want, attrs)
+  local path = path_of(want or attrs)
+  local text = taint.reveal((edit.text(host, path, true, want)))
+  local mine = edit.find(text, "first", { key })
+  if not mine then return nil end
+  return {
+    names = names_in(mine), path = path, stood = edit.stood(text, "first", { key }), text = table.concat(mine, "\n"),
+  }
+end
+
+--- The lines to write: as they once were, where they say what is wanted.
+local function lines_of(key, to)
+  local known = to.text and edit.lines(to.text)
+  if known and difference.same(names_in(known), to.names) then return known end
+  return { key .. "\t" .. table.concat(to.names, " ") }
 end
 
 local function change_of(key, change)
-  local lines = change.to and { key .. "\t" .. table.concat(change.to.names, " ") } or {}
+  local lines = change.to and lines_of(key, change.to) or {}
   local below, top = edit.place_of(change.to or change.from)
   return {
     how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, create = true,

@@ -1,4 +1,5 @@
---- neap diff A [B]: what differs between two recorded states (B: HEAD), attribute by attribute.
+--- neap diff A [B]: what differs between two recorded states (B: HEAD), attribute by attribute; "genesis" is the state
+-- before Neap.
 local between = require "neap.engine.between"
 local command = require "neap.engine.command"
 local log = require "neap.engine.log"
@@ -6,7 +7,7 @@ local log = require "neap.engine.log"
 return function(opts)
   return command.plain(opts, function(ui)
     local st = log.open(opts)
-    local a = log.resolve(st, opts.args[1])
+    local a = opts.args[1] ~= "genesis" and log.resolve(st, opts.args[1]) or nil
     local b = log.resolve(st, opts.args[2] or "HEAD")
     local plans = between.plans(st, a, b, log.host_filter(opts, st, a, b))
     local total = between.print(plans, ui)
