@@ -13,6 +13,7 @@
 local conflicts = require "neap.engine.conflicts"
 local fault = require "neap.engine.fault"
 local log = require "neap.engine.log"
+local moment = require "neap.engine.moment"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -198,6 +199,15 @@ local function recorded_at(self, rev, name)
   return recorded.host(self.st, rev, name, self.key)
 end
 
+-- Says where it goes: which run that was.
+local function tell_target(session, st, target)
+  if not target then return session.ui:line("back to what was there before neap") end
+  local commit = st:log({ rev = target, max = 1 })[1]
+  session.ui:line(session.ui:clean(("back to %s: %s, %s: %s"):format(target:sub(1, 12), moment.text(commit.time),
+    commit.author, commit.message:match("^[^\n]*"))))
+  session.ui:event { event = "target", commit = target, time = commit.time, author = commit.author }
+end
+
 --- Where the desired states of a rollback come from (see converge.plan).
 -- Notes on the session: what = how the target is called, target = its commit.
 function rollback.source(session)
@@ -207,6 +217,7 @@ function rollback.source(session)
   if not head then fault.raise("usage", nil, "nothing was recorded yet") end
   local target, name = target_of(st, session.opts)
   session.what, session.target = "to " .. name, target or GENESIS
+  tell_target(session, st, target)
   session.opts.playbook = playbook_of(st, head)
   local self = {
     st = st, key = project.key(session.opts), types = types_of(session.opts.playbook),
