@@ -53,7 +53,7 @@ local function conflicts_of(self)
   local list = {}
   for _, host in ipairs(self.hosts) do
     for _, conflict in ipairs(host.conflicts or {}) do
-      local concerned = conflict.settled or conflict.problem or host.plan and host.plan.changed[conflict.id]
+      local concerned = conflict.settled or host.plan and host.plan.changed[conflict.id]
       if concerned then list[#list + 1] = { host = host.name, conflict = conflict } end
     end
   end
