@@ -27,7 +27,7 @@ local function run_that_dies(dir, steps, finish)
     ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end }, said = said,
   }
   local host = {
-    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {}, observed = { ["file:/a"] = false } }, lock = {},
+    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {}, observed = { ["thing:a"] = false } }, lock = {},
     conn = { request = function() end },
   }
   for i, step in ipairs(steps) do host.plan.changes[i] = step.change end
@@ -106,6 +106,30 @@ t.case("a restart that was made is owed no more; the last step may not have been
   self.book.handle:close()
   t.equal(leftover.list(self.opts)[1].hosts.n1.owed, {})
 end)
+
+t.case("what a thing was before its first touch is recorded with the dead run", function()
+  local dir = folder()
+  local self = run_that_dies(dir, two)
+  self.book.handle:close()
+  leftover.recover(self)
+  local st = store.open(dir .. "/state.git")
+  local genesis = json.decode(st:read(st:head(), "hosts/n1/genesis/resources/thing/a.json"))
+  local seen = json.decode(st:read(st:head(), "hosts/n1/resources/thing/a.json"))
+  st:close()
+  t.equal({ genesis.state, seen.state, seen.managed }, { json.null, json.null, { "size" } })
+end)
+
+-- { what is found, whether the run that died has made it }
+for i, case in ipairs { { { size = 1 }, true }, { { size = 9 }, false }, { nil, false } } do
+  t.case("what a dead run has made is nobody else's: " .. i, function()
+    local self = run_that_dies(folder(), { two[2] })
+    self.book.handle:close()
+    leftover.recover(self)
+    local status = status_of(self.opts.state:match("^(.*)/"))
+    local resource = { id = "file:/b", rtype = fake.thing }
+    t.equal(journal.has_made(status, resource, case[1]), case[2])
+  end)
+end
 
 t.case("a line that was torn is no line, and a run without steps leaves nothing", function()
   local dir = folder()

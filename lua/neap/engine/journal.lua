@@ -17,6 +17,7 @@ local file = require "neap.core.journal"
 local json = require "neap.core.json"
 local loop = require "neap.core.loop"
 local crypto = require "neap.core.crypto"
+local difference = require "neap.engine.difference"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
@@ -56,6 +57,22 @@ local function brief(rtype, state)
   return out
 end
 
+--- Whether what is found is what a run that did not end has made, or was about
+-- to. @param status decoded status.json
+function journal.has_made(status, resource, found)
+  for _, entry in ipairs(status and status.journal or {}) do
+    if entry.id == resource.id then
+      local now = brief(resource.rtype, found)
+      local same = not now == not entry.after
+      for name, value in pairs(entry.after or {}) do
+        same = same and difference.same(now[name], value)
+      end
+      if same then return true end
+    end
+  end
+  return false
+end
+
 --- What the journal says of a change that is about to be made.
 -- @param owes list of { id, verb } that are owed from now on
 function journal.entry(host, change, owes)
@@ -68,13 +85,18 @@ function journal.entry(host, change, owes)
 end
 
 -- The records of what a resource is before Neap first touches it, by path
--- below the host; {} where that is recorded already.
+-- below the host: as genesis, and as what was last seen, so that a way back
+-- knows of it. {} where it is recorded already.
 local function pre_image(self, host, change)
-  local resource = change.resource
-  local known = "genesis/" .. record.resource_path(resource.type, resource.key)
-  local before = host.plan.observed[resource.id]
-  if before == nil or not host.adopted and standing.read(self, host, known) then return {} end
-  return record.files_of(host.name, resource, before, "genesis/", self.book.key)
+  local resource, files = change.resource, {}
+  local path, before = record.resource_path(resource.type, resource.key), host.plan.observed[resource.id]
+  for _, root in ipairs(before ~= nil and { "genesis/", "" } or {}) do
+    if host.adopted or not standing.read(self, host, root .. path) then
+      local of_root = record.files_of(host.name, resource, before, root, self.book.key)
+      for name, bytes in pairs(of_root) do files[name] = bytes end
+    end
+  end
+  return files
 end
 
 local function encoded(files)

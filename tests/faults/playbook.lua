@@ -1,0 +1,36 @@
+-- Fifteen resources of all types that write quickly, each of which differs
+-- between the sides A and B.
+local side = "@SIDE@"
+local is_a = side == "A"
+local function either(a, b) if is_a then return a end return b end
+
+group "faults" { gid = 4100 }
+if is_a then absent.group "faults-b" else group "faults-b" { gid = 4101 } end
+user "faults" { uid = 4200, group = "faults", shell = either("/bin/sh", "/bin/bash"), create_home = false }
+local conf = file "/srv/faults/conf" {
+  content = ("this is side %s of the file\n"):format(side):rep(6000), mode = either("0640", "0600"), owner = "root",
+}
+file "/srv/faults/other" { content = "other\n", group = either("faults", "root") }
+if is_a then absent.file "/srv/faults/only-b" else file "/srv/faults/only-b" { content = "b\n" } end
+directory "/srv/faults/dir" { mode = either("0750", "0711") }
+symlink "/srv/faults/link" { to = either("/srv/faults/conf", "/srv/faults/other") }
+block "faults" { path = "/srv/faults/blocks", content = ("block of %s\n"):format(side):rep(50) }
+line "faults" { path = "/srv/faults/lines", line = "side = " .. side, match = "^side = " }
+sysctl "net.ipv4.ip_default_ttl" { value = either("61", "62") }
+command "stamp" {
+  run = ("echo %s >/srv/faults/stamp.new && mv /srv/faults/stamp.new /srv/faults/stamp"):format(side),
+  unless = ("grep -qx %s /srv/faults/stamp"):format(side), undo = "true",
+}
+local unit = systemd_unit "faults.service" { content = ([[
+[Unit]
+Description=side %s
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'cat /srv/faults/conf >/run/faults.live; echo @SIDE@ >/run/faults.side'
+[Install]
+WantedBy=multi-user.target
+]]):format(side) }
+timer "faults-timer" { on_calendar = either("*-*-* 03:15", "*-*-* 04:15"), command = "/bin/true" }
+@PACKAGE@
+service "faults" { running = true, enabled = true, restart_on = { conf, unit }, validate = "test -s /srv/faults/conf" }
