@@ -26,7 +26,7 @@ local function take_steps(host, steps)
     local last = host.entries[#host.entries]
     if last and last.trigger then host.owed[last.id] = nil end
     host.entries[#host.entries + 1] = entry
-    host.step, host.at, host.time = entry.n, entry.id, entry.time
+    host.step, host.at, host.time, host.ended = entry.n, entry.id, entry.time, nil
     for _, owes in ipairs(entry.owes or {}) do
       if host.owed[owes.id] ~= "restart" then host.owed[owes.id] = owes.verb end
     end
