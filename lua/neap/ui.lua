@@ -13,6 +13,9 @@ ui.__index = ui
 
 local COLORS = { red = "31", green = "32", yellow = "33", cyan = "36", dim = "2", bold = "1" }
 
+local OURS = { ["0"] = true }
+for _, code in pairs(COLORS) do OURS[code] = true end
+
 --- @param opts { json = bool, color = bool|nil (nil: where stdout is a
 --   terminal and NO_COLOR is not set), verbose = count, quiet = bool }
 function ui.new(opts)
@@ -24,14 +27,18 @@ function ui.new(opts)
   }, ui)
 end
 
+local function by_number(c) return string.format("\\u%04x", utf8.codepoint(c)) end
+local function by_byte(c) return string.format("\\x%02x", c:byte()) end
+
 --- Foreign text made harmless: control characters other than newline and tab
--- are shown, not obeyed. C1 controls hide in UTF-8 as C2 80..9F.
+-- are shown, not obeyed. C1 controls hide in UTF-8 as C2 80..9F, and elsewhere
+-- in bytes that are no UTF-8; others turn the order of what is read around.
 function ui.harmless(text)
-  text = text:gsub("[%z\1-\8\11-\31\127]", function(c)
-    if c == "\r" then return "" end
-    return string.format("\\x%02x", c:byte())
-  end)
-  return (text:gsub("\xC2[\x80-\x9F]", function(c) return string.format("\\u%04x", c:byte(2)) end))
+  text = text:gsub("\r", ""):gsub("[%z\1-\8\11-\31\127]", by_byte)
+  if not text:find("[\128-\255]") then return text end
+  if not utf8.len(text) then return (text:gsub("[\128-\255]", by_byte)) end
+  return (text:gsub("\xC2[\x80-\x9F]", by_number):gsub("\xE2\x80[\x8E\x8F\xAA-\xAE]", by_number)
+    :gsub("\xE2\x81[\xA6-\xA9]", by_number))
 end
 
 local function clean(text) return ui.harmless(taint.mask(tostring(text))) end
@@ -52,12 +59,27 @@ local function wipe_status(self)
   end
 end
 
---- A line of results; pieces that are not clean yet must have gone through
--- clean() or paint().
+-- The second net: of all control characters only the colours of paint() get
+-- through, whoever has forgotten to clean a piece.
+local function guarded(text)
+  text = taint.mask(text)
+  if not text:find("[%z\1-\8\11-\31\127-\255]") then return text end
+  local pieces, at = {}, 1
+  for from, code, to in text:gmatch("()\27%[(%d+)m()") do
+    if OURS[code] then
+      pieces[#pieces + 1] = ui.harmless(text:sub(at, from - 1)) .. text:sub(from, to - 1)
+      at = to
+    end
+  end
+  return table.concat(pieces) .. ui.harmless(text:sub(at))
+end
+
+--- A line of results; pieces that come from elsewhere must have gone through
+-- clean() or paint(), or may do as they please with colours.
 function ui:line(text)
   if self.json then return end
   wipe_status(self)
-  sys.write(1, text .. "\n")
+  sys.write(1, guarded(text) .. "\n")
 end
 
 --- Results as they are (already text for people); masked here.
@@ -86,9 +108,13 @@ function ui:status(text)
   self.status_width = #text
 end
 
---- One event of the JSON stream; nothing without --json.
+--- One event of the JSON stream; nothing without --json. JSON leaves some
+-- control characters as they are.
 function ui:event(event)
-  if self.json then sys.write(1, taint.mask(json.encode(event)) .. "\n") end
+  if not self.json then return end
+  local text = taint.mask(json.encode(event))
+  text = text:gsub("\127", "\\u007f"):gsub("\xC2([\x80-\x9F])", function(c) return ("\\u%04x"):format(c:byte()) end)
+  sys.write(1, text .. "\n")
 end
 
 --- Ends the status line.

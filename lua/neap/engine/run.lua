@@ -16,7 +16,8 @@ local run = {}
 
 local function agreed(self, total)
   if self.opts.yes or total == 0 then return true end
-  local answer = sys.prompt(string.format("%s %d changes? [y/N] ", self.verb, total))
+  local answer, message, code = sys.prompt(string.format("%s %d changes? [y/N] ", self.verb, total))
+  if code == "interrupted" then fault.raise(code, nil, "%s: nothing was changed", message) end
   if answer == nil then
     fault.raise("usage", nil, "there is no terminal to ask on; say -y to %s without asking", self.verb)
   end
