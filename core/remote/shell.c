@@ -512,11 +512,20 @@ static int take_config(
 	return make_random(sh->token, TOKEN_LEN, e);
 }
 
+static void on_unknown_key(
+    void *arg, const char *name, const char *type, const char *fingerprint)
+{
+	struct shell *sh = arg;
+
+	if (sh->events.unknown_key)
+		sh->events.unknown_key(sh->arg, name, type, fingerprint);
+}
+
 static int start(struct shell *sh, struct realm *realm,
     const struct shell_config *config, struct err *e)
 {
 	static const struct session_events events = {
-	    on_opened, on_data, on_settled, on_ended};
+	    on_opened, on_data, on_settled, on_ended, on_unknown_key};
 	struct buf command = BUF_INIT;
 	int rc;
 

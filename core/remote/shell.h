@@ -31,6 +31,9 @@ struct shell_events {
 	void (*ready)(void *arg);
 	/* Once, and nothing after; may free the shell. */
 	void (*ended)(void *arg, const struct err *e);
+	/* As in session.h; may be NULL. */
+	void (*unknown_key)(void *arg, const char *name, const char *type,
+	    const char *fingerprint);
 };
 
 struct shell_stats {

@@ -4,6 +4,7 @@
  * a box with a `struct request`, on the stack of the task that waits. */
 #include <lauxlib.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,9 @@ struct conn {
 	struct task *opener; /* who waits for it to open, or NULL */
 	bool ready, ended;
 	struct err error; /* why it ended */
+	struct unknown_key {
+		char name[256], type[64], fingerprint[64];
+	} unknown; /* the host's, where that is why */
 };
 
 struct op {
@@ -176,6 +180,8 @@ static void read_config(lua_State *L, int t, struct shell_config *c)
 		    .agent = opt_bool(L, t, "agent", true),
 		    .password = opt_text(L, t, "password", true),
 		    .known_hosts = opt_list(L, t, "known_hosts"),
+		    .accept_key = opt_string(L, t, "accept_key"),
+		    .proxy_command = opt_string(L, t, "proxy_command"),
 		    .connect_ms =
 			opt_integer(L, t, "connect_timeout_ms", 10000),
 		    .auth_ms = opt_integer(L, t, "auth_timeout_ms", 20000),
@@ -524,6 +530,33 @@ static struct conn *push_conn(lua_State *L)
 	return c;
 }
 
+static void on_unknown_key(
+    void *arg, const char *name, const char *type, const char *fingerprint)
+{
+	struct unknown_key *k = &((struct conn *)arg)->unknown;
+
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	snprintf(k->type, sizeof(k->type), "%s", type);
+	snprintf(k->fingerprint, sizeof(k->fingerprint), "%s", fingerprint);
+}
+
+/* nil, message, code, and the host's key where it is not known. */
+static int push_refusal(lua_State *L, const struct conn *c)
+{
+	int n = push_error(L, &c->error);
+
+	if (c->error.code != ERR_HOSTKEY || !*c->unknown.fingerprint)
+		return n;
+	lua_createtable(L, 0, 3);
+	lua_pushstring(L, c->unknown.name);
+	lua_setfield(L, -2, "name");
+	lua_pushstring(L, c->unknown.type);
+	lua_setfield(L, -2, "type");
+	lua_pushstring(L, c->unknown.fingerprint);
+	lua_setfield(L, -2, "fingerprint");
+	return n + 1;
+}
+
 /* The connection is at 2, the box of the prologue or nil at 3. */
 static int connect_k(lua_State *L, int status, lua_KContext ctx)
 {
@@ -542,7 +575,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 	}
 	c->opener = NULL;
 	if (c->ended)
-		return push_error(L, &c->error);
+		return push_refusal(L, c);
 	if (op && op->request->error.code)
 		return push_error(L, &op->request->error);
 	if (op) {
@@ -557,12 +590,14 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 
 /* connect{ name=, address=, port=, host_key_alias=, user=, identities=,
  * agent=, password=, known_hosts=, host_key_check=, become=, become_user=,
+ * accept_key=, proxy_command=,
  * become_password=, connect_timeout_ms=, auth_timeout_ms=, prologue=,
  * prologue_here= }
  * -> connection | nil, message, code */
 static int remote_connect(lua_State *L)
 {
-	static const struct shell_events events = {on_ready, on_ended};
+	static const struct shell_events events = {
+	    on_ready, on_ended, on_unknown_key};
 	struct realm *realm = realm_of(L);
 	struct task *self = task_here(L);
 	struct shell_config config;
@@ -590,6 +625,31 @@ static int remote_connect(lua_State *L)
 	if (op)
 		shell_submit(c->shell, op->request);
 	return connect_k(L, LUA_OK, 0);
+}
+
+/* ---- encrypted keys ---- */
+
+/* locked_key(path) -> whether it was tried and is encrypted */
+static int remote_locked_key(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+
+	lua_pushboolean(L, realm_key_locked(realm_of(L), path));
+	return 1;
+}
+
+/* unlock_key(path, passphrase) -> true | nil, message, code */
+static int remote_unlock_key(lua_State *L)
+{
+	size_t len;
+	const char *path = luaL_checkstring(L, 1);
+	const char *passphrase = taint_check(L, 2, &len);
+	struct err e = {0};
+
+	if (realm_unlock_key(realm_of(L), path, passphrase, &e) < 0)
+		return push_error(L, &e);
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 /* ---- ssh_config ---- */
@@ -688,6 +748,8 @@ static const luaL_Reg conn_methods[] = {
 static const luaL_Reg funcs[] = {
     {"connect", remote_connect},
     {"ssh_config", remote_ssh_config},
+    {"locked_key", remote_locked_key},
+    {"unlock_key", remote_unlock_key},
     {NULL, NULL},
 };
 

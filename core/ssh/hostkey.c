@@ -46,12 +46,22 @@ static void add_name(struct buf *out, const struct session *s)
 		known_hosts_name(out, s->address, s->port);
 }
 
-static int known_types(struct buf *out, const struct session *s, struct err *e)
+/* As OpenSSH does: a host that is not known by its port may be by its name. */
+static bool has_bare_name(const struct session *s)
+{
+	return !s->host_key_alias && s->port != 22;
+}
+
+static int known_types(struct buf *out, const struct session *s, bool bare,
+    struct err *e)
 {
 	struct buf name = BUF_INIT;
 	int rc;
 
-	add_name(&name, s);
+	if (bare)
+		known_hosts_name(&name, s->address, 22);
+	else
+		add_name(&name, s);
 	if (buf_failed(&name))
 		rc = err_set(e, ERR_NOMEM, "out of memory");
 	else
@@ -64,8 +74,10 @@ static int known_types(struct buf *out, const struct session *s, struct err *e)
 int hostkey_prepare(struct session *s, struct err *e)
 {
 	struct buf known = BUF_INIT, algorithms = BUF_INIT;
-	int rc = known_types(&known, s, e);
+	int rc = known_types(&known, s, false, e);
 
+	if (rc == 0 && !known.len && has_bare_name(s))
+		rc = known_types(&known, s, true, e);
 	if (rc < 0)
 		goto out;
 	add_algorithms(&algorithms, known.len ? known.data : NULL);
@@ -150,6 +162,25 @@ static int take_new(const struct session *s, const char *name, const char *type,
 	return known_hosts_add(s->known_hosts[0], name, type, key, e);
 }
 
+/* 1 where the key stands for the host's name without the port, or 0. */
+static int check_bare(const struct session *s, const char *type,
+    const char *key, struct err *e)
+{
+	struct buf name = BUF_INIT;
+	struct known_answer known;
+	int rc;
+
+	known_hosts_name(&name, s->address, 22);
+	if (buf_failed(&name))
+		rc = err_set(e, ERR_NOMEM, "out of memory");
+	else
+		rc = known_hosts_check(&known, s->realm->known,
+		    (const char *const *)s->known_hosts, name.data, type, key,
+		    e);
+	buf_release(&name);
+	return rc < 0 ? rc : known.state == KNOWN_SAME;
+}
+
 static int judge(const struct session *s, const char *name, const char *type,
     const char *key, const char *shown, struct err *e)
 {
@@ -179,8 +210,13 @@ static int judge(const struct session *s, const char *name, const char *type,
 	case KNOWN_NOT:
 		break;
 	}
-	if (s->accept_new)
+	if (has_bare_name(s) && (rc = check_bare(s, type, key, e)) != 0)
+		return rc < 0 ? rc : 0;
+	if (s->accept_new ||
+	    (s->accept_key && shown && !strcmp(s->accept_key, shown)))
 		return take_new(s, name, type, key, e);
+	if (s->events.unknown_key && shown)
+		s->events.unknown_key(s->arg, name, type, shown);
 	return say_unknown(s, name, type, shown, e);
 }
 

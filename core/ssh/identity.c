@@ -2,7 +2,6 @@
 #include "identity.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@ struct identity {
 	struct identity *next;
 	char *path;
 	ssh_key key; /* NULL: it could not be read, and why is in `error` */
+	bool encrypted;
 	struct err error;
 };
 
@@ -52,18 +52,16 @@ static int no_passphrase(const char *prompt, char *buf, size_t len, int echo,
 
 static void load(struct identity *id)
 {
-	bool encrypted = false;
-
 	if (access(id->path, R_OK) < 0) {
 		err_set(&id->error, errno == ENOENT ? ERR_NOTFOUND : ERR_AUTH,
 		    "cannot read key '%s': %s", id->path, strerror(errno));
 		return;
 	}
-	if (ssh_pki_import_privkey_file(
-		id->path, NULL, no_passphrase, &encrypted, &id->key) == SSH_OK)
+	if (ssh_pki_import_privkey_file(id->path, NULL, no_passphrase,
+		&id->encrypted, &id->key) == SSH_OK)
 		return;
 	id->key = NULL;
-	if (encrypted)
+	if (id->encrypted)
 		err_set(&id->error, ERR_AUTH,
 		    "key '%s' is encrypted: load it into the agent with "
 		    "ssh-add",
@@ -73,13 +71,42 @@ static void load(struct identity *id)
 		    "'%s' is not a private key that can be read", id->path);
 }
 
-int identities_get(
-    ssh_key *out, struct identities *ids, const char *path, struct err *e)
+static struct identity *find(const struct identities *ids, const char *path)
 {
 	struct identity *id = ids->first;
 
 	while (id && strcmp(id->path, path) != 0)
 		id = id->next;
+	return id;
+}
+
+bool identities_locked(const struct identities *ids, const char *path)
+{
+	const struct identity *id = find(ids, path);
+
+	return id && !id->key && id->encrypted;
+}
+
+int identities_unlock(struct identities *ids, const char *path,
+    const char *passphrase, struct err *e)
+{
+	struct identity *id = find(ids, path);
+
+	if (!id)
+		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
+	if (id->key || ssh_pki_import_privkey_file(
+			   path, passphrase, NULL, NULL, &id->key) == SSH_OK)
+		return 0;
+	id->key = NULL;
+	return err_set(
+	    e, ERR_AUTH, "this is not the passphrase of the key '%s'", path);
+}
+
+int identities_get(
+    ssh_key *out, struct identities *ids, const char *path, struct err *e)
+{
+	struct identity *id = find(ids, path);
+
 	if (!id) {
 		id = calloc(1, sizeof(*id));
 		if (!id || !(id->path = strdup(path))) {

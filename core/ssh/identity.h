@@ -3,6 +3,7 @@
 #define NEAP_SSH_IDENTITY_H
 
 #include <libssh/libssh.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -15,5 +16,13 @@ void identities_free(struct identities *ids);
  * (encrypted, or no key) or ERR_NOMEM; the same again when asked again. */
 int identities_get(
     ssh_key *out, struct identities *ids, const char *path, struct err *e);
+
+/* Whether the key in `path` was tried and is encrypted. */
+bool identities_locked(const struct identities *ids, const char *path);
+
+/* Decrypts it, which takes some 100 ms. 0, or ERR_AUTH (not with this
+ * passphrase). */
+int identities_unlock(struct identities *ids, const char *path,
+    const char *passphrase, struct err *e);
 
 #endif

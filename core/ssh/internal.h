@@ -9,6 +9,7 @@
 #include "dial.h"
 #include "identity.h"
 #include "known_hosts.h"
+#include "proxy.h"
 #include "session.h"
 
 struct realm {
@@ -51,6 +52,7 @@ struct session {
 	struct realm *realm;
 	/* the configuration, our own copy */
 	char *name, *address, *user, *password, *command, *host_key_alias;
+	char *accept_key, *proxy_command;
 	char **identities, **known_hosts; /* the realm's where not given */
 	bool own_identities, own_known_hosts;
 	uint16_t port;
@@ -59,6 +61,7 @@ struct session {
 
 	enum stage stage;
 	struct dial dial;
+	struct proxy proxy;
 	struct watch watch;
 	struct timer timer;
 	struct later later;

@@ -90,3 +90,14 @@ struct loop *realm_loop(const struct realm *r)
 {
 	return r->loop;
 }
+
+bool realm_key_locked(const struct realm *r, const char *path)
+{
+	return identities_locked(r->identities, path);
+}
+
+int realm_unlock_key(
+    struct realm *r, const char *path, const char *passphrase, struct err *e)
+{
+	return identities_unlock(r->identities, path, passphrase, e);
+}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -84,6 +85,7 @@ static void close_ssh(struct session *s)
 	}
 	if (s->fd >= 0 && !closed)
 		close(s->fd);
+	proxy_stop(&s->proxy);
 	s->event = NULL;
 	s->ssh = NULL;
 	s->channel = NULL;
@@ -100,6 +102,17 @@ static void end(struct session *s, const struct err *e)
 	close_ssh(s);
 	s->stage = STAGE_ENDED;
 	s->events.ended(s->arg, e);
+}
+
+/* What the command has said through which the host is reached. */
+static const char *proxy_said(const struct session *s, char *out, size_t size)
+{
+	char words[200];
+
+	proxy_words(&s->proxy, words, sizeof(words));
+	snprintf(
+	    out, size, "%s%s%s", *words ? " (" : "", words, *words ? ")" : "");
+	return out;
 }
 
 static void free_strings(char **list)
@@ -135,6 +148,8 @@ void session_free(struct session *s)
 	free(s->password);
 	free(s->command);
 	free(s->host_key_alias);
+	free(s->accept_key);
+	free(s->proxy_command);
 	free(s);
 }
 
@@ -204,24 +219,28 @@ static void on_exit_status(
 static int lost(const struct session *s, struct err *e)
 {
 	const char *words = session_words(s);
+	char said[210];
 
 	return err_set(e, ERR_UNREACHABLE,
-	    "host '%s': the connection to %s:%u was lost%s%s", s->name,
-	    s->address, s->port, *words ? ": " : "", words);
+	    "host '%s': the connection to %s:%u was lost%s%s%s", s->name,
+	    s->address, s->port, *words ? ": " : "", words,
+	    proxy_said(s, said, sizeof(said)));
 }
 
 /* A failed key exchange, which may be for want of a key that we know. */
 static int kex_failed(const struct session *s, struct err *e)
 {
 	const char *words = session_words(s);
+	char said[210];
 
 	if (strstr(words, "server host key algo"))
 		return err_set(e, ERR_HOSTKEY,
 		    "host '%s': it has no host key of the types known for it: "
 		    "%s",
 		    s->name, words);
-	return err_set(e, ERR_UNREACHABLE, "host '%s': no SSH with %s:%u: %s",
-	    s->name, s->address, s->port, words);
+	return err_set(e, ERR_UNREACHABLE, "host '%s': no SSH with %s:%u: %s%s",
+	    s->name, s->address, s->port, words,
+	    proxy_said(s, said, sizeof(said)));
 }
 
 static int step_kex(struct session *s, struct err *e)
@@ -533,6 +552,8 @@ static bool take_config(
 	s->password = copy(c->password, &failed);
 	s->command = copy(command, &failed);
 	s->host_key_alias = copy(c->host_key_alias, &failed);
+	s->accept_key = copy(c->accept_key, &failed);
+	s->proxy_command = copy(c->proxy_command, &failed);
 	s->identities = copy_list(c->identities, s->realm->default_identities,
 	    &s->own_identities, &failed);
 	s->known_hosts = copy_list(c->known_hosts,
@@ -545,6 +566,23 @@ static bool take_config(
 	return !failed;
 }
 
+static void on_proxy(void *arg)
+{
+	struct session *s = arg;
+
+	on_dialed(s, s->fd, NULL);
+}
+
+/* By way of the loop, so that no event comes before session_open() returns. */
+static int start_proxy(struct session *s, struct err *e)
+{
+	int rc = proxy_start(&s->proxy, &s->fd, s->proxy_command, e);
+
+	if (rc == 0)
+		rc = timer_start(&s->timer, s->realm->loop, 0, on_proxy, s, e);
+	return rc;
+}
+
 int session_open(struct session **out, struct realm *realm,
     const struct session_config *config, const char *command,
     const struct session_events *events, void *arg, struct err *e)
@@ -555,7 +593,7 @@ int session_open(struct session **out, struct realm *realm,
 	if (!s)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	s->realm = realm;
-	s->fd = -1;
+	s->fd = s->proxy.log = -1;
 	s->exit_status = -1;
 	s->events = *events;
 	s->arg = arg;
@@ -563,8 +601,11 @@ int session_open(struct session **out, struct realm *realm,
 		session_free(s);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
-	rc = dial_start(&s->dial, realm->loop, s->name, s->address, s->port,
-	    s->connect_ms, on_dialed, s, e);
+	if (s->proxy_command)
+		rc = start_proxy(s, e);
+	else
+		rc = dial_start(&s->dial, realm->loop, s->name, s->address,
+		    s->port, s->connect_ms, on_dialed, s, e);
 	if (rc < 0) {
 		session_free(s);
 		return rc;

@@ -23,6 +23,12 @@ int realm_new(struct realm **out, struct loop *loop, struct err *e);
 void realm_free(struct realm *realm);
 struct loop *realm_loop(const struct realm *realm);
 
+/* Whether the key in the file `path` was tried and is encrypted; decrypts it
+ * for all sessions to come: 0, or ERR_AUTH. */
+bool realm_key_locked(const struct realm *realm, const char *path);
+int realm_unlock_key(struct realm *realm, const char *path,
+    const char *passphrase, struct err *e);
+
 /* Where to and how. Lists end in NULL; all is copied by session_open(). */
 struct session_config {
 	const char *name;    /* the host as the operator calls it */
@@ -38,7 +44,9 @@ struct session_config {
 	const char *password;		/* NULL: none */
 	const char *const *known_hosts; /* files; the first takes new hosts;
 					 * NULL or empty: those of ssh(1) */
-	bool accept_new;	     /* write down a host that no file names */
+	bool accept_new;	/* write down a host that no file names */
+	const char *accept_key; /* or only with this fingerprint; may be NULL */
+	const char *proxy_command; /* for sh: reach it through this; or NULL */
 	int64_t connect_ms, auth_ms; /* limits of time: to connect, and the
 				      * same again for the key exchange; and
 				      * to log in */
@@ -53,6 +61,9 @@ struct session_events {
 	void (*settled)(void *arg); /* data was told, or input has room again */
 	void (*ended)(void *arg, const struct err *e); /* e->code is 0 when the
 							* command ended */
+	/* Before it ends for want of a key in known_hosts; may be NULL. */
+	void (*unknown_key)(void *arg, const char *name, const char *type,
+	    const char *fingerprint);
 };
 
 /* Begins. Returns 0, ERR_NOMEM, ERR_IO or ERR_HOSTKEY (known_hosts cannot be

@@ -41,12 +41,14 @@ t.case("the host is asked for the type of key that is known", function()
 end)
 
 t.case("an unknown host is refused, with its fingerprint", function()
-  fails(knowing(""), "hostkey", "no key of '%[127.0.0.1%]:" .. s.port .. "'", fingerprint("hostkey_ed25519.pub"):gsub("%p", "%%%0"))
+  fails(knowing(""), "hostkey", "no key of '%[127.0.0.1%]:" .. s.port .. "'", (fingerprint("hostkey_ed25519.pub"):gsub("%p", "%%%0")))
   fails({ known_hosts = { s.dir .. "/nowhere" } }, "hostkey", "no key of")
 end)
 
-t.case("the name without the port, or another port, is another host", function()
-  fails(knowing("127.0.0.1 " .. key("ed25519") .. "\n[127.0.0.1]:1 " .. key("ed25519") .. "\n"), "hostkey", "no key of")
+t.case("another port is another host; the name alone will do, as it does for OpenSSH", function()
+  fails(knowing("[127.0.0.1]:1 " .. key("ed25519") .. "\n"), "hostkey", "no key of")
+  works(knowing("127.0.0.1 " .. key("rsa") .. "\n"))
+  fails(knowing("127.0.0.1 " .. s.read("id_foreign.pub"):match("^%S+ %S+") .. "\n"), "hostkey", "no key of")
 end)
 
 t.case("a wrong key is refused, with place, fingerprints and remedy", function()
@@ -103,7 +105,93 @@ t.case("accept-new appends to a file that lacks its last newline", function()
   t.equal(s.read("kh"), "other ssh-rsa AAAA\n" .. here .. " " .. key("ed25519") .. "\n")
 end)
 
+t.case("an unknown key comes with the refusal, and may be accepted by its fingerprint alone", function()
+  local shown = fingerprint("hostkey_ed25519.pub")
+  local conn, _, code, unknown = s.connect(knowing(""))
+  t.equal({ conn, code }, { nil, "hostkey" })
+  t.equal(unknown, { name = here, type = "ssh-ed25519", fingerprint = shown })
+  fails(knowing("", { accept_key = fingerprint("id_foreign.pub") }), "hostkey", "no key of")
+  t.equal(s.read("kh"), "")
+  works(knowing("", { accept_key = shown }))
+  t.equal(s.read("kh"), here .. " " .. key("ed25519") .. "\n")
+  t.equal((select(4, s.connect(knowing(here .. " " .. s.read("id_foreign.pub"):match("^%S+ %S+") .. "\n")))), nil)
+end)
+
+t.case("who is let in is who OpenSSH lets in", function()
+  local foreign, own = s.read("id_foreign.pub"):match("^%S+ %S+"), key("ed25519")
+  s.write("hashed", here .. " " .. own .. "\n")
+  s.shell("ssh-keygen -q -H -f " .. s.dir .. "/hashed 2>/dev/null")
+  for _, text in ipairs {
+    here .. " " .. own, "x," .. here .. " " .. own .. " comment", "127.0.0.1 " .. own, "[127.0.0.1]:1 " .. own, s.read("hashed"),
+    "[127.0.0.?]:" .. s.port .. " " .. own, "*,!" .. here .. " " .. own, "!x,* " .. own, "# " .. here .. " " .. own,
+    here .. " " .. foreign, here .. " " .. foreign .. "\n" .. here .. " " .. own, "  " .. here .. "\t" .. own,
+    here .. " " .. own .. "\n@revoked * " .. own, here .. " " .. own .. "\n@revoked other " .. own,
+    "@revoked " .. here .. " " .. foreign .. "\n" .. here .. " " .. own, "@cert-authority * " .. own,
+    "@cert-authority * " .. foreign .. "\n" .. here .. " " .. own, here .. " ssh-ed25519 damaged", here, "",
+    here .. " " .. own:gsub("ssh%-ed25519", "ssh-rsa"), "@unknown " .. here .. " " .. own,
+  } do
+    local changes = knowing(text .. "\n")
+    local user = s.options().user
+    local theirs = s.shell(("ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=%s "
+      .. "-o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -i %s/id_ed25519 -p %d %s@127.0.0.1 true "
+      .. ">/dev/null 2>&1; echo $?"):format(changes.known_hosts[1], s.dir, s.port, user)) == "0\n"
+    local conn, message = s.connect(changes)
+    t.equal(conn ~= nil, theirs, "with '" .. text .. "' (" .. tostring(message) .. "): connecting")
+    if conn then conn:close() end
+  end
+end)
+
+-- ---- through something else ----
+
+local function jump()
+  return ("ssh -F none -o BatchMode=yes -o UserKnownHostsFile=%s/known_hosts -o IdentitiesOnly=yes -i %s/id_ed25519 -p %d "
+    .. "-W '[127.0.0.1]:%d' %s@127.0.0.1"):format(s.dir, s.dir, s.port, s.port, s.options().user)
+end
+
+t.case("a host behind another one", function()
+  local conn = assert(s.connect { proxy_command = "exec " .. jump() })
+  local data = ("x\0"):rep(500000)
+  t.equal(s.task(function() return conn:request({ script = "cat", stdin = data }).out == data end), true)
+  conn:close()
+  works { proxy_command = "echo grumble >&2; exec " .. jump() }
+end)
+
+t.case("a way that leads nowhere", function()
+  fails({ proxy_command = "echo 'no way today' >&2; exit 1" }, "unreachable", "no way today")
+  fails({ proxy_command = "exec sleep 20", connect_timeout_ms = 300 }, "timeout", "no end of the key exchange in 300 ms")
+  fails({ proxy_command = "echo hello; sleep 1" }, "unreachable", "no SSH with")
+end)
+
+t.case("the command for a jump", function()
+  local approach = require "neap.engine.approach"
+  local options = { name = "web1", address = "10.0.0.5", port = 22, user = "ops" }
+  local function command(config) return approach.proxy_command(config, options) end
+  local ssh = "exec ssh -o 'BatchMode=yes' -o 'ServerAliveInterval=10' -o 'ServerAliveCountMax=3' "
+  t.equal(command { proxyjump = "bastion" }, ssh .. "-W '[10.0.0.5]:22' -- bastion")
+  t.equal(command { proxyjump = "a@first,ssh://b@last:2222" }, ssh .. "-l b -p 2222 -J a@first -W '[10.0.0.5]:22' -- last")
+  t.equal(command { proxyjump = "[2001:db8::1]:22" }, ssh .. "-p 22 -W '[10.0.0.5]:22' -- 2001:db8::1")
+  t.equal(command { proxycommand = "nc -X 5 %h %p # %r %n %%" }, "exec nc -X 5 10.0.0.5 22 # ops web1 %")
+  t.equal({ command { proxyjump = "none" }, command { proxycommand = "none" }, command {} }, {})
+  t.raises(function() command { proxyjump = "-oProxyCommand=evil" } end, "is no host to jump over")
+  t.raises(function() command { proxycommand = "nc %x" } end, "has '%%x', which neap does not know")
+end)
+
 -- ---- identities ----
+
+t.case("a key with a passphrase", function()
+  local remote, taint = require "neap.core.remote", require "neap.core.taint"
+  local path = s.dir .. "/id_encrypted"
+  t.equal(remote.locked_key(path), false) -- nobody has tried it yet
+  fails({ identities = { path } }, "auth", "is encrypted")
+  t.equal(remote.locked_key(path), true)
+  t.equal({ remote.unlock_key(path, taint.new("wrong", "passphrase")) },
+    { nil, "this is not the passphrase of the key '" .. path .. "'", "auth" })
+  t.equal({ remote.unlock_key(path, taint.new("secret", "passphrase")) }, { true })
+  t.equal(remote.locked_key(path), false)
+  works { identities = { path } }
+end)
+
+-- ---- identities, and what goes wrong with them ----
 
 t.case("keys of each type let in", function()
   for _, type in ipairs { "ed25519", "ecdsa", "rsa" } do works { identities = { s.dir .. "/id_" .. type } } end
@@ -114,9 +202,8 @@ t.case("identities are tried in their order", function()
 end)
 
 t.case("what was tried is told", function()
-  fails({ identities = { s.dir .. "/nowhere", s.dir .. "/port", s.dir .. "/id_foreign", s.dir .. "/id_encrypted" } }, "auth",
-    "does not let us in", "'[^']*nowhere': No such file", "port' is not a private key", "key [^,]*id_foreign",
-    "id_encrypted' is encrypted: load it into the agent")
+  fails({ identities = { s.dir .. "/nowhere", s.dir .. "/port", s.dir .. "/id_foreign" } }, "auth",
+    "does not let us in", "'[^']*nowhere': No such file", "port' is not a private key", "key [^,]*id_foreign")
 end)
 
 t.case("the agent signs, also for an encrypted key", function()
@@ -142,6 +229,35 @@ t.case("the agent signs, also for an encrypted key", function()
       f:close()
     ]]) .. "'")
   t.equal(s.read("by_agent"), ("in\n"):rep(6))
+end)
+
+-- ---- asked at a terminal ----
+
+--- What the program says at a terminal of its own where `typed` is typed.
+local function at_terminal(typed, options)
+  local inventory = s.write("inventory.lua", ("return { hosts = { web1 = { address = '127.0.0.1', port = %d, user = '%s' } } }")
+    :format(s.port, s.options().user))
+  local neap = os.getenv("NEAP_LUA"):gsub("[^/]*/[^/]*/[^/]*$", "neap")
+  return s.shell(("(sleep 1; printf '%s') | script -qec \"%s ping -i %s --known-hosts %s/kh %s; echo exit \\$?\" /dev/null")
+    :format(typed, neap, inventory, s.dir, options))
+end
+
+t.case("an unknown host at a terminal: yes, no, the fingerprint", function()
+  local shown, with_key = fingerprint("hostkey_ed25519.pub"), "--private-key " .. s.dir .. "/id_ed25519"
+  s.write("kh", "")
+  t.matches(at_terminal("maybe\\nno\\n", with_key), "is not known; its key is ssh%-ed25519 SHA256.*please say yes or no.*exit 4")
+  t.equal(s.read("kh"), "")
+  t.matches(at_terminal(shown .. "\\n", with_key), "uid .*exit 0")
+  t.equal(s.read("kh"), here .. " " .. key("ed25519") .. "\n")
+  s.write("kh", "")
+  t.matches(at_terminal("yes\\n", with_key), "uid .*exit 0")
+  t.matches(at_terminal("", with_key), "uid .*exit 0") -- and is known then
+end)
+
+t.case("the passphrase of a key at a terminal", function()
+  s.write("kh", here .. " " .. key("ed25519") .. "\n")
+  local out = at_terminal("secret\\n", "--private-key " .. s.dir .. "/id_encrypted")
+  t.matches(out, "passphrase of '[^']*id_encrypted': .*uid .*exit 0")
 end)
 
 if not s.is_root then return end

@@ -7,8 +7,10 @@
 
 local loop = require "neap.core.loop"
 local remote = require "neap.core.remote"
+local private = require "neap.core.private"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local approach = require "neap.engine.approach"
 local facts = require "neap.engine.facts"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
@@ -17,71 +19,17 @@ local inventory = require "neap.inventory"
 local session = {}
 
 local DEFAULT_FORKS = 500
-local DEFAULT_KEYS = { "id_ed25519", "id_ecdsa", "id_rsa" }
 
 local STATUS_OF_CODE = { stale = "stale", locked = "locked", ["rolled-back"] = "rolled-back", skipped = "skipped" }
 for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "shell", "closed", "protocol" } do
   STATUS_OF_CODE[code] = "unreachable"
 end
 
-local function exists(path) return sys.stat(path) ~= nil end
-
-local function home_file(name) return (sys.getenv("HOME") or "/root") .. "/" .. name end
-
-local function default_keys()
-  local keys = {}
-  for _, name in ipairs(DEFAULT_KEYS) do
-    local path = home_file(".ssh/" .. name)
-    if exists(path) then keys[#keys + 1] = path end
-  end
-  return keys
-end
-
-local function as_list(v)
-  if v == nil then return nil end
-  return type(v) == "table" and v or { v }
-end
-
--- What ssh_config says; what it asks for and we cannot do is no reason to do
--- something else.
-local function ssh_config(host)
-  local config, message = remote.ssh_config(host.address)
-  if not config then fault.raise("unreachable", nil, "host '%s': %s", host.name, message) end
-  local proxy = config.proxyjump or config.proxycommand
-  if proxy then
-    fault.raise("unreachable", nil, "host '%s': ssh_config wants it reached by way of '%s', which is not supported: "
-      .. "run neap where the host can be reached directly", host.name, proxy)
-  end
-  return config
-end
-
--- How a host is reached: the command line wins over the inventory, the
--- inventory over ssh_config, that over the defaults.
-local function connection_options(host, opts, holder)
-  local set = host.connection
-  local config = ssh_config(host)
-  local accept_new = opts.accept_new or config.stricthostkeychecking == "accept-new"
-  return {
-    name = host.name, address = config.hostname or host.address,
-    port = opts.port or host.port or config.port or 22,
-    user = opts.user or host.user or config.user or sys.getenv("USER") or "root",
-    identities = opts.private_key or as_list(set.private_key) or config.identityfile or default_keys(),
-    agent = config.identityagent ~= "none", password = opts.password or set.password,
-    known_hosts = opts.known_hosts or as_list(set.known_hosts) or config.userknownhostsfile
-      or { home_file(".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts" },
-    host_key_check = accept_new and "accept-new" or "strict", host_key_alias = config.hostkeyalias,
-    become = opts.become or set.become or false, become_user = set.become_user or "root",
-    become_password = opts.become_password or set.become_password,
-    connect_timeout_ms = (opts.timeout or 10) * 1000,
-    prologue = hostlock.prologue(facts.script, holder), prologue_here = holder ~= nil,
-  }
-end
-
 local function ask_passwords(opts)
   local function ask(text)
-    local answer, message = sys.prompt(text, true)
+    local answer, message = private.prompt(text, "password")
     if not answer then fault.raise("usage", nil, "%s", message) end
-    return taint.new(answer, "password")
+    return answer
   end
   if opts.ask_pass then opts.password = ask("login password: ") end
   if opts.ask_become_pass then opts.become_password = ask("sudo password: ") end
@@ -117,7 +65,7 @@ end
 --- Connects to a host, and learns its facts and locks.
 function session.enter(self, host)
   local holder = hostlock.holder(self)
-  local conn, message, code = remote.connect(connection_options(host.entry, self.opts, holder))
+  local conn, message, code = approach.connect(self, host, approach.options(host.entry, self.opts, holder))
   if not conn then fault.raise(code, nil, "%s", message) end
   host.conn = conn
   host.lock = hostlock.parse(conn.prologue.out)
@@ -128,13 +76,13 @@ end
 
 --- Another connection to a host, by full authentication: connection | nil, message, code.
 function session.reconnect(self, host, timeout_ms)
-  local options = connection_options(host.entry, self.opts)
+  local options = approach.options(host.entry, self.opts)
   options.connect_timeout_ms, options.auth_timeout_ms, options.prologue = timeout_ms, timeout_ms, nil
   return remote.connect(options)
 end
 
 --- The user that a host is logged in to as.
-function session.login(self, host) return connection_options(host.entry, self.opts).user end
+function session.login(self, host) return approach.options(host.entry, self.opts).user end
 
 local function work_through(self, queue, what, fn)
   while true do
