@@ -148,3 +148,14 @@ t.case("a replica does not go back without its source", function()
   table.insert(run.hosts, { name = "db1", status = "ok", entry = db1, plan = { changes = {} } })
   peers.check(run)
 end)
+
+t.case("what was recorded before what it needs comes back after it, and goes before it", function()
+  local needs = require "neap.engine.needs"
+  local nest = { attributes = {}, depends = function(_, attrs) return { "thing:" .. attrs.above } end }
+  local kept = recorded {
+    { "daemon:d", size(1), false, meta = { restart_on = { "thing:a" } } }, { "nest:f", { above = "b" }, false },
+    { "thing:a", size(1), false }, { "thing:c", size(1), false, meta = { after = { "thing:b" } } }, { "thing:b", size(1), false },
+  }
+  local types = { get = function(_, name) return name == "nest" and nest or rtypes[name] end }
+  t.equal(table.concat(needs.order(kept, types), " "), "thing:a daemon:d thing:b nest:f thing:c")
+end)

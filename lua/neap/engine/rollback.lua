@@ -14,6 +14,7 @@ local conflicts = require "neap.engine.conflicts"
 local fault = require "neap.engine.fault"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
+local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -90,7 +91,7 @@ local function is_momentary(rtype) return rtype.rollback and rtype.rollback.mome
 -- What REV had, and what it watches: what goes now was watched as well.
 local function wanted_of(self, now, target)
   local list = {}
-  for _, id in ipairs(target.order) do
+  for _, id in ipairs(needs.order(target, self.types)) do
     local resource = recorded.wanted(target.resources[id], self.types, self.permissions)
     local before = now.resources[id]
     for _, verb in ipairs(resource.rtype.triggers or {}) do
@@ -111,8 +112,9 @@ end
 -- those that read at the end; those of which only the record goes.
 local function going_of(self, now, target, wanted)
   local first, readers, dropped, owners = {}, {}, {}, owners_of(wanted)
-  for i = #now.order, 1, -1 do
-    local entry = now.resources[now.order[i]]
+  local order = needs.order(now, self.types)
+  for i = #order, 1, -1 do
+    local entry = now.resources[order[i]]
     if not target.resources[entry.id] then
       local resource = recorded.to_genesis(entry, self.types, self.permissions)
       resource.before = entry
