@@ -118,6 +118,17 @@ t.case("a type that is not here is named", function()
   t.raises(function() recorded.wanted(entry, { get = function() end }) end, "no resource type 'note' is here")
 end)
 
+for _, text in ipairs { '{}', '{"type":1,"key":"x"}', '{"type":"note","key":"x","state":1}',
+  '{"type":"note","key":"x","meta":"m"}' } do
+  t.case("a damaged record is named: " .. text, function()
+    local rev = assert(st:commit {
+      parent = st:head(), changes = { ["hosts/web2/resources/note/x.json"] = text }, message = "m", author_name = "a",
+      author_email = "a@b", time = 1,
+    })
+    t.raises(function() recorded.host(st, rev, "web2", key) end, "note/x.json' in the state repository is not the record")
+  end)
+end
+
 t.case("a record that is not ours is said to be none", function()
   local rev = assert(st:commit {
     parent = st:head(), changes = { ["hosts/web1/order.json"] = "oops" }, message = "m", author_name = "a",

@@ -73,12 +73,29 @@ local function decoded(files, path)
   return entry
 end
 
-local function resource_of(files, path, host, key)
+local function is_entry(entry)
+  if type(entry.type) ~= "string" or type(entry.key) ~= "string" then return false end
+  for _, name in ipairs { "managed", "options", "meta" } do
+    if entry[name] ~= nil and type(entry[name]) ~= "table" then return false end
+  end
+  return entry.state == nil or entry.state == json.null or type(entry.state) == "table"
+end
+
+-- The record of a resource, or nil where there is none.
+local function entry_of(files, path)
   local entry = decoded(files, path)
+  if entry and not is_entry(entry) then
+    fault.raise("store", nil, "'%s' in the state repository is not the record of a resource", path)
+  end
+  return entry
+end
+
+local function resource_of(files, path, host, key)
+  local entry = entry_of(files, path)
   local at = { files = files, root = "", host = host, key = key }
   local managed = {}
   for _, name in ipairs(entry.managed or {}) do managed[name] = true end
-  local before = decoded(files, "genesis/" .. path)
+  local before = entry_of(files, "genesis/" .. path)
   at.root = "genesis/"
   local genesis
   if before then genesis = state_of(before, at) end
