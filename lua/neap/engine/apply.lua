@@ -267,8 +267,7 @@ function apply.host(host, hooks)
     guard = hooks.guard or UNGUARDED,
   }
   local ok, problem = xpcall(run_all, function(e)
-    if fault.is(e) then return e end
-    return fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
+    return fault.caught(e) or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
   end, self, host.plan.changes)
   local failure = not ok and self.guard:failed(problem, self.done, self.owed) or nil
   return { done = self.done, surprises = self.surprises, owed = self.owed, failure = failure }

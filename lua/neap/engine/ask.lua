@@ -123,6 +123,7 @@ local function resume(job, ...)
     if getmetatable(a) == Unknown then
       job.unknown = a.why
     else
+      a = fault.caught(a) or a
       job.error = type(a) == "string" and debug.traceback(job.thread, a) or tostring(a)
     end
   elseif coroutine.status(job.thread) == "dead" then

@@ -30,8 +30,7 @@ end
 
 local function guarded(fn, ...)
   return xpcall(fn, function(e)
-    if fault.is(e) then return e end
-    return debug.traceback(tostring(e))
+    return fault.caught(e) or debug.traceback(tostring(e))
   end, ...)
 end
 

@@ -4,7 +4,8 @@
 -- command line needs to say it well:
 --     code     short name; decides the exit code: "playbook", "inventory",
 --              "usage", "unreachable", "hostkey", "auth", "sudo", "timeout",
---              "failed", "rolled-back", "stale", "locked", "store", "interrupted", "internal"
+--              "failed", "rolled-back", "stale", "locked", "store", "interrupted",
+--              "memory", "internal"
 --     where    "file:line", a host, or nil
 --     message  one sentence, lower case, no full stop
 -- A Lua error that is not a fault is a mistake in Neap or in a type, and is
@@ -32,6 +33,15 @@ function fault.raise(code, where, fmt, ...) error(fault.new(code, where, fmt, ..
 
 --- Whether a raised value is a fault.
 function fault.is(v) return getmetatable(v) == Fault end
+
+--- A raised value as a fault where a person can do something about it (memory that ran out is no mistake of Neap's),
+-- else nil.
+function fault.caught(err)
+  if fault.is(err) then return err end
+  if err == "not enough memory" or type(err) == "string" and err:find("^[^\n]-%.lua:%d+: out of memory$") then
+    return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
+  end
+end
 
 --- The message of any raised value, without the place in a Lua file of the engine or of a type.
 function fault.plain(err)

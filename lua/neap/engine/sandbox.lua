@@ -130,7 +130,8 @@ end
 -- its traceback.
 local function handler(err)
   match.budget(LIMITS.match_steps) -- what follows matches too, and the run is over
-  if fault.is(err) or library.stopped or err == library.NO_MEMORY then return err end
+  if library.stopped or err == library.NO_MEMORY then return err end
+  if fault.caught(err) then return fault.caught(err) end
   if type(err) ~= "string" then return fault.new("playbook", sandbox.where(), "%s", tostring(library.text(err))) end
   local name, line, message = position_of(err)
   local source = known_source(name)

@@ -89,7 +89,7 @@ local function work_through(self, queue, what, fn)
     local host = table.remove(queue, 1)
     if not host then return end
     local ok, problem = xpcall(fn, function(e)
-      return fault.is(e) and e or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
+      return fault.caught(e) or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
     end, host)
     if not ok then session.drop(host, problem) end
     self.finished = self.finished + 1

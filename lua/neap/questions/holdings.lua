@@ -47,6 +47,8 @@ local function parse(r, list)
     local pid, unit, name = line:match("^p\t(%d+)\t([^\t]*)\t(.*)$")
     if line == "#user" then
       answers[#answers + 1] = { processes = {}, files = {} }
+    elseif not one then
+      break -- it does not begin as an answer does
     elseif pid then
       table.insert(one.processes, { pid = pid, unit = unit ~= "" and unit or nil, name = name:match("^%s*(.-)%s*$") })
     elseif line:find("^f\t") and #one.files == MOST then
