@@ -47,6 +47,23 @@ return {
     script_user = "keepalived_script",
   },
 
+  -- Changes of hosts that are in service: how many at a time, and out of the balancers' rotation meanwhile.
+  rotation = {
+    serial = 1, -- hosts, or "34%", or a list of such: one batch after the other
+    max_fail = 0, -- so many hosts may fail before the rest is left alone
+    drain_s = 10, -- time for requests under way
+    enable_s = 20, -- until HAProxy finds the host well again
+  },
+
+  -- Opens what the stack needs and nothing else.
+  firewall = {
+    enabled = false,
+    ssh_port = 22,
+    ssh_from = {}, -- addresses and networks; none: from anywhere
+    stats_from = {}, -- who may see the statistics, as above
+    extra = {}, -- further rules of nftables, such as "tcp dport 9100 accept"
+  },
+
   -- Of a host in "db": "primary" for one of them; where none says so, it is the first.
   db_role = "",
 

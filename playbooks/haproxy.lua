@@ -2,7 +2,7 @@
 local stack = include "stack.lua"
 
 return function(host, site)
-  package "haproxy"
+  package { "haproxy", "socat" } -- socat speaks to the socket by which hosts leave the rotation
   local servers = map(hosts "web", function(h)
     return { name = h.name, address = stack.address(h), port = h.vars.nginx.port }
   end)

@@ -13,6 +13,7 @@ local cases = {
   { "nine hosts", 9, 3, "" },
   { "no balancer", 2, 0, "" },
   { "active-active", 4, 2, 'vips = { "10.0.0.200", "10.0.0.201" },' },
+  { "a firewall", 3, 2, "firewall = { enabled = true, ssh_from = { '10.0.0.0/8' } }," },
   { "semi-synchronous", 3, 2, "db = { semi_sync = true }," },
 }
 

@@ -105,10 +105,10 @@ end
 
 -- ---- drain and enable ----
 
--- A connection to a host of the inventory, whether it is in this run or not.
+-- A connection to a host of the inventory: it may be out of this run, or have been closed since nothing changes there.
 local function line_to(self, name)
   local host = self.by_name[name]
-  if host then return host.conn end
+  if host and (host.conn or host.status == "unreachable") then return host.conn end
   self.others = self.others or {}
   if self.others[name] == nil then
     local entry = self.inventory.by_name[name]
