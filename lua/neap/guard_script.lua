@@ -9,6 +9,7 @@
 --         told                        the evidence, once it has fired
 --
 -- The shell of a run that did not come back is ended: its connection may be cut for ever, and would keep its lock.
+-- A unit of systemd goes back at the next boot, should the host start anew meanwhile.
 -- Whoever renames `armed` decides, so that to disarm and to fire cannot both happen. Uptime, since clocks jump.
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -28,6 +29,7 @@ cd /
 up() { read -r u _ </proc/uptime; u=${u%%.*}; }
 limit() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 systemd() { [ -d /run/systemd/system ]; }
+not_at_boot() { rm -f "$boot/neap-guard-${g##*/}.service" "$boot/multi-user.target.wants/neap-guard-${g##*/}.service"; }
 deadline() { up; echo $((u + $1)) >"$g/deadline.new" && mv -f "$g/deadline.new" "$g/deadline"; }
 ]]
 
@@ -59,6 +61,12 @@ run_of() {
   for l in /run/neap.lock "${HOME:-/nowhere}/.neap.lock"; do
     [ ! -s "$l" ] || { sed -n '1s/.*[[:blank:]]\([0-9][0-9]*\)$/\1/p' "$l" >"$g/run"; break; }
   done
+}
+at_boot() {
+  systemd || return 0
+  f=neap-guard-${g##*/}.service
+  printf '[Unit]\nDescription=Lock-out guard of neap\n[Service]\nType=oneshot\nExecStart=/bin/sh %s boot\n' "$g/watch" \
+    >"$boot/$f" && mkdir -p "$boot/multi-user.target.wants" && ln -s "../$f" "$boot/multi-user.target.wants/$f"
 }
 accounts() {
   for f in passwd group shadow gshadow; do [ ! -e "/etc/$f" ] || cp -p "/etc/$f" "$g/before/" || exit 1; done
@@ -168,6 +176,8 @@ if [ "$1" = now ]; then
   printf '%s\n' "$2" >"$g/why"
   deadline 0
   await 30 over
+elif [ "$1" = boot ]; then
+  echo "the host started anew before neap had come back" >"$g/why"
 else
   echo $$ >"$g/pid"
   while [ -d "$g/armed" ]; do
@@ -185,6 +195,7 @@ if mv "$g/armed" "$g/firing" 2>/dev/null; then
   { echo "went back at $(date -u +%Y-%m-%dT%H:%M:%SZ): $why"; evidence; } >"$g/told" 2>&1
   go_back >>"$g/told" 2>&1
   rm -rf "$g/before" "$g/undo"
+  not_at_boot
   mv "$g/firing" "$g/fired"
 fi
 [ "$1" = now ] || exit 0
@@ -194,7 +205,7 @@ await 1200 [ -d "$g/fired" ]
 
 local function dir_of(id) return DIR .. "/" .. id end
 
-local function at(id) return sh("g=%s\n", dir_of(id)) end
+local function at(id) return sh("boot=/etc/systemd/system g=%s\n", dir_of(id)) end
 
 --- The script that keeps what is to be kept, writes its program from standard input, and starts it.
 -- @param guard { id, timeout_s, saves = { { path, whole } … }, units = { names }, ruleset, accounts }
@@ -211,7 +222,7 @@ function script.arm(guard)
   text[#text + 1] = guard.ruleset and "ruleset\n" or ""
   text[#text + 1] = guard.accounts and "accounts\n" or ""
   text[#text + 1] = sh([[
-deadline %d && mkdir "$g/armed" || exit 1
+deadline %d && at_boot && mkdir "$g/armed" || exit 1
 systemd && systemd-run --quiet --collect --unit=%s sh "$g/watch" 2>/dev/null || {
   command -v setsid >/dev/null && setsid sh "$g/watch" || nohup sh "$g/watch"
 } </dev/null >/dev/null 2>&1 3<&- 4<&- &
@@ -281,8 +292,9 @@ end
 
 --- Disarms and takes all of it away; fails with 9 where the guard has fired.
 function script.disarm(id)
-  return at(id) .. [[
+  return FUNCTIONS .. at(id) .. [[
 mv "$g/armed" "$g/off" 2>/dev/null || exit 9
+not_at_boot
 read -r p <"$g/pid" && { kill -- "-$p" 2>/dev/null || kill "$p" 2>/dev/null; }
 rm -rf "$g" && rmdir "${g%/*}" 2>/dev/null
 :
@@ -309,6 +321,8 @@ done
 function script.told(id) return at(id) .. "cat \"$g/told\" 2>/dev/null\n:\n" end
 
 --- Takes away what is left of it.
-function script.clean(id) return at(id) .. "rm -rf \"$g\"; rmdir \"${g%/*}\" 2>/dev/null\n:\n" end
+function script.clean(id)
+  return FUNCTIONS .. at(id) .. "not_at_boot; rm -rf \"$g\"; rmdir \"${g%/*}\" 2>/dev/null\n:\n"
+end
 
 return script

@@ -86,7 +86,7 @@ end)
 local function switch(log, answers)
   return {
     request = function(_, request)
-      local name = request.script:match("deadline %d+ && mkdir") and "arm" or
+      local name = request.script:match("deadline %d+ && at_boot") and "arm" or
         request.script:match("/watch\" now") and "fire" or request.script:match("mv \"$g/armed\" \"$g/off\"") and "disarm"
         or request.script:match("deadline %d+ && %[") and "renew" or request.script:match("cat >\"$g/undo") and "keep"
         or request.script

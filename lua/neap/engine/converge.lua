@@ -4,10 +4,10 @@
 local loop = require "neap.core.loop"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
-local back = require "neap.engine.back"
 local commit = require "neap.engine.commit"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
+local failure = require "neap.engine.failure"
 local fault = require "neap.engine.fault"
 local guard = require "neap.engine.guard"
 local journal = require "neap.engine.journal"
@@ -284,34 +284,20 @@ local function count_changes(host)
   return count
 end
 
--- Takes the run's changes on a host back, which has a problem or is to go with others, because `why`.
-local function take_back(self, host, why)
-  self.ui:status(host.name .. ": going back")
-  local hooks = {
+-- Hooks for the way back of a host.
+local function hooks_back(self, host)
+  return {
     journal = function(steps) return journal.step(self, host, steps) end,
     interrupted = function() return loop.signal() ~= nil end,
     guard = function(there) return guard_of(self, there) end,
   }
-  local ok, count, reason = pcall(back.host, host, hooks)
-  if not ok then count, reason = nil, fault.plain(count) end
-  local where = host.problem and host.problem.where
-  if count then
-    host.problem = fault.new("rolled-back", where, "%s\nwent back to what it was before this run", why)
-  else
-    host.problem = fault.new("failed", where, "%s\ndid not go back: %s", why, reason)
-  end
-  host.status = count and "rolled-back" or "failed"
-  host.changes = count_changes(host)
-  self.ui:event { event = "went-back", host = host.name, ok = count ~= nil, changes = count, message = reason }
 end
 
--- A host that failed goes back, where that was asked for; one that is out of reach or that a person has stopped cannot.
+-- A host that failed goes back, where that was asked for.
 local function take_back_failed(self, host)
-  local code = host.problem and host.problem.code
-  if self.rolling.on_failure == "keep" or host.status == "ok" or host.status == "unreachable" then return false end
-  if code == "interrupted" or host.gone_back or not next(host.done_ids) then return false end
-  host.gone_back = true
-  take_back(self, host, host.problem.message)
+  if not failure.goes_back(self, host) then return false end
+  failure.take_back(self, host, host.problem.message, hooks_back(self, host))
+  host.changes = count_changes(host)
   return true
 end
 
@@ -337,14 +323,10 @@ end
 
 -- Those that succeeded go back with the ones that did not, where that was asked for.
 local function take_back_all(self)
-  if self.rolling.on_failure ~= "rollback-all" or not rolling.has_failed(self) then return end
-  local why = "went back with the others: " .. rolling.say_failed(self)
-  session.each(self, "going back", function(host)
-    if not host.done_ids or not next(host.done_ids) then return end
-    rolling.drained(self, host, function()
-      take_back(self, host, why)
-      verify(host)
-    end)
+  failure.others(self, function(host, why)
+    failure.take_back(self, host, why, hooks_back(self, host))
+    host.changes = count_changes(host)
+    verify(host)
   end)
 end
 
