@@ -196,6 +196,7 @@ if mv "$g/armed" "$g/firing" 2>/dev/null; then
   go_back >>"$g/told" 2>&1
   rm -rf "$g/before" "$g/undo"
   not_at_boot
+  ! systemd || limit 30 systemctl daemon-reload
   mv "$g/firing" "$g/fired"
 fi
 [ "$1" = now ] || exit 0
