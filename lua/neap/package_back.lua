@@ -38,7 +38,10 @@ function package_back.take_along(host, changes, model)
   end
   if not first or not next(brought) then return {} end
   first.brings = {}
-  for _, name in ipairs(host:unneeded(table.concat(names, " "))) do
+  local candidates = {}
+  for name in pairs(brought) do candidates[#candidates + 1] = not gone[name] and name or nil end
+  table.sort(candidates)
+  for _, name in ipairs(host:unneeded(table.concat(names, " "), table.concat(candidates, " "))) do
     if brought[name] and not gone[name] then first.brings[name] = false end
   end
   return package_back.taken_by(first)

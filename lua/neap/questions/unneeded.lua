@@ -1,5 +1,7 @@
---- What nobody needs any more once some packages are gone: unneeded("nginx haproxy") -> { "nginx-common", … }.
--- What apt would then remove as installed automatically, less what it would remove so today.
+--- What nobody needs any more once some packages are gone: unneeded("nginx haproxy", "nginx-common gawk") ->
+-- { "nginx-common", … }. The second are candidates. They go all, as far as they were installed automatically, if
+-- nothing but they would go along. Otherwise those of which apt says that nothing needs them then, and something did
+-- until now: it keeps some that only could be needed (what one of several packages provides).
 local apt = require "neap.apt"
 local sh = require "neap.sh"
 
@@ -13,20 +15,28 @@ fresh || update
 W=$(mktemp -d "$D/unneeded.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
 gone install >"$W/today"
-]]
-
-local ONE = [[
-printf '#%d\n'
-gone --no-install-recommends install %s >"$W/then"
-comm -13 "$W/today" "$W/then"
+without() { for name in "$@"; do printf '%s-\n' "$name"; done; }
+unneeded() { # NAMES CANDIDATES, words in each
+  auto=
+  [ -z "$2" ] || auto=$(apt-mark showauto $2 2>/dev/null)
+  if apt_get -s -o Debug::NoLocking=true --no-install-recommends install $(without $1 $auto) >"$W/all" 2>/dev/null &&
+    ! grep -q '^Inst ' "$W/all"; then
+    sed -n 's/^Remv \([^ ]*\).*/\1/p' "$W/all" | sort -u >"$W/then"
+    printf '%s\n' $1 $auto | sort -u >"$W/asked"
+    if [ -z "$(comm -23 "$W/then" "$W/asked")" ]; then
+      printf '%s\n' $auto | sort -u | comm -12 - "$W/then"
+      return
+    fi
+  fi
+  gone --no-install-recommends install $(without $1) >"$W/then"
+  comm -13 "$W/today" "$W/then"
+}
 ]]
 
 local function script(list)
   local text = { apt.PRELUDE, SCRIPT }
   for i, args in ipairs(list) do
-    local words = {}
-    for name in args[1]:gmatch("%S+") do words[#words + 1] = name .. "-" end
-    text[#text + 1] = ONE:format(i, sh.words(words))
+    text[#text + 1] = sh("printf '#%%d\\n' %d; unneeded %s %s\n", i, args[1], args[2] or "")
   end
   return table.concat(text)
 end
