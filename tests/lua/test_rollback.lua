@@ -154,8 +154,24 @@ t.case("what was recorded before what it needs comes back after it, and goes bef
   local nest = { attributes = {}, depends = function(_, attrs) return { "thing:" .. attrs.above } end }
   local kept = recorded {
     { "daemon:d", size(1), false, meta = { restart_on = { "thing:a" } } }, { "nest:f", { above = "b" }, false },
-    { "thing:a", size(1), false }, { "thing:c", size(1), false, meta = { after = { "thing:b" } } }, { "thing:b", size(1), false },
+    { "thing:a", size(1), false }, { "thing:c", size(1), false, meta = { after = { "thing:b" } } },
+    { "thing:b", size(1), false },
   }
   local types = { get = function(_, name) return name == "nest" and nest or rtypes[name] end }
   t.equal(table.concat(needs.order(kept, types), " "), "thing:a daemon:d thing:b nest:f thing:c")
+end)
+
+t.case("an account goes when what it owned belongs to others again, unless its number is needed", function()
+  rtypes.account = {
+    name = "account", key = "name", attributes = { uid = { type = "integer" } }, rollback = { owns = true },
+    probe = function() end, steps = function() end,
+  }
+  local going = { "account:new", { uid = 7 }, false }
+  local function order(uid)
+    return ids(rollback.compose(self, {}, recorded { going }, recorded {
+      { "thing:a", size(1), false }, { "account:old", { uid = uid }, false },
+    }).list)
+  end
+  t.equal(order(6), "thing:a account:old -account:new")
+  t.equal(order(7), "-account:new thing:a account:old")
 end)

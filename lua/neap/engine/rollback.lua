@@ -4,7 +4,7 @@
 --     going    what is recorded now and was not at REV: to what it was before
 --              Neap, in the reverse of the order in which it was made
 --
---     plan     going ─▶ wanted ─▶ those of the going that others restart
+--     plan     going ─▶ wanted ─▶ those of the going that others restart ─▶ accounts
 --
 -- What goes, goes first, so that it is out of the way (a port, a package that
 -- excludes another); what was there before Neap and reads what goes back (a
@@ -108,10 +108,30 @@ local function wanted_of(self, now, target)
   return list
 end
 
+local NUMBERS = { "uid", "gid" }
+
+-- Whether a number that this account has is wanted for another one.
+local function in_the_way(entry, wanted)
+  for _, name in ipairs(NUMBERS) do
+    local number = entry.state and entry.state[name]
+    for _, other in ipairs(number and wanted or {}) do
+      if other.type == entry.type and not other.absent and other.attrs[name] == number then return true end
+    end
+  end
+  return false
+end
+
+-- Accounts go when what they own has gone or belongs to others again.
+local function is_owner(resource, entry, wanted)
+  local back = resource.rtype.rollback
+  return resource.absent and back and back.owns and not in_the_way(entry, wanted)
+end
+
 -- What goes: first those that others need, last those that need others;
--- those that read at the end; those of which only the record goes.
+-- those that read, and then those that own, at the end; those of which only the
+-- record goes.
 local function going_of(self, now, target, wanted)
-  local first, readers, dropped, owners = {}, {}, {}, owners_of(wanted)
+  local first, readers, owning, dropped, owners = {}, {}, {}, {}, owners_of(wanted)
   local order = needs.order(now, self.types)
   for i = #order, 1, -1 do
     local entry = now.resources[order[i]]
@@ -122,12 +142,14 @@ local function going_of(self, now, target, wanted)
         dropped[#dropped + 1] = recorded.dropped(entry, self.types)
       elseif is_reader(resource) then
         table.insert(readers, 1, resource)
+      elseif is_owner(resource, entry, wanted) then
+        owning[#owning + 1] = resource
       else
         first[#first + 1] = resource
       end
     end
   end
-  return first, readers, dropped
+  return first, table.move(owning, 1, #owning, #readers + 1, readers), dropped
 end
 
 --- The desired state of one host: a list in order, with what is `dropped`.

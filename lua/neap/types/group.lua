@@ -56,6 +56,6 @@ local function look(host, _, change, _, model)
   return name and { stays = ("it is the group of user '%s', who stays"):format(name) } or nil
 end
 
-group.rollback = { look = look }
+group.rollback = { look = look, owns = true }
 
 return group

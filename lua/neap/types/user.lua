@@ -210,6 +210,6 @@ local function look(host, key, change, back, model)
   return { instead = { disabled = true }, note = "is locked and not removed, since it owns " .. why }
 end
 
-user.rollback = { look = look }
+user.rollback = { look = look, owns = true }
 
 return user
