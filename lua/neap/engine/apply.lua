@@ -62,11 +62,17 @@ local function as_step(step)
   return { run = step }
 end
 
+-- What the playbook says counts for each step of the resource.
+local function limit_of(change, step)
+  local seconds = change.resource.meta.timeout
+  return seconds and seconds * 1000 or step.timeout_ms or STEP_TIMEOUT_MS
+end
+
 -- Sends one script; raises a fault when it fails.
 local function send(self, change, step, prefix)
   local reply, message, code = self.conn:request {
     script = (prefix or "") .. step.run, stdin = step.stdin, capture = step.capture ~= false,
-    timeout_ms = self.guard:limit(step.timeout_ms or STEP_TIMEOUT_MS),
+    timeout_ms = self.guard:limit(limit_of(change, step)),
   }
   if not reply then fault.raise(code, change.id, "%s", message) end
   if reply.rc == 0 then return reply end

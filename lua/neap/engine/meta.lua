@@ -3,6 +3,7 @@
 --     <verb>_on         of types with triggers: what makes them restart, reload, ...; they come after it too
 --     validate          of types with triggers: a command that must succeed before the trigger
 --     tags              words for -t
+--     timeout           seconds after which each of its steps is given up
 --     wait              resources of other hosts that must be done first
 --     guard             whether it can cut us off (guarded.lua says, where the playbook does not)
 local frozen = require "neap.engine.frozen"
@@ -11,7 +12,7 @@ local references = require "neap.engine.references"
 
 local meta = {}
 
-local META = { after = "ids", before = "ids", tags = "words", wait = "hosts", guard = "flag" }
+local META = { after = "ids", before = "ids", tags = "words", wait = "hosts", guard = "flag", timeout = "seconds" }
 
 --- Which meta attributes a type takes: name -> how its value is read.
 function meta.of(rtype)
@@ -59,6 +60,12 @@ end
 function read.flag(v)
   if type(v) ~= "boolean" then return nil, "wants true or false" end
   return v
+end
+
+function read.seconds(v)
+  local n = math.type(v) and math.tointeger(v)
+  if not n or n < 1 then return nil, "wants a whole number of seconds" end
+  return n
 end
 
 function read.script(v)

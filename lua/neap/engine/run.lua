@@ -14,6 +14,8 @@ local share = require "neap.engine.share"
 
 local run = {}
 
+local UNDONE_MAX = 20
+
 local function agreed(self, total)
   if self.opts.yes or total == 0 then return true end
   local answer, message, code = sys.prompt(string.format("%s %d changes? [y/N] ", self.verb, total))
@@ -24,6 +26,19 @@ local function agreed(self, total)
   return answer:lower() == "y" or answer:lower() == "yes"
 end
 
+-- Of a host that a signal has stopped: what was not done.
+local function say_undone(ui, host)
+  local undone = {}
+  for _, change in ipairs(host.plan.changes) do
+    local done = host.result.done[change.id]
+    if not done or done.broken then undone[#undone + 1] = change.id .. (done and " (begun)" or "") end
+  end
+  local shown = table.concat(undone, ", ", 1, math.min(#undone, UNDONE_MAX))
+  local more = #undone > UNDONE_MAX and string.format(" and %d more", #undone - UNDONE_MAX) or ""
+  ui:err(string.format("%s: stopped: %d of %d changes done; not done: %s%s", host.name, host.changes or 0,
+    #host.plan.changes, shown, more))
+end
+
 local function report(self, total, id)
   local ui, right, wrong, changes = self.ui, 0, {}, 0
   ui:done()
@@ -32,6 +47,8 @@ local function report(self, total, id)
     for _, surprise in ipairs(host.result and host.result.surprises or {}) do
       ui:err(string.format("%s: %s: %s", host.name, surprise.id, surprise.message))
     end
+    local failure = host.result and host.result.failure
+    if failure and failure.code == "interrupted" then say_undone(ui, host) end
     if host.accuracy then
       right = right + host.accuracy.right
       for _, wrong_id in ipairs(host.accuracy.wrong) do wrong[#wrong + 1] = host.name .. ": " .. wrong_id end
