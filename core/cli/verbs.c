@@ -187,6 +187,14 @@ static const struct option_spec prune_options[] = {
 	END,
 };
 
+static const struct option_spec save_options[] = {
+	{ "out", 'o', "FILE", "out", OPTION_TEXT,
+	    "save the plan to FILE, for `neap apply FILE'" },
+	{ "valid-for", 0, "TIME", "valid_for", OPTION_TEXT,
+	    "how long a saved plan is good: 30m, 24h (default), 2d" },
+	END,
+};
+
 static const struct option_spec *const groups[OPTION_GROUPS] = {
 	inventory_options,
 	connect_options,
@@ -204,6 +212,7 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
 	secret_options,
 	back_options,
 	prune_options,
+	save_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -224,9 +233,9 @@ static const char exit_codes[] =
     "7 a change was made and then taken back; 128+n ended by signal n.";
 
 const struct verb verbs[] = {
-	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK,
+	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK | GROUP_SAVE,
 	    "show what apply would change, with diffs", exit_codes },
-	{ "apply", "PLAYBOOK", 1, 1,
+	{ "apply", "PLAYBOOK|PLAN", 1, 1,
 	    PLAN_GROUPS | GROUP_APPLY | GROUP_PRUNE | GROUP_BACK,
 	    "plan, show, ask, change, verify, record", exit_codes },
 	{ "rollback", "[REV]", 0, 1,
@@ -242,8 +251,8 @@ const struct verb verbs[] = {
 	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
 	    "what was done, when, by whom; of a host: who last changed "
 	    "what, by which line of the playbook", NULL },
-	{ "show", "[REV]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
-	    "what a run has changed, with diffs", NULL },
+	{ "show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
+	    "what a run has changed, or a saved plan would, with diffs", NULL },
 	{ "diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,
 	    "what differs between two recorded states", NULL },
 	{ "facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,

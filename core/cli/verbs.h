@@ -31,6 +31,7 @@ enum option_group {
 	GROUP_SECRET = 1 << 13,	  /* --file, --add, --drop */
 	GROUP_BACK = 1 << 14,	  /* of a way back: what may be lost */
 	GROUP_PRUNE = 1 << 15,	  /* --prune */
+	GROUP_SAVE = 1 << 16,	  /* -o, --valid-for */
 };
 
 struct verb {
@@ -50,6 +51,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 16 };
+enum { OPTION_GROUPS = 17 };
 
 #endif

@@ -147,6 +147,29 @@ static int sys_write_file(lua_State *L)
 	return 1;
 }
 
+/* create(path) -> true | nil, message, code
+ * An empty file that was not there: of several, one makes it, and the others
+ * get the code "exists". */
+static int sys_create(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int errnum = errno;
+
+	if (fd < 0) {
+		fail(L, errnum, "cannot make", path);
+		if (errnum == EEXIST) {
+			lua_pop(L, 1);
+			lua_pushliteral(L, "exists");
+		}
+		return 3;
+	}
+	fsync(fd);
+	close(fd);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static int close_dir(lua_State *L)
 {
 	DIR **dir = luaL_checkudata(L, 1, "neap.dir");
@@ -356,6 +379,7 @@ static int sys_prompt(lua_State *L)
 static const luaL_Reg funcs[] = {
 	{ "read_file", sys_read_file },
 	{ "write_file", sys_write_file },
+	{ "create", sys_create },
 	{ "list_dir", sys_list_dir },
 	{ "stat", sys_stat },
 	{ "real_path", sys_real_path },

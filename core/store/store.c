@@ -10,6 +10,24 @@
 
 #include "part.h"
 
+static const char DAMAGED[] =
+    "; the state repository is damaged: 'git fsck' in it tells what is "
+    "missing, take that from its remote or a copy";
+
+/* Whether it tells of an object or a reference that should be there and is
+ * not, or is not whole; what cannot be written says so by its errno. */
+static bool is_damage(const git_error *ge, int rc)
+{
+	if (!ge || !ge->message || strstr(ge->message, strerror(ENOSPC)) ||
+	    strstr(ge->message, strerror(EACCES)) ||
+	    strstr(ge->message, strerror(EROFS)) ||
+	    strstr(ge->message, "write"))
+		return false;
+	return ge->klass == GIT_ERROR_ODB || ge->klass == GIT_ERROR_ZLIB ||
+	       ge->klass == GIT_ERROR_OBJECT || ge->klass == GIT_ERROR_TREE ||
+	       (ge->klass == GIT_ERROR_REFERENCE && rc == GIT_ERROR);
+}
+
 int store_fail(struct err *e, int rc, const char *fmt, ...)
 {
 	const git_error *ge = git_error_last();
@@ -28,8 +46,9 @@ int store_fail(struct err *e, int rc, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(head, sizeof(head), fmt, ap);
 	va_end(ap);
-	return err_set(e, code, "%s: %s", head,
-	    ge && ge->message ? ge->message : "no reason given");
+	return err_set(e, code, "%s: %s%s", head,
+	    ge && ge->message ? ge->message : "no reason given",
+	    is_damage(ge, rc) ? DAMAGED : "");
 }
 
 /* libgit2 is told once that nothing of the operator's git configuration

@@ -41,6 +41,21 @@ t.case("what was kept is known until the commit moves", function()
   os.execute("rm -rf " .. dir)
 end)
 
+t.case("the commit is known where git gc has packed the branch", function()
+  local path, dir = place "aaaa"
+  local function pack(head)
+    os.remove(path .. "/refs/heads/main")
+    assert(sys.write_file(path .. "/packed-refs", "# pack-refs with: peeled\nffff refs/heads/other\n" .. head ..
+      " refs/heads/main\n"))
+  end
+  pack "aaaa"
+  remembered.keep(path, { h = "1" }, {}, nil)
+  t.equal(remembered.read(path), { h = "1" })
+  pack "bbbb"
+  t.equal(remembered.read(path), {})
+  os.execute("rm -rf " .. dir)
+end)
+
 t.case("hosts that a run left out are kept over its commit, but not over somebody else's", function()
   local path, dir = place "aaaa"
   remembered.keep(path, { h = "1" }, {}, nil)

@@ -320,4 +320,49 @@ t.case("git's own lock of a dead process goes, one of a live program is waited f
   fsck(path)
 end)
 
+-- { name, what is done to the repository, what is said }
+local damages = {
+  { "a content that is gone", "rm $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
+  { "one overwritten", "echo 'what is this doing here?' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
+  { "a torn branch", "truncate -s 7 $R/refs/heads/main", "damaged: 'git fsck'" },
+}
+for _, case in ipairs(damages) do
+  t.case("damaged is said, and what to do: " .. case[1], function()
+    local path = scratch()
+    local st = assert(store.open(path, { create = true }))
+    local head = assert(commit(st, { ["a/b"] = "1" }))
+    st:close()
+    sh("chmod -R u+w " .. path .. "; R=" .. path .. "; " .. case[2])
+    st = assert(store.open(path))
+    local _, said = st:read(head, "a/b")
+    if case[1] == "a torn branch" then _, said = st:head() end
+    t.matches(said, case[3])
+    st:close()
+  end)
+end
+
+t.case("a full disk: it is said, nothing is torn, and with room again it goes on", function()
+  local script = base .. "/full.lua"
+  assert(sys.write_file(script, [[
+local store = require "neap.core.store"
+local st = assert(store.open(arg[1] .. "/state.git", { create = true }))
+local filler, said = {}, nil
+for i = 1, 40000 do filler[i] = ("%08x"):format(i * 2654435761 % 4294967296) end
+for i = 1, 100 do
+  local id, message = st:commit { parent = st:head(), changes = { ["x" .. i] = table.concat(filler) .. i }, message = "m" }
+  if not id then said = message break end
+end
+print(said)
+os.remove(arg[1] .. "/ballast")
+print((st:commit { parent = st:head(), changes = { small = "1" }, message = "m" }))
+]], 420))
+  local _, out = sh(([[unshare -m sh -c 'mkdir -p %s/full && mount -t tmpfs -o size=2m none %s/full || exit 9
+head -c 500000 /dev/zero >%s/full/ballast
+%s %s %s/full; git --git-dir=%s/full/state.git fsck --strict --no-dangling; echo fsck $?']]):format(base, base, base, program,
+    script, base, base))
+  if not out:find("fsck %d") then return end -- not allowed to mount here
+  t.matches(out, "No space left on device")
+  t.matches(out, "\n%x+\n.*fsck 0")
+end)
+
 sh("rm -rf " .. base)

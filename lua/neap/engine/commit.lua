@@ -81,6 +81,7 @@ local function outcome(self, version)
   end
   return json.encode({
     operator = operator, controller = machine, playbook = self.opts.playbook, verb = self.verb, target = self.target,
+    plan = self.plan_id,
     time = math.floor(sys.time()), hosts = hosts, neap = version,
   }, { indent = 2 }) .. "\n"
 end
@@ -109,6 +110,7 @@ local function message_of(self)
   local what = self.what or (self.opts.playbook or ""):match("[^/]*$")
   local subject = string.format("%s %s: %d changes on %s", self.verb, what, total,
     #names > 0 and show.names(names) or "no host (recorded as found)")
+  if self.plan_id then lines[#lines + 1] = "\nPlan: " .. self.plan_id end
   return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
 end
 
@@ -141,7 +143,10 @@ local function record_all(self, st, key)
   for _ = 1, TRIES do
     local id, message, code = commit_once(self, st, key)
     if id or not message then return id end
-    if code ~= "conflict" then fault.raise("store", nil, "cannot record: %s", message) end
+    if code ~= "conflict" then
+      fault.raise("store", nil, "cannot record what is on the hosts now: %s\nmend that, and run again to record it",
+        message)
+    end
   end
   fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
 end

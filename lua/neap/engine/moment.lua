@@ -53,6 +53,15 @@ local function absolute(text)
   return east and days(date.year, date.month, date.day) * 86400 + date.hour * 3600 + date.min * 60 + date.sec - east
 end
 
+--- Seconds of a span of time.
+-- @usage moment.span "24h", "30m", "2 days"
+function moment.span(text)
+  local count, unit = text:match("^(%d+) *(%a+)$")
+  local seconds = unit and UNITS[SHORT[unit] or unit:gsub("s$", "")]
+  if seconds then return math.tointeger(count) * seconds end
+  fault.raise("usage", nil, "'%s' is no span of time: write \"24h\", \"30m\" or \"2 days\"", text)
+end
+
 --- Seconds since 1970 of what `text` names; raises a fault where it names no
 -- moment.
 -- @usage moment.parse "2026-11-01 12:00", "2026-11-01T12:00:00Z", "2 hours ago", "90m", "@1700000000"

@@ -47,7 +47,9 @@ end
 
 local function head_of(place)
   local text = sys.read_file(place .. "/refs/heads/main")
-  return text and text:match("^%x+")
+  if text then return text:match("^%x+") end
+  text = sys.read_file(place .. "/packed-refs") -- where git gc puts it
+  return text and text:match("%f[%x](%x+) refs/heads/main\n")
 end
 
 local function path_of(place) return (place:gsub("%.git$", "")) .. ".remembered.json" end

@@ -80,6 +80,7 @@ function run.show(opts, how)
     converge.plan(self, how.source)
     local total = converge.show(self)
     if how.told then how.told(self) end
+    if how.save then how.save(self) end
     return finish(self, total > 0 and 2 or 0, total)
   end)
 end
@@ -97,7 +98,9 @@ end
 --- Plans, shows, asks, changes, looks again and records.
 -- @param how verb = its name; source = see converge.plan; told = function(self)
 --   that tells what else is to be said of the plan; stop = function(self) that
---   raises a fault where the plan must not be carried out; both may be nil
+--   raises a fault where the plan must not be carried out; begin =
+--   function(self), called when it is about to be; save = function(self) of
+--   run.show, at its end; all but source may be nil
 function run.change(opts, how)
   return command.over_hosts(opts, function(self, ui)
     self.verb = how.verb
@@ -114,6 +117,7 @@ function run.change(opts, how)
       return 0
     end
     project.check(opts)
+    if how.begin then how.begin(self) end
     converge.apply(self)
     local id, unshared = share.publish(self, commit.run(self))
     local changes = report(self, total, id)

@@ -1,11 +1,28 @@
---- neap show [REV]: what a run has changed, with diffs.
+--- neap show [REV | FILE]: what a run has changed, with diffs; or what a saved plan would.
 local between = require "neap.engine.between"
 local command = require "neap.engine.command"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
+local planfile = require "neap.engine.planfile"
+local saved = require "neap.engine.saved"
+local show = require "neap.engine.show"
+
+local function show_saved(ui, opts)
+  local told = saved.read(opts.args[1], opts)
+  local plans = saved.plans(told)
+  ui:line(string.format("plan %s of %s, made %s, good until %s\n", ui:clean(told.id), ui:clean(told.playbook),
+    moment.text(told.made), moment.text(told.expires)))
+  ui:event { event = "saved", id = told.id, made = told.made, expires = told.expires, playbook = told.playbook }
+  show.plans(plans, ui)
+  for _, plan in ipairs(plans) do show.events(plan.name, plan.changes, ui) end
+  local _, total = show.count(plans)
+  log.summary(ui, total)
+  return 0
+end
 
 return function(opts)
   return command.plain(opts, function(ui)
+    if opts.args[1] and planfile.is(opts.args[1]) then return show_saved(ui, opts) end
     local st = log.open(opts)
     local id = log.resolve(st, opts.args[1] or "HEAD")
     local commit = log.commits(st, id)()

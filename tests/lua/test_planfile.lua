@@ -1,0 +1,90 @@
+--- What a saved plan's file keeps of values, and what it refuses.
+local t = require "harness"
+local json = require "neap.core.json"
+local planfile = require "neap.engine.planfile"
+local sys = require "neap.core.sys"
+local taint = require "neap.core.taint"
+
+local known = { pw = taint.new("hunter2-hunter2", "pw"), user = taint.new("hunter2", "user") }
+
+local function there_and_back(value)
+  return planfile.value(json.decode(json.encode(planfile.plain(value, known))))
+end
+
+for _, case in ipairs {
+  { "text, numbers, truth", { a = "x", b = 3, c = 1.5, d = true, e = false } },
+  { "what is no text", { "\0\255\1", "caf\xc3\xa9", "" } },
+  { "lists, empty ones too", { list = json.array {}, of = { { 1 }, { x = "y" } } } },
+} do
+  t.case("kept: " .. case[1], function() t.equal(there_and_back(case[2]), case[2]) end)
+end
+
+t.case("an empty list stays one", function() t.equal(json.encode(there_and_back(json.array {})), "[]") end)
+
+t.case("functions, types and declarations are left out", function()
+  t.equal(there_and_back { f = print, rtype = { 1 }, declaration = { 2 }, id = "x" }, { id = "x" })
+end)
+
+local secrets = {
+  { "a secret alone", known.pw, "<secret:pw>" },
+  { "in a text", "a " .. known.pw .. " b\n", "a <secret:pw> b\n" },
+  { "one that begins like another", known.user .. ":" .. known.pw .. known.user, "<secret:user>:<secret:pw><secret:user>" },
+  { "one that nobody knows by name", "x" .. taint.new("s3cr3t-value", "other"), "<secret:other>" },
+}
+for _, case in ipairs(secrets) do
+  t.case("secret: " .. case[1], function()
+    local back = there_and_back { v = case[2] }.v
+    t.truthy(taint.is(back))
+    t.equal(taint.reveal(back), taint.reveal(case[2]))
+    t.equal(tostring(back), case[3])
+  end)
+end
+
+local dir = os.tmpname()
+os.remove(dir)
+assert(sys.mkdir(dir, 448))
+local path, opts = dir .. "/plan", { state = dir .. "/state.git" }
+
+local function rewritten(change)
+  planfile.write(path, opts, { id = "1", made = 1, expires = 2 }, planfile.plain({ x = known.pw }, known))
+  local text = change(sys.read_file(path))
+  if text then sys.write_file(path, text, 384) end
+  return function() return planfile.read(path, { state = opts.state }) end
+end
+
+t.case("written for its owner, sealed, and read back", function()
+  local head, body = rewritten(function() end)()
+  t.equal(head.id, "1")
+  t.equal(taint.reveal(planfile.value(body).x), "hunter2-hunter2")
+  t.equal(sys.stat(path).mode, 384)
+  t.truthy(not sys.read_file(path):find("hunter2", 1, true))
+  t.truthy(planfile.is(path))
+  t.truthy(not planfile.is(dir .. "/none"))
+end)
+
+for _, case in ipairs {
+  { "its first line changed", function(s) return (s:gsub('"id":"1"', '"id":"2"')) end, "it was changed" },
+  { "a longer life", function(s) return (s:gsub('"expires":2', '"expires":9')) end, "it was changed" },
+  { "a byte of the seal", function(s) return (s:gsub("(sealed%-1:....).", "%1*")) end, "it was changed" },
+  { "cut short", function(s) return s:sub(1, -20) end, "it is not complete" },
+  { "without its seal", function(s) return s:match("^[^\n]*\n") end, "it is not complete" },
+  { "of another version", function(s) return (s:gsub("^neap%-plan%-1", "neap-plan-9")) end, "another version of neap" },
+  { "a first line that is no JSON", function(s) return (s:gsub("{", "[", 1)) end, "its first line was changed" },
+} do
+  t.case("refused: " .. case[1], function()
+    local read = rewritten(case[2])
+    t.raises(read, "is no plan that can be carried out: " .. case[3])
+    t.raises(read, "make a new one with neap plan %-o")
+  end)
+end
+
+t.case("refused: the key is another, or not there", function()
+  rewritten(function() end)
+  assert(sys.mkdir(dir .. "/other"))
+  local other = { state = dir .. "/other/state.git" }
+  t.raises(function() planfile.read(path, other) end, "the key that it was sealed with is not beside")
+  require("neap.engine.project").create(other)
+  t.raises(function() planfile.read(path, other) end, "the key of another project")
+end)
+
+os.execute("rm -rf " .. dir)
