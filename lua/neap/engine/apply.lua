@@ -74,7 +74,7 @@ local function send(self, change, step, prefix)
     script = (prefix or "") .. step.run, stdin = step.stdin, capture = step.capture ~= false,
     timeout_ms = self.guard:limit(limit_of(change, step)),
   }
-  if not reply then fault.raise(code, change.id, "%s", message) end
+  if not reply then fault.raise(fault.of_reply(self.conn, code), change.id, "%s", message) end
   if reply.rc == 0 then return reply end
   if reply.rc == EXIT_MOVED then fault.raise("stale", change.id, "%s", last_lines(reply.err, 3)) end
   fault.raise("failed", change.id, "%s", (step.title and step.title .. ": " or "") .. complaint(reply))

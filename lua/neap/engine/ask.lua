@@ -184,7 +184,7 @@ local function put_questions(self, lists)
   if not replies then fault.raise(code, nil, "%s", message) end
   for i, reply in ipairs(replies) do
     local list = lists[i]
-    if reply.error then fault.raise(reply.code or "unreachable", nil, "%s", reply.error) end
+    if reply.error then fault.raise(fault.of_reply(self.conn, reply.code or "unreachable"), nil, "%s", reply.error) end
     local answers = kind_of(list.kind).parse(reply, list.args)
     local of_kind = self.answers[list.kind] or {}
     self.answers[list.kind] = of_kind

@@ -39,7 +39,14 @@ function fault.is(v) return getmetatable(v) == Fault end
 function fault.caught(err)
   if fault.is(err) then return err end
   if err == "not enough memory" or type(err) == "string" and err:find("^[^\n]-%.lua:%d+: out of memory$") then
-    return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
+    --- The code of a request that was not answered: a script that had to be ended has failed, but its host can still be
+-- reached.
+function fault.of_reply(conn, code)
+  if (code == "timeout" or code == "limit") and not conn.error then return "failed" end
+  return code
+end
+
+return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
   end
 end
 
@@ -47,6 +54,13 @@ end
 function fault.plain(err)
   if fault.is(err) then return err.message end
   return (tostring(err):gsub("^[^\n:]*%.lua:%d+: ", ""))
+end
+
+--- The code of a request that was not answered: a script that had to be ended has failed, but its host can still be
+-- reached.
+function fault.of_reply(conn, code)
+  if (code == "timeout" or code == "limit") and not conn.error then return "failed" end
+  return code
 end
 
 return fault

@@ -17,7 +17,7 @@ end
 
 local function run_on(host, script, timeout_s)
   local reply, message, code = host.conn:request { script = script, timeout_ms = timeout_s * 1000, capture = true }
-  if not reply then fault.raise(code, nil, "%s", message) end
+  if not reply then fault.raise(fault.of_reply(host.conn, code), nil, "%s", message) end
   host.reply = reply
   if reply.rc ~= 0 then host.status = "failed" end
 end
