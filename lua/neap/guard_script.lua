@@ -6,7 +6,7 @@
 --         before/                     what was: files, units, ruleset, accounts
 --         watch                       the program: waits for the deadline, then goes back; `watch now WHY`: at once
 --         run                         the process that holds the host's lock for the run
---         told                        the evidence, once it has fired
+--         told                        the evidence, once it has fired; `known` when the run has it
 --
 -- The shell of a run that did not come back is ended: its connection may be cut for ever, and would keep its lock.
 -- A unit of systemd goes back at the next boot, should the host start anew meanwhile.
@@ -201,7 +201,7 @@ if mv "$g/armed" "$g/firing" 2>/dev/null; then
 fi
 [ "$1" = now ] || exit 0
 await 1200 [ -d "$g/fired" ]
-[ -d "$g/fired" ] && cat "$g/told"
+[ -d "$g/fired" ] && cat "$g/told" && : >"$g/known"
 ]]
 
 local function dir_of(id) return DIR .. "/" .. id end
@@ -305,12 +305,14 @@ end
 --- Goes back at once, or waits until it has; prints the evidence.
 function script.fire(id, why) return at(id) .. sh("sh \"$g/watch\" now %s </dev/null\n", why) end
 
---- What is left of guards of earlier runs: a line each, "ID armed SECONDS-LEFT" or "ID fired".
+--- What is left of guards of earlier runs: a line each, "ID armed SECONDS-LEFT", "ID fired", or "ID known"
+-- where the run itself has heard of it.
 script.FACTS = [[
 for g in /var/lib/neap/guard/*/; do
   [ -d "$g" ] || continue
   g=${g%/}
-  if [ -d "$g/fired" ]; then echo "${g##*/} fired"
+  if [ -e "$g/known" ]; then echo "${g##*/} known"
+  elif [ -d "$g/fired" ]; then echo "${g##*/} fired"
   elif [ -d "$g/armed" ] || [ -d "$g/firing" ]; then
     read -r t <"$g/deadline"; read -r u _ </proc/uptime
     echo "${g##*/} armed $((t - ${u%%.*}))"

@@ -100,9 +100,10 @@ local function switch(log, answers)
 end
 
 -- Applies a guarded thing and one that is not; `connect` is how a new login ends.
-local function apply_guarded(connect, answers, things)
-  local host, log = fake.new(things), {}
-  local list = { fake.resource("a", { size = 1 }, { guard = true }), fake.resource("b", { size = 1 }) }
+local function apply_guarded(connect, answers, refused)
+  local host, log = fake.new(), {}
+  if refused then host.broken["set a 1"] = true end
+  local list = { fake.resource("a", { size = 1 }, { guard = true }, refused), fake.resource("b", { size = 1 }) }
   local planned = plan.host(host.round(), fake.desired(list))
   local entry = { conn = host.conn, plan = planned, facts = {} }
   local line = switch(log, answers or {})
@@ -162,4 +163,17 @@ t.case("where the guard cannot be armed nothing is changed", function()
   t.equal(result.failure.code, "failed")
   t.matches(tostring(result.failure), "cannot arm the lock%-out guard: no space left")
   for _, line in ipairs(log) do t.equal(line == "set a 1", false) end
+end)
+
+t.case("a file that is refused before it is in its place has not been changed", function()
+  local file = setmetatable({ name = "file" }, { __index = fake.thing })
+  local result, log = apply_guarded(lets_in, {}, file)
+  t.equal(result.failure.code, "failed")
+  t.equal(log, { "arm", "set a 1", "disarm" })
+end)
+
+t.case("what has failed and may be half done goes back", function()
+  local result, log = apply_guarded(lets_in, {}, fake.thing)
+  t.equal(result.failure.code, "rolled-back")
+  t.equal(log[#log], "fire")
 end)

@@ -22,6 +22,8 @@ local STEP_TIMEOUT_S = 30 * 60
 -- Refusals that another attempt will not change, after so many of them.
 local FINAL = { auth = true, sudo = true, hostkey = true, shell = true }
 local REFUSALS = 3
+-- Types that leave what was there, or what is wanted, and nothing between.
+local WHOLE = { file = true, symlink = true, line = true, block = true }
 local guard = {}
 local Guard = {}
 Guard.__index = Guard
@@ -209,10 +211,15 @@ local function mark_put_back(self, done, owed)
   end
 end
 
+-- A step that the host says has failed has changed nothing, where what it makes is renamed into place.
+local function is_whole(change, problem)
+  return change.broken and WHOLE[change.resource.type] and problem.code == "failed"
+end
+
 -- Whether something of the window has been changed and not been put back.
-local function anything_done(self, done)
+local function anything_done(self, done, problem)
   for id in pairs(self.open.ids) do
-    if done[id] and not done[id].put_back then return true end
+    if done[id] and not done[id].put_back and not is_whole(done[id], problem) then return true end
   end
   return false
 end
@@ -271,7 +278,7 @@ end
 -- @return the problem to report
 function Guard:failed(problem, done, owed)
   if not self.open then return problem end
-  if not anything_done(self, done) and disarm(self) then return problem end
+  if not anything_done(self, done, problem) and disarm(self) then return problem end
   local evidence = go_back(self, problem.message)
   if not evidence then
     return fault.new("unreachable", problem.where,
@@ -295,14 +302,14 @@ local function settle_one(self, left, say)
     local reply = ask(self.conn, { script = script.FACTS })
     if not (reply and reply.out:find(left.id .. " armed", 1, true)) then left.state = "fired" end
   end
-  local reply = ask(self.conn, { script = script.told(left.id) })
+  local reply = left.state ~= "known" and ask(self.conn, { script = script.told(left.id) })
   ask(self.conn, { script = script.clean(left.id) })
   return reply and reply.out ~= "" and taint.mask(reply.out) or nil
 end
 
 --- Before a host is planned for a change: waits for a guard of an earlier run that is still armed, and takes away what
 -- such guards have left.
--- @param host { conn, guards = { { id, state = "armed"|"fired"|"broken", seconds } … } }
+-- @param host { conn, guards = { { id, state = "armed"|"fired"|"known"|"broken", seconds } … } }
 -- @return the evidence of what went back since, or nil
 function guard.settle(host, say)
   local evidence = {}
