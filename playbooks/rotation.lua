@@ -30,6 +30,7 @@ done
 ]]
 
 return function(host, site)
+  if #hosts "web" < 2 then return end -- nobody else is there to serve meanwhile
   local set, name = site.rotation, host.name
   rolling {
     serial = set.serial, max_fail = set.max_fail,

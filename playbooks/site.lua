@@ -4,6 +4,6 @@
 --
 -- What can be set, and to what it is set otherwise, is in defaults.lua.
 on "db"  { "mysql" }
-on "web" { "app", "nginx" }
+on "web" { "rotation", "app", "nginx" }
 on "lb"  { "haproxy", "keepalived" }
 on "all" { "firewall" } -- where firewall.enabled says so

@@ -70,10 +70,17 @@ local function check_waits(self, order, batch_of)
   end
 end
 
+local function anything_to_do(self)
+  for _, host in ipairs(self.hosts) do
+    if host.status == "ok" and host.plan and host.plan.changes[1] then return true end
+  end
+  return false
+end
+
 --- The hosts of a run in batches. Raises a fault where one would wait for a later one.
 -- @param known { [name] = true } of those that are recorded, nil: as the state repository says
 function rolling.batches(self, serial, known)
-  if not serial then return { self.hosts } end
+  if not serial or not anything_to_do(self) then return { self.hosts } end
   known = known or recorded(self)
   local order, batch_of = in_order(self), {}
   local batches, count = { {} }, 0
