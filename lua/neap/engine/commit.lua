@@ -139,16 +139,18 @@ local function commit_once(self, st, key)
   return st:commit(made)
 end
 
+local function cannot_record(code, why)
+  fault.raise(code, nil, "cannot record what is on the hosts now: %s\nmend that, and run again: what was done stands in "
+    .. "the journal until it is recorded", why)
+end
+
 local function record_all(self, st, key)
   for _ = 1, TRIES do
     local id, message, code = commit_once(self, st, key)
     if id or not message then return id end
-    if code ~= "conflict" then
-      fault.raise("store", nil, "cannot record what is on the hosts now: %s\nmend that, and run again to record it",
-        message)
-    end
+    if code ~= "conflict" then cannot_record(code == "locked" and code or "store", message) end
   end
-  fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
+  cannot_record("locked", "other runs keep writing to the state repository")
 end
 
 -- Each commit leaves some small files in the repository. When they are many, git packs them, in the background, as
