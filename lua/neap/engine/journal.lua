@@ -90,8 +90,9 @@ end
 local function pre_image(self, host, change)
   local resource, files = change.resource, {}
   local path, before = record.resource_path(resource.type, resource.key), host.plan.observed[resource.id]
+  local is_new = host.adopted or not standing.recorded(self, host).status
   for _, root in ipairs(before ~= nil and { "genesis/", "" } or {}) do
-    if host.adopted or not standing.read(self, host, root .. path) then
+    if is_new or not standing.read(self, host, root .. path) then
       local of_root = record.files_of(host.name, resource, before, root, self.book.key)
       for name, bytes in pairs(of_root) do files[name] = bytes end
     end
