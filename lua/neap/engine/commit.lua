@@ -140,8 +140,8 @@ local function commit_once(self, st, key)
 end
 
 local function cannot_record(code, why)
-  fault.raise(code, nil, "cannot record what is on the hosts now: %s\nmend that, and run again: what was done stands in "
-    .. "the journal until it is recorded", why)
+  fault.raise(code, nil, "cannot record what is on the hosts now: %s\nmend that, and run again: what was done "
+    .. "stands in the journal until it is recorded", why)
 end
 
 local function record_all(self, st, key)
