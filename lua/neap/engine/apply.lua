@@ -77,7 +77,9 @@ local function send(self, change, step, prefix)
   if not reply then fault.raise(fault.of_reply(self.conn, code), change.id, "%s", message) end
   if reply.rc == 0 then return reply end
   if reply.rc == EXIT_MOVED then fault.raise("stale", change.id, "%s", last_lines(reply.err, 3)) end
-  fault.raise("failed", change.id, "%s", (step.title and step.title .. ": " or "") .. complaint(reply))
+  local problem = fault.new("failed", change.id, "%s", (step.title and step.title .. ": " or "") .. complaint(reply))
+  problem.said_by_host = true -- and not by a clock
+  error(problem, 0)
 end
 
 local function run_steps(self, change, steps, prefix)

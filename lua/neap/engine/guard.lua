@@ -213,7 +213,7 @@ end
 
 -- A step that the host says has failed has changed nothing, where what it makes is renamed into place.
 local function is_whole(change, problem)
-  return change.broken and WHOLE[change.resource.type] and problem.code == "failed"
+  return change.broken and WHOLE[change.resource.type] and problem.said_by_host
 end
 
 -- Whether something of the window has been changed and not been put back.
