@@ -223,7 +223,9 @@ function journal.ended(self, host)
   local there = host.facts.uid == 0 and host.conn
   if there and (host.step or host.lock and host.lock.unfinished) then
     local script_text = sh(END, (taint.mask(json.encode(entry))))
-    loop.spawn(function() host.conn:request { script = script_text, timeout_ms = 60000, watch = false } end)
+    local function tell() host.conn:request { script = script_text, timeout_ms = 60000, watch = false } end
+    -- Where nothing was changed, nothing is asked afterwards.
+    if host.step then loop.spawn(tell) else tell() end
   end
   if self.book and host.step then
     loop.spawn(function() pcall(write, self, entry) end)
