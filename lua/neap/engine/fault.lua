@@ -11,6 +11,8 @@
 -- A Lua error that is not a fault is a mistake in Neap or in a type, and is
 -- shown with its traceback.
 
+local taint = require "neap.core.taint"
+
 local fault = {}
 
 local Fault = {}
@@ -22,9 +24,9 @@ function Fault:__tostring()
   return self.message
 end
 
---- A fault as a value.
+--- A fault as a value. What a host has said may stand in it, and it is recorded: secrets go here already.
 function fault.new(code, where, fmt, ...)
-  local message = select("#", ...) > 0 and string.format(fmt, ...) or fmt
+  local message = taint.mask(select("#", ...) > 0 and string.format(fmt, ...) or fmt)
   return setmetatable({ code = code, where = where, message = message }, Fault)
 end
 
@@ -39,14 +41,7 @@ function fault.is(v) return getmetatable(v) == Fault end
 function fault.caught(err)
   if fault.is(err) then return err end
   if err == "not enough memory" or type(err) == "string" and err:find("^[^\n]-%.lua:%d+: out of memory$") then
-    --- The code of a request that was not answered: a script that had to be ended has failed, but its host can still be
--- reached.
-function fault.of_reply(conn, code)
-  if (code == "timeout" or code == "limit") and not conn.error then return "failed" end
-  return code
-end
-
-return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
+    return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
   end
 end
 
