@@ -30,7 +30,8 @@ local function parse(r, list)
       err_stop, err_from = r.err:find("\n" .. mark .. "\n", err_at, true)
     end
     if not stop or not err_stop then error(("the answer of '%s' is cut short: %s"):format(args[1], r.err), 0) end
-    local rc, next_at = r.out:match("^(%d+)\n()", from + 1)
+    local rc, next_at = r.out:match("^(%d%d?%d?)\n()", from + 1)
+    if not rc then error(("the answer of '%s' has no exit status: %s"):format(args[1], r.err), 0) end
     answers[i] = {
       rc = math.tointeger(tonumber(rc)), out = r.out:sub(at, stop - 1), err = r.err:sub(err_at, err_stop - 1),
     }
