@@ -27,8 +27,10 @@ struct pair {
 	unsigned char public[crypto_box_PUBLICKEYBYTES];
 };
 
+/* NULL in `out` where it fails. */
 static int pair_alloc(struct pair **out, struct err *e)
 {
+	*out = NULL;
 	if (sodium_init() < 0)
 		return err_set(e, ERR_CRYPTO, "no source of random bytes");
 	if (!(*out = sodium_malloc(sizeof(**out))))
@@ -40,7 +42,7 @@ int pair_new(struct pair **out, struct err *e)
 {
 	int rc = pair_alloc(out, e);
 
-	if (rc == 0)
+	if (*out)
 		crypto_box_keypair((*out)->public, (*out)->secret);
 	return rc;
 }
@@ -66,10 +68,10 @@ int pair_parse(struct pair **out, const char *what, const char *text,
     size_t len, struct err *e)
 {
 	const char *end = text + len, *next;
-	struct pair *p = NULL;
+	struct pair *p;
 	int rc = pair_alloc(&p, e);
 
-	if (rc < 0)
+	if (!p)
 		return rc;
 	for (; text < end; text = next) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));

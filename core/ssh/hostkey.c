@@ -167,7 +167,7 @@ static int check_bare(const struct session *s, const char *type,
     const char *key, struct err *e)
 {
 	struct buf name = BUF_INIT;
-	struct known_answer known;
+	struct known_answer known = {0};
 	int rc;
 
 	known_hosts_name(&name, s->address, 22);
