@@ -76,10 +76,10 @@ function project.open(opts)
   return st or complain(message)
 end
 
---- The same for what is shared with others: nil also where nothing is there yet, not even a repository without commits.
+--- The same for what is shared with others: nil where it has no remote `origin`, without opening it.
 function project.open_shared(opts)
-  local path = place(opts)
-  return sys.stat(path .. "/config") and project.open(opts) or nil
+  local config = sys.read_file(place(opts) .. "/config")
+  return config and config:find('[remote "origin"]', 1, true) and project.open(opts) or nil
 end
 
 --- The key that opens what is sealed in it, or nil where there is none.

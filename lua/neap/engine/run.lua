@@ -116,7 +116,7 @@ function run.change(opts, how)
       session.summary(self, 0, 0)
       return 0
     end
-    project.check(opts)
+    if total > 0 then project.check(opts) end
     if how.begin then how.begin(self) end
     converge.apply(self)
     local id, unshared = share.publish(self, commit.run(self))
