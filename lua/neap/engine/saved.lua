@@ -218,18 +218,24 @@ local function other_than(change, kept, ctx)
   end
 end
 
+local function by_change(changes)
+  local set = {}
+  for _, change in ipairs(changes) do set[change.id] = change end
+  return set
+end
+
+-- The first resource that is not as it was when the plan was made, and how; nil: all are.
 local function first_move(host, kept)
-  local ctx, saw = context_of(host), {}
-  for _, change in ipairs(kept.changes) do saw[change.id] = change end
+  local ctx, saw, now = context_of(host), by_change(kept.changes), by_change(host.plan.changes)
+  for _, change in ipairs(kept.changes) do
+    if not now[change.id] then return by_id(kept.list)[change.id], "is already as wanted" end
+  end
   for i, change in ipairs(host.plan.changes) do
     local why = saw[change.id] and other_than(change, saw[change.id], ctx)
     if not saw[change.id] then why = "differs now, and did not when the plan was made" end
+    if not why and kept.changes[i].id ~= change.id then why = "comes in another order now" end
     if why then return change.resource, why end
-    if kept.changes[i].id ~= change.id then return change.resource, "comes in another order now" end
-    saw[change.id] = nil
   end
-  local id = next(saw)
-  if id then return by_id(kept.list)[id], "is already as wanted" end
 end
 
 --- Raises a fault where a host has moved since the plan was made.
