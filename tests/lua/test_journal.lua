@@ -119,15 +119,23 @@ t.case("what a thing was before its first touch is recorded with the dead run", 
   t.equal({ genesis.state, seen.state, seen.managed }, { json.null, json.null, { "size" } })
 end)
 
--- { what is found, whether the run that died has made it }
-for i, case in ipairs { { { size = 1 }, true }, { { size = 9 }, false }, { nil, false } } do
+-- { what is found, whether the run that died has made it, or has been cut off there: of a type whose change is made
+-- in one, and of another }
+for i, case in ipairs {
+  { { size = 1 }, true, true }, { { size = 9 }, true, true }, { { size = 5 }, false, true }, { nil, false, true },
+} do
   t.case("what a dead run has made is nobody else's: " .. i, function()
-    local self = run_that_dies(folder(), { two[2] })
+    local self = run_that_dies(folder(), two)
     self.book.handle:close()
     leftover.recover(self)
     local status = status_of(self.opts.state:match("^(.*)/"))
-    local resource = { id = "file:/b", rtype = fake.thing }
-    t.equal(journal.has_made(status, resource, case[1]), case[2])
+    for atomic, made in pairs { [true] = case[2], [false] = case[3] } do
+      local rtype = setmetatable({ atomic = atomic }, { __index = fake.thing })
+      t.equal(journal.has_made(status, { id = "file:/b", rtype = rtype }, case[1]), made)
+    end
+    local earlier = { id = "file:/a", rtype = fake.thing }
+    t.equal({ journal.has_made(status, earlier, { size = 5 }), journal.has_made(status, earlier, { size = 1 }) },
+      { false, true })
   end)
 end
 

@@ -57,17 +57,28 @@ local function brief(rtype, state)
   return out
 end
 
+-- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before.
+local function is_on_the_way(entry, now, cut_off)
+  if not now or not entry.after then return not now == not entry.after or cut_off and not now == not entry.before end
+  for name, value in pairs(entry.after) do
+    local before = cut_off and entry.before and entry.before[name]
+    if not difference.same(now[name], value) and (before == nil or not difference.same(now[name], before)) then
+      return false
+    end
+  end
+  return true
+end
+
 --- Whether what is found is what a run that did not end has made, or was about
--- to. @param status decoded status.json
+-- to. At the step where it ended that can be anything in between, but for types
+-- whose change is made in one (`atomic`).
+-- @param status decoded status.json
 function journal.has_made(status, resource, found)
   for _, entry in ipairs(status and status.journal or {}) do
-    if entry.id == resource.id then
-      local now = brief(resource.rtype, found)
-      local same = not now == not entry.after
-      for name, value in pairs(entry.after or {}) do
-        same = same and difference.same(now[name], value)
-      end
-      if same then return true end
+    local cut_off = entry.n == status.step
+    if entry.id == resource.id and (cut_off and not resource.rtype.atomic
+        or is_on_the_way(entry, brief(resource.rtype, found), cut_off)) then
+      return true
     end
   end
   return false

@@ -11,7 +11,7 @@ local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 
 local authorized_key = {
-  name = "authorized_key", key = "name",
+  name = "authorized_key", key = "name", atomic = true,
   attributes = {
     user = { type = "string", required = true, doc = "Whom it lets in." },
     key = { type = "string", required = true, doc = "The public key: its type, the key, and a comment if you like." },

@@ -7,7 +7,7 @@ local place = require "neap.place"
 local taint = require "neap.core.taint"
 
 local block = {
-  name = "block", key = "name",
+  name = "block", key = "name", atomic = true,
   attributes = {
     path = { type = "string", required = true, doc = "The file." },
     content = { type = "string", required = true, blob = true, doc = "The lines; may hold secrets." },

@@ -13,7 +13,7 @@ local taint = require "neap.core.taint"
 local LIMIT = 4 * 1024 * 1024 -- bytes; what the question `content` can bring back
 
 local file = {
-  name = "file", key = "path",
+  name = "file", key = "path", atomic = true,
   attributes = {
     content = { type = "string", blob = true, doc = "The bytes of the file; may hold secrets." },
     source = { type = "string", option = true, reads = "content",

@@ -6,7 +6,7 @@ local edit = require "neap.edit"
 local taint = require "neap.core.taint"
 
 local hosts_entry = {
-  name = "hosts_entry", key = "address",
+  name = "hosts_entry", key = "address", atomic = true,
   attributes = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
     path = { type = "string", option = true, default = "/etc/hosts", doc = "The file." },

@@ -11,7 +11,7 @@ local place = require "neap.place"
 local taint = require "neap.core.taint"
 
 local line = {
-  name = "line", key = "name",
+  name = "line", key = "name", atomic = true,
   attributes = {
     path = { type = "string", required = true, doc = "The file." },
     line = { type = "string", doc = "The line, without its newline; may hold secrets." },

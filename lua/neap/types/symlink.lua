@@ -7,7 +7,7 @@ local place = require "neap.place"
 local sh = require "neap.sh"
 
 local symlink = {
-  name = "symlink", key = "path",
+  name = "symlink", key = "path", atomic = true,
   attributes = {
     to = { type = "string", required = true, doc = "Where it points, as written into the link; need not exist." },
     owner = { type = "string", doc = "Name or number of the user that owns the link itself." },
