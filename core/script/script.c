@@ -128,6 +128,8 @@ int script_call(struct script *sc, int nargs, int nresults, char **trace,
 		return 0;
 	}
 	msg = lua_tostring(L, -1);
+	if (msg && strstr(msg, "not enough memory"))
+		msg = NULL; /* a module that could not be loaded for that */
 	err_set(e, ERR_SCRIPT, "%s", msg ? msg : "out of memory");
 	if (trace)
 		*trace = strdup(e->text);
