@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "libs.h"
 
 #define JOURNAL_META "neap.journal"
@@ -103,21 +104,6 @@ static int journal_create(lua_State *L)
 static int journal_adopt(lua_State *L)
 {
 	return open_journal(L, 0, "cannot open the journal");
-}
-
-static int write_fully(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* j:append(bytes) -> true, when they are on the disk | nil, message, code */

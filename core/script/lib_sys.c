@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "libs.h"
 #include "terminal.h"
 
@@ -95,21 +96,6 @@ static int sys_read_file(lua_State *L)
 	if (errnum)
 		return fail(L, errnum, "cannot read", path);
 	return 1;
-}
-
-static int write_fully(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 static int write_and_sync(int fd, const char *data, size_t len)
