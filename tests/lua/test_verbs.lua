@@ -58,3 +58,16 @@ n2
 end)
 
 project.clean()
+
+t.case("a run that a signal has stopped before it began exits as that signal says", function()
+  local command, fault, loop = require "neap.engine.command", require "neap.engine.fault", require "neap.core.loop"
+  local real, said = loop.signal, {}
+  local ui = { err = function(_, text) said[#said + 1] = text end, event = function() end }
+  local stopped = fault.new("interrupted", "web1", "interrupted by signal 15")
+  loop.signal = function() return 15 end
+  local exit = command.complain(ui, stopped)
+  loop.signal = function() return nil end
+  local at_question = command.complain(ui, stopped)
+  loop.signal = real
+  t.equal({ exit, at_question }, { 143, 130 })
+end)

@@ -17,6 +17,12 @@ function command.ui(opts)
   return ui_module.new { json = opts.json, color = color, verbose = opts.verbose, quiet = opts.quiet }
 end
 
+-- Ctrl-C at a question is no signal that the loop has seen.
+local function exit_of(problem)
+  local signal = problem.code == "interrupted" and loop.signal()
+  return signal and 128 + signal or EXIT_OF[problem.code] or 3
+end
+
 --- Says what went wrong and gives the exit code for it.
 function command.complain(ui, problem)
   if not fault.is(problem) then
@@ -25,7 +31,7 @@ function command.complain(ui, problem)
   end
   ui:err(tostring(problem))
   ui:event { event = "error", code = problem.code, where = problem.where, message = problem.message }
-  return EXIT_OF[problem.code] or 3
+  return exit_of(problem)
 end
 
 local function guarded(fn, ...)
