@@ -96,6 +96,31 @@ t.case("the next run records a dead run's hosts as incomplete, once", function()
   t.equal({ #self.said, #leftover.list(self.opts) }, { 1, 0 })
 end)
 
+t.case("what has been recorded since is told by the history, whatever the clocks say", function()
+  local dir, day, real = folder(), 86400, sys.time
+  local function recorded_at(time, what)
+    local st = store.open(dir .. "/state.git")
+    assert(st:commit { parent = st:head(), changes = { ["hosts/n1/status.json"] = what }, message = "x", time = time,
+      name = "a", email = "a@b" })
+    st:close()
+  end
+  local first = run_that_dies(dir, two)
+  first.book.handle:close()
+  leftover.recover(first)
+  -- The clock was ahead when that was recorded; the run that dies now is later, and not the earlier one.
+  recorded_at(math.floor(real()) + day, "{}")
+  local self = run_that_dies(dir, two)
+  self.book.handle:close()
+  leftover.recover(self)
+  t.equal({ #self.said, status_of(dir).status }, { 1, "incomplete" })
+  -- And the other way: recorded after the run that died, by a clock that is behind.
+  self = run_that_dies(dir, two)
+  recorded_at(math.floor(real()) - day, '{"status":"complete"}')
+  self.book.handle:close()
+  leftover.recover(self)
+  t.equal({ #self.said, status_of(dir).status }, { 0, "complete" })
+end)
+
 t.case("a restart that was made is owed no more; the last step may not have been made", function()
   local restart = { change = change("service:d", "update", { trigger = "restart" }) }
   local dir = folder()

@@ -123,6 +123,7 @@ end
 -- The run's file, made when it is first needed.
 local function open(self)
   local st, key = project.create(self.opts)
+  local head = st:head() or ""
   st:close()
   local dir = journal.folder(self.opts)
   local made, message = sys.mkdir(dir, PRIVATE_DIR)
@@ -132,7 +133,7 @@ local function open(self)
     handle, message = file.create(dir, name)
   end
   if not handle then fault.raise("store", nil, "cannot keep a journal, so nothing is changed: %s", message) end
-  return { handle = handle, name = name, key = key, lines = {} }
+  return { handle = handle, name = name, key = key, head = head, lines = {} }
 end
 
 local function flush(book)
@@ -171,7 +172,9 @@ function journal.begin(self)
   for _, host in ipairs(self.hosts) do
     if host.status == "ok" and host.plan and host.plan.changes[1] then
       self.book = open(self)
-      write(self, { run = journal.run_of(self) })
+      local about = journal.run_of(self)
+      about.head = self.book.head -- what was recorded by then; "" for nothing
+      write(self, { run = about })
       return
     end
   end

@@ -33,7 +33,7 @@ local function take_steps(host, steps)
   end
 end
 
---- A journal's text, understood: { run = { by, verb, playbook, time, target },
+--- A journal's text, understood: { run = { by, verb, playbook, time, target, head },
 --   hosts = { [name] = { machine_id, steps, step, at, time, entries, owed,
 --   ended } } }. The last line may be torn.
 function leftover.parse(text)
@@ -96,16 +96,25 @@ function leftover.status(run, host, was)
   })
 end
 
+local function last_of(st, rev, name) return (st:log { rev = rev, path = "hosts/" .. name, max = 1 } or {})[1] end
+
 -- Whether a later run, of another controller say, has recorded the host since.
-local function is_overtaken(st, head, name, host)
-  local last = head and st:log { rev = head, path = "hosts/" .. name, max = 1 }[1]
-  return last ~= nil and last.time > (host.time or 0)
+-- What comes later is told by the history, for clocks go wrong; by them only
+-- where the history that the run began with is not there any more.
+local function is_overtaken(st, head, run, name, host)
+  local last = head and last_of(st, head, name)
+  if not last or run.head == "" then return last ~= nil end
+  if run.head and st:log { rev = run.head, max = 1 } then
+    local known = last_of(st, run.head, name)
+    return not known or known.id ~= last.id
+  end
+  return last.time > (host.time or 0)
 end
 
 local function changes_of(st, head, one)
   local changes, names = {}, {}
   for name, host in pairs(one.hosts) do
-    if host.step and not is_overtaken(st, head, name, host) then
+    if host.step and not is_overtaken(st, head, one.run, name, host) then
       local path = "hosts/" .. name .. "/status.json"
       local was = standing.decode(head and st:read(head, path) or nil)
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
