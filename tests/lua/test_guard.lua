@@ -82,8 +82,8 @@ end)
 
 -- ---- around the changes of an apply ----
 
--- A connection that answers all scripts of the guard, and notes which.
-local function switch(log, answers)
+-- A connection that answers all scripts of the guard, and notes which; the others go to `plain`.
+local function switch(log, answers, plain)
   return {
     request = function(_, request)
       local name = request.script:match("deadline %d+ && at_boot") and "arm" or
@@ -93,6 +93,7 @@ local function switch(log, answers)
       log[#log + 1] = name
       local answer = answers[name]
       if answer then return table.unpack(answer) end
+      if name == request.script and name:match("^[%a-]+ %a") then return plain(request) end
       return { rc = 0, out = "evidence\n", err = "" }
     end,
     close = function() log[#log + 1] = "close" end,
@@ -100,14 +101,16 @@ local function switch(log, answers)
 end
 
 -- Applies a guarded thing and one that is not; `connect` is how a new login ends.
-local function apply_guarded(connect, answers, refused)
+-- @param relock whether the new connection gets the lock of the old one
+local function apply_guarded(connect, answers, refused, relock)
   local host, log = fake.new(), {}
   if refused then host.broken["set a 1"] = true end
   local list = { fake.resource("a", { size = 1 }, { guard = true }, refused), fake.resource("b", { size = 1 }) }
   local planned = plan.host(host.round(), fake.desired(list))
   local entry = { conn = host.conn, plan = planned, facts = {} }
-  local line = switch(log, answers or {})
   local plain = host.conn.request
+  local line = switch(log, answers or {}, function(request) return plain(host.conn, request) end)
+  function line.requests(_, ...) return host.conn:requests(...) end
   host.conn.request = function(self, request)
     if request.script:match("guard") or request.script == ":" then return line:request(request) end
     log[#log + 1] = request.script
@@ -117,6 +120,7 @@ local function apply_guarded(connect, answers, refused)
   local watch = guard.new {
     host = entry, login = "root", timeout_s = 3, say = function() end, reached = function() return false end,
     connect = function() return connect(log, line) end,
+    relock = function() log[#log + 1] = "relock" return table.unpack(relock or { true }) end,
   }
   local result
   loop.run(function()
@@ -177,3 +181,19 @@ t.case("what has failed and may be half done goes back", function()
   t.equal(result.failure.code, "rolled-back")
   t.equal(log[#log], "fire")
 end)
+
+-- The connection was cut, and the new one must stand in for it.
+local CUT = { [":"] = { nil, "the connection was closed", "closed" } }
+-- { what, how the lock is had again, the failure, whether what comes after is done }
+for _, case in ipairs {
+  { "takes the run's lock", { true }, nil, true },
+  { "does not get it, and nothing more is done", { nil, "locked by eve@ctl since 10:00 (apply)" }, "locked", false },
+} do
+  t.case("a new connection in the place of one that was cut " .. case[1], function()
+    local result, log = apply_guarded(lets_in, CUT, nil, case[2])
+    t.equal(result.failure and result.failure.code, case[3])
+    if case[3] then t.matches(tostring(result.failure), "cannot be had again: locked by eve@ctl since 10:00") end
+    t.equal({ log[6], log[7], log[8], log[9] }, { "disarm", ":", "close old", "relock" })
+    t.equal(result.done["thing:b"] ~= nil, case[4])
+  end)
+end

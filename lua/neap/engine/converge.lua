@@ -207,6 +207,7 @@ local function guard_of(self, host)
     host = host, login = session.login(self, host),
     timeout_s = self.opts.guard_timeout or host.entry.connection.guard_timeout,
     connect = function(timeout_ms) return session.reconnect(self, host, timeout_ms) end,
+    relock = function(conn) return session.relock(host, conn) end,
     reached = function(id) return host.reached[id] end,
     say = function(text) self.ui:status(host.name .. ": " .. text) end,
   }

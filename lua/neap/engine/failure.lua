@@ -10,6 +10,7 @@ local failure = {}
 -- stopped stays as it is.
 function failure.goes_back(self, host)
   if self.rolling.on_failure == "keep" or host.status == "ok" or host.status == "unreachable" then return false end
+  if host.problem.code == "locked" then return false end -- it is another run's now
   if host.problem.code == "interrupted" or host.gone_back or not next(host.done_ids) then return false end
   host.gone_back = true
   return true

@@ -30,8 +30,9 @@ Guard.__index = Guard
 
 --- The guard of one host's plan.
 -- @param how { host = { conn, plan }, login = name of the user that we log in as, timeout_s = nil,
---   connect = function(timeout_ms) -> connection | nil, message, code; reached = function(id) -> whether it is done;
---   say = function(text) for progress }
+--   connect = function(timeout_ms) -> connection | nil, message, code;
+--   relock = function(connection) -> whether it holds the run's lock now, and why not;
+--   reached = function(id) -> whether it is done; say = function(text) for progress }
 function guard.new(how)
   local self = setmetatable({}, Guard)
   for name, value in pairs(how) do self[name] = value end
@@ -162,14 +163,22 @@ local function is_alive(conn)
   return reply ~= nil and reply.rc == 0
 end
 
+-- Goes on with another connection, which must have the run's lock as the old one had. Returns why it has not.
+local function replace(self, conn)
+  self.host.conn:close()
+  self.host.conn = conn
+  local locked, why = self.relock(conn)
+  return not locked and "the connection that held the run's lock is gone, and it cannot be had again: " .. why or nil
+end
+
 -- Goes on with the old connection where it lives: what holds on to it (a lock) stays.
-local function keep_one(self, conn)
+local function keep_one(self, conn, where)
   if is_alive(self.host.conn) then
     conn:close()
     return nil
   end
-  self.host.conn:close()
-  self.host.conn = conn
+  local unlocked = replace(self, conn)
+  if unlocked then fault.raise("locked", where, "%s; nothing more is changed", unlocked) end
   return conn
 end
 
@@ -187,8 +196,7 @@ local function await_host(self, id, why)
   repeat
     local conn = self.connect(5000)
     if conn then
-      self.host.conn:close()
-      self.host.conn = conn
+      self.unlocked = replace(self, conn)
       return told(conn, id, why)
     end
     if not loop.sleep(500) then return nil end
@@ -269,7 +277,7 @@ function Guard:after(change)
     conn:close()
     fault.raise("failed", change.id, "the lock-out guard did not wait: it took longer than %d s", self.timeout_s)
   end
-  return keep_one(self, conn)
+  return keep_one(self, conn, change.id)
 end
 
 --- The run has ended with `problem`: what stands under the guard goes back.
@@ -288,6 +296,9 @@ function Guard:failed(problem, done, owed)
   self.host.evidence = taint.mask(evidence)
   self.open = nil
   local gone = table.concat(self.kept.ids, ", ")
+  if self.unlocked then
+    return fault.new("locked", problem.where, "%s\ngone back: %s\n%s", problem.message, gone, self.unlocked)
+  end
   return fault.new("rolled-back", problem.where, "%s\ngone back: %s", problem.message, gone)
 end
 

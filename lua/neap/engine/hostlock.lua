@@ -17,6 +17,7 @@ local sh = require "neap.sh"
 local hostlock = {}
 
 local HELD = "/var/lib/neap/locked"
+local TIMEOUT_MS = 30000
 
 -- What a run that died has left: the last line of its journal, temporary
 -- directories beside what it wrote (see neap.place), and its shell's own.
@@ -53,7 +54,7 @@ fi
 [ $J -lt 3 ] || break
 J=$((J+1)); sleep 1
 done
-if [ $J = own ]; then printf '%%s\t%%s\n' %s $$ >"$L"; echo taken
+if [ $J = own ]; then printf '%%s\t%%s\n' %s $$ >"$L"; echo "taken $$"
 else exec 4<&-; echo busy; cat "$L"; fi
 fi
 [ $J != own ] || (
@@ -105,13 +106,14 @@ local function fields(line)
   return list
 end
 
---- What the first script saw: { own = bool, busy = { by, since, what, pid },
---   unlockable = path, held = { by, since, ends, reason }, unfinished = the
---   last line of the journal of a run that did not end }.
+--- What the first script saw: { own = bool, pid = of the shell that holds the
+--   run's own lock, busy = { by, since, what, pid }, unlockable = path,
+--   held = { by, since, ends, reason }, unfinished = the last line of the journal of a run that did not end }.
 function hostlock.parse(text)
   local lock, lines = {}, lines_of(text, "lock")
   local state, rest = (lines[1] or ""):match("^(%S+) ?(.*)$")
   lock.own = state == "taken"
+  lock.pid = lock.own and math.tointeger(tonumber(rest)) or nil
   if state == "unlockable" then lock.unlockable = rest end
   if state == "busy" then
     local f = fields(lines[2])
@@ -180,12 +182,14 @@ function hostlock.release_script() return sh("[ ! -e %s ] || rm %s\n", HELD, HEL
 
 --- A script that ends the shell that holds a run's lock: its connection is
 -- gone, but the host does not know yet.
-function hostlock.break_script()
-  return [[
+-- @param only where it is this process, nil: whichever it is
+function hostlock.break_script(only)
+  return ("only=%s\n"):format(only and math.tointeger(only) or "") .. [[
 L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock
 [ -s "$L" ] || exit 0
 IFS='	' read -r by since what pid <"$L"
 case $pid in ''|*[!0-9]*) exit 0;; esac
+[ "${only:-$pid}" = "$pid" ] || exit 0
 if command -v flock >/dev/null; then flock -n "$L" true && exit 0; fi
 kill "$pid" 2>/dev/null || exit 0
 for i in 1 2 3 4 5; do
@@ -194,6 +198,23 @@ sleep 1
 done
 echo "the run's shell ($pid) waits for what it has started: end that first" >&2; exit 75
 ]]
+end
+
+--- Takes the lock of a run again, on a connection that is to stand in for the
+-- one that had it. Its shell may live on where the host has not heard that the
+-- connection is gone: it is ended, but nobody else's.
+-- @param lock what hostlock.parse said when it was taken
+-- @return the lock as it is now, or nil and why not
+function hostlock.retake(conn, holder, lock)
+  for try = 1, 2 do
+    local reply, message = conn:request { script = sh(TAKE, holder), here = true, timeout_ms = TIMEOUT_MS }
+    if not reply then return nil, message end
+    local now = hostlock.parse("\n" .. reply.out)
+    local ok, problem = pcall(hostlock.check, now)
+    if ok then return now end
+    if try == 2 or not (now.busy and lock.pid and now.busy.pid == lock.pid) then return nil, problem.message end
+    conn:request { script = hostlock.break_script(lock.pid), capture = true, timeout_ms = TIMEOUT_MS }
+  end
 end
 
 return hostlock

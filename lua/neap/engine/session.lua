@@ -67,7 +67,7 @@ function session.enter(self, host)
   local holder = hostlock.holder(self)
   local conn, message, code = approach.connect(self, host, approach.options(host.entry, self.opts, holder))
   if not conn then fault.raise(code, nil, "%s", message) end
-  host.conn = conn
+  host.conn, host.holder = conn, holder
   host.lock = hostlock.parse(conn.prologue.out)
   if holder then hostlock.check(host.lock) end
   host.facts, host.guards = facts.parse(conn.prologue.out)
@@ -79,6 +79,15 @@ function session.reconnect(self, host, timeout_ms)
   local options = approach.options(host.entry, self.opts)
   options.connect_timeout_ms, options.auth_timeout_ms, options.prologue = timeout_ms, timeout_ms, nil
   return remote.connect(options)
+end
+
+--- Has a connection that stands in for the host's hold the run's lock, where the run has one.
+-- @return the lock, or nil and why not
+function session.relock(host, conn)
+  if not host.holder then return host.lock end
+  local lock, why = hostlock.retake(conn, host.holder, host.lock)
+  host.lock = lock or host.lock
+  return lock, why
 end
 
 --- The user that a host is logged in to as.
