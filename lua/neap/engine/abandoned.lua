@@ -19,6 +19,7 @@ local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local remembered = require "neap.engine.remembered"
 local rollback = require "neap.engine.rollback"
+local shape = require "neap.engine.shape"
 local show = require "neap.engine.show"
 
 local abandoned = {}
@@ -47,7 +48,7 @@ local function look_up(self, host, desired)
   local st, ids = store_of(self), {}
   local text = st and st:read(self.head, "hosts/" .. host .. "/order.json")
   local order = text and json.decode(text)
-  for _, id in ipairs(type(order) == "table" and order or {}) do
+  for _, id in ipairs(shape.fits(order, { "list", "string" }) and order or {}) do
     if not desired.by_id[id] then ids[#ids + 1] = id end
   end
   return ids

@@ -11,6 +11,7 @@
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
+local record = require "neap.engine.record"
 local show = require "neap.engine.show"
 
 local between = {}
@@ -18,6 +19,12 @@ local between = {}
 local function decode(text)
   local value = text and json.decode(text)
   return type(value) == "table" and value or nil
+end
+
+-- A resource's record; what is none is shown as if it were not there.
+local function entry_in(text)
+  local entry = decode(text)
+  return entry and record.is_entry(entry) and entry or nil
 end
 
 -- One side: a revision, and of the files that differ what they hold in it.
@@ -128,7 +135,7 @@ end
 
 -- The change of one resource whose record, at `path`, differs.
 local function resource_change(path, a, b)
-  local old, new = decode(a.read(path)), decode(b.read(path))
+  local old, new = entry_in(a.read(path)), entry_in(b.read(path))
   local entry, change = new or old
   if not entry then return nil end
   if old and new then
@@ -136,11 +143,11 @@ local function resource_change(path, a, b)
     change.notes = notes_of(old, new)
     return not (change.same and #change.notes == 0) and change or nil
   elseif new then
-    local genesis = decode(b.read("genesis/" .. path))
+    local genesis = entry_in(b.read("genesis/" .. path))
     change = change_of(entry, state_of(genesis), state_of(new), { b, b }, { "genesis/", "" })
     change.first = true
   else
-    local genesis = decode(a.read("genesis/" .. path))
+    local genesis = entry_in(a.read("genesis/" .. path))
     change = change_of(entry, state_of(old), state_of(genesis), { a, a }, { "", "genesis/" })
     change.notes = { "no longer recorded: it is as it was before Neap" }
   end

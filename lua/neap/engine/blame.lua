@@ -77,7 +77,7 @@ function blame.recorded(st, rev, host)
   local entries = {}
   for _, text in pairs(st:tree(rev, "hosts/" .. host .. "/resources")) do
     local entry = json.decode(text)
-    if type(entry) == "table" and entry.type and entry.key then entries[entry.type .. ":" .. entry.key] = entry end
+    if record.is_entry(entry) then entries[entry.type .. ":" .. entry.key] = entry end
   end
   return entries
 end
@@ -88,7 +88,7 @@ function blame.where(st, rev, host, id)
   local rtype, key = id:match("^([^:]+):(.+)$")
   local text = st:read(rev, "hosts/" .. host .. "/" .. record.resource_path(rtype, key))
   local entry = text and json.decode(text)
-  return type(entry) == "table" and entry.where or nil
+  return record.is_entry(entry) and entry.where or nil
 end
 
 --- The line of the playbook that a resource's `where` names, as it was in

@@ -16,6 +16,9 @@ local sh = require "neap.sh"
 
 local hostlock = {}
 
+-- The end of the year 9999: what a host calls a time may be any number.
+local LATEST_S = 253402300799
+
 local HELD = "/var/lib/neap/locked"
 local TIMEOUT_MS = 30000
 
@@ -128,7 +131,7 @@ end
 
 --- A time as one says it today: without the date.
 function hostlock.when(seconds)
-  if not seconds then return "some time" end
+  if not (type(seconds) == "number" and seconds >= 0 and seconds <= LATEST_S) then return "some time" end
   seconds = math.floor(seconds)
   local same_day = os.date("%F", seconds) == os.date("%F", math.floor(sys.time()))
   return os.date(same_day and "%H:%M" or "%F %H:%M", seconds)

@@ -2,8 +2,15 @@
 -- their order, and what came along with them.
 
 local json = require "neap.core.json"
+local shape = require "neap.engine.shape"
 
 local ledger = {}
+
+-- Lists that cannot be read are begun anew.
+local function list_of(text, spec)
+  local value = text and json.decode(text)
+  return shape.fits(value, spec) and value or {}
+end
 
 -- The ids that this run leaves recorded, in its order; and those whose
 -- records go.
@@ -35,7 +42,7 @@ function ledger.order(old, resources, observed)
   local order, left = recorded_ids(resources, observed)
   local known, previous = {}, nil
   for _, id in ipairs(order) do known[id] = true end
-  for _, id in ipairs(old and json.decode(old) or {}) do
+  for _, id in ipairs(list_of(old, { "list", "string" })) do
     if not known[id] and not left[id] then
       table.insert(order, place_after(order, previous), id)
       known[id] = true
@@ -49,7 +56,7 @@ end
 -- resources and was not asked for; nil where there is none.
 -- @param news { [type] = { [name] = true (came) | false (went) } } or nil
 function ledger.brought(old, news)
-  local brought = old and json.decode(old) or {}
+  local brought = list_of(old, { "map", { "list", "string" } })
   for rtype, names in pairs(news or {}) do
     local set, list = {}, {}
     for _, name in ipairs(brought[rtype] or {}) do set[name] = true end

@@ -14,11 +14,44 @@ local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
+local shape = require "neap.engine.shape"
 local standing = require "neap.engine.standing"
 
 local leftover = {}
 
 local TRIES = 5
+
+-- What is read from the lines of a journal.
+local LINE = {
+  run = { by = "?string", verb = "?string", playbook = "?string", target = "?string", time = "?integer", may = true },
+  host = "?string", machine_id = "?string", of = "?integer", ended = "?string",
+  before = { "map", "string", may = true },
+  steps = { "list", {
+    host = "string", n = "integer", id = "string", kind = "?string", trigger = "?string", time = "?integer",
+    owes = { "list", { id = "string", verb = "string" }, may = true },
+  }, may = true },
+}
+
+-- A path that records would have below a host's folder, or the folder's own name.
+local function is_inside(path)
+  for part in (path .. "/"):gmatch("([^/]*)/") do
+    if part == "" or part == "." or part == ".." or part:lower() == ".git" then return false end
+  end
+  return not path:find("[%z\1-\31\127]")
+end
+
+local function is_record(path)
+  return is_inside(path) and path:gsub("^genesis/", ""):find("^%l+/.") ~= nil
+end
+
+-- A line of a journal; {} for one that is torn or says what no journal says.
+local function decoded(line)
+  local value = json.decode(line)
+  if not shape.fits(value, LINE) then return {} end
+  local name = value.host or value.steps and value.steps[1] and value.steps[1].host
+  if name and (name:find("/", 1, true) or not is_inside(name)) then return {} end
+  return value, name
+end
 
 local function take_steps(host, steps)
   for _, entry in ipairs(steps) do
@@ -39,17 +72,17 @@ end
 function leftover.parse(text)
   local run, hosts = {}, {}
   for line in text:gmatch("([^\n]*)\n") do
-    local value = json.decode(line)
-    value = type(value) == "table" and value or {}
-    local name = value.host or value.steps and value.steps[1] and value.steps[1].host
+    local value, name = decoded(line)
     if value.run then run = value.run end
     if name and not hosts[name] then
       hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time,
         pre_images = {} }
     end
-    if value.steps then take_steps(hosts[name], value.steps) end
-    for path, text_of in pairs(value.before or {}) do hosts[name].pre_images[path] = base64.decode(text_of) end
-    if value.ended then hosts[name].ended = value.ended end
+    if name and value.steps then take_steps(hosts[name], value.steps) end
+    for path, text_of in pairs(name and value.before or {}) do
+      if is_record(path) then hosts[name].pre_images[path] = base64.decode(text_of) end
+    end
+    if name and value.ended then hosts[name].ended = value.ended end
   end
   return { run = run, hosts = hosts }
 end
@@ -116,7 +149,7 @@ local function changes_of(st, head, one)
   for name, host in pairs(one.hosts) do
     if host.step and not is_overtaken(st, head, one.run, name, host) then
       local path = "hosts/" .. name .. "/status.json"
-      local was = standing.decode(head and st:read(head, path) or nil)
+      local was = standing.decode(head and st:read(head, path) or nil, name .. "/status.json")
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
       for below, bytes in pairs(host.pre_images) do
         local at = "hosts/" .. name .. "/" .. below

@@ -53,9 +53,17 @@ local function from_journals(opts)
   return dead, alive
 end
 
+-- A damaged record of one host does not keep the others from being seen.
+local function status_at(name, text)
+  local ok, status = pcall(standing.decode, text, name .. "/status.json")
+  if ok then return status end
+  if not fault.is(status) then error(status, 0) end
+  return { status = "damaged", problem = status.message }
+end
+
 local function host_of(name, st, head, dead, alive)
   local last = head and st:log { rev = head, path = "hosts/" .. name, max = 1 }[1]
-  local status = standing.decode(last and st:read(head, "hosts/" .. name .. "/status.json") or nil)
+  local status = status_at(name, last and st:read(head, "hosts/" .. name .. "/status.json") or nil)
   local left = dead[name]
   if left then
     status = leftover.status(left.run, left.host, status)
@@ -140,8 +148,9 @@ local function there_lines(lines, there)
   end
   local last = there.lock and not there.lock.busy and there.lock.unfinished
   if last then
-    lines[#lines + 1] = string.format("on the host: a run of %s did not end: step %s of %s, %s", last.by or "?",
-      last.n or "?", last.of or "?", last.id or "?")
+    local function said(name) return type(last[name]) == "table" and "?" or tostring(last[name] or "?") end
+    lines[#lines + 1] = string.format("on the host: a run of %s did not end: step %s of %s, %s", said "by", said "n",
+      said "of", said "id")
   end
 end
 

@@ -13,11 +13,13 @@ local taint = require "neap.core.taint"
 local base64 = require "neap.base64"
 local fault = require "neap.engine.fault"
 local project = require "neap.engine.project"
+local shape = require "neap.engine.shape"
 
 local planfile = {}
 
 local MAGIC = "neap-plan-1 "
 local PRIVATE_FILE = 384 -- 0600
+local HEAD = { id = "string", made = "integer", expires = "integer", state = "string" }
 local SECRET, BYTES = "$neap-secret", "$neap-bytes"
 
 -- Of a resource, what its type and its declaration are told by is not written.
@@ -73,10 +75,15 @@ function planfile.plain(value, known)
   return (value[1] ~= nil or json.is_array(value)) and json.array(out) or out
 end
 
+-- What secret_told has told, or nil.
 local function secret_of(plain)
-  local pieces = {}
+  local pieces, names = {}, plain.names
+  if not shape.fits(names, { "list", "string" }) or not json.is_array(plain[SECRET]) or #plain[SECRET] ~= #names then
+    return nil
+  end
   for i, piece in ipairs(plain[SECRET]) do
-    local text, name = planfile.value(piece), plain.names[i]
+    local text, name = planfile.value(piece), names[i]
+    if type(text) ~= "string" then return nil end
     pieces[i] = name == "" and text or #plain.names == 1 and taint.wrap(text, name) or taint.new(text, name)
   end
   return taint.concat(pieces)
@@ -85,7 +92,7 @@ end
 --- The value that planfile.plain has told.
 function planfile.value(plain)
   if type(plain) ~= "table" then return plain end
-  if plain[BYTES] then return base64.decode(plain[BYTES]) end
+  if type(plain[BYTES]) == "string" then return base64.decode(plain[BYTES]) end
   if plain[SECRET] then return secret_of(plain) end
   local out = {}
   for k, v in pairs(plain) do out[k] = planfile.value(v) end
@@ -111,9 +118,11 @@ function planfile.is(path)
   return start ~= nil and start:sub(1, 10) == MAGIC:sub(1, 10)
 end
 
-local function broken(path, why)
+--- Raises the fault that the file at `path` cannot be carried out.
+function planfile.broken(path, why)
   fault.raise("usage", nil, "'%s' is no plan that can be carried out: %s; make a new one with neap plan -o", path, why)
 end
+local broken = planfile.broken
 
 local function split(path)
   local text, message = sys.read_file(path)
@@ -122,7 +131,7 @@ local function split(path)
   if not line then broken(path, "it is not complete") end
   if line:sub(1, #MAGIC) ~= MAGIC then broken(path, "another version of neap has made it") end
   local head = json.decode(line:sub(#MAGIC + 1))
-  if type(head) ~= "table" or type(head.state) ~= "string" then broken(path, "its first line was changed") end
+  if not shape.fits(head, HEAD) then broken(path, "its first line was changed") end
   return line, sealed, head
 end
 

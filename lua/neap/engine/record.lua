@@ -17,6 +17,7 @@ local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
 local ledger = require "neap.engine.ledger"
+local shape = require "neap.engine.shape"
 
 local record = {}
 
@@ -35,6 +36,18 @@ local function key_path(key)
   local parts = {}
   for part in key:gmatch("[^/]+") do parts[#parts + 1] = component(part) end
   return table.concat(parts, "/")
+end
+
+-- What is read from a resource's record.
+local ENTRY = {
+  type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
+  options = { "map", "any", may = true }, meta = { "map", "any", may = true },
+}
+
+--- Whether decoded JSON is the record of a resource.
+function record.is_entry(entry)
+  return shape.fits(entry, ENTRY) and
+    (entry.state == nil or entry.state == json.null or shape.fits(entry.state, { "map", "any" }))
 end
 
 --- Path of a resource's record below hosts/<host>/ (or its genesis/).

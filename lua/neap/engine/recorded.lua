@@ -9,6 +9,10 @@
 local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local fault = require "neap.engine.fault"
+local record = require "neap.engine.record"
+local schema = require "neap.engine.schema"
+local shape = require "neap.engine.shape"
+local standing = require "neap.engine.standing"
 
 local recorded = {}
 
@@ -23,6 +27,9 @@ local function only(value, ...)
 end
 
 local function unseal(text, context, key)
+  if type(text) ~= "string" then
+    fault.raise("store", nil, "'%s' in the state repository is not what neap has written", context)
+  end
   if not key then
     fault.raise("store", nil, "'%s' is sealed, and the key that opens it is not here: it is seal.key beside the state "
       .. "repository that it was recorded in", context)
@@ -38,12 +45,14 @@ local function value_of(value, at, context)
   if type(value) ~= "table" then return value end
   if only(value, "sealed") then return unseal(value.sealed, context, at.key) end
   local path = only(value, "file", "sha256", "bytes") and value.file or only(value, "sealed_in") and value.sealed_in
-  if path then
-    local bytes = at.files[at.root .. path]
-    if not bytes then fault.raise("store", nil, "%s: its text '%s' is missing", context, at.root .. path) end
-    return value.sealed_in and unseal(bytes, context, at.key) or bytes
+  if not path then return value end
+  local bytes = type(path) == "string" and at.files[at.root .. path]
+  if not bytes then fault.raise("store", nil, "%s: its text '%s%s' is missing", context, at.root, tostring(path)) end
+  if value.sealed_in then return unseal(bytes, context, at.key) end
+  if crypto.sha256(bytes) ~= value.sha256 then
+    fault.raise("store", nil, "%s: its text '%s%s' is not the one that was recorded", context, at.root, path)
   end
-  return value
+  return bytes
 end
 
 local function state_of(entry, at)
@@ -65,37 +74,47 @@ local function options_of(entry, at)
   return option_of(entry.options or {}, at, ("hosts/%s/%s:%s#"):format(at.host, entry.type, entry.key))
 end
 
-local function decoded(files, path)
+local function decoded(files, path, spec)
   local entry = files[path] and json.decode(files[path])
-  if files[path] and type(entry) ~= "table" then
+  if files[path] and (type(entry) ~= "table" or spec and not shape.fits(entry, spec)) then
     fault.raise("store", nil, "'%s' in the state repository is not what neap has written", path)
   end
   return entry
 end
 
-local function is_entry(entry)
-  if type(entry.type) ~= "string" or type(entry.key) ~= "string" then return false end
-  for _, name in ipairs { "managed", "options", "meta" } do
-    if entry[name] ~= nil and type(entry[name]) ~= "table" then return false end
-  end
-  return entry.state == nil or entry.state == json.null or type(entry.state) == "table"
+-- What can be said beside a state (see meta.lua).
+local WAIT = { "list", { host = "string", id = "string" } }
+local function is_meta(name, value)
+  if name == "wait" then return shape.fits(value, WAIT) end
+  if name == "validate" then return type(value) == "string" end
+  if name == "guard" then return type(value) == "boolean" end
+  return shape.fits(value, { "list", "string" })
 end
 
--- The record of a resource, or nil where there is none.
-local function entry_of(files, path)
-  local entry = decoded(files, path)
-  if entry and not is_entry(entry) then
-    fault.raise("store", nil, "'%s' in the state repository is not the record of a resource", path)
+-- Whether it is the record of the resource whose place that is.
+local function is_entry(entry, path)
+  if not record.is_entry(entry) or record.resource_path(entry.type, entry.key) ~= path then return false end
+  for name, value in pairs(entry.meta or {}) do
+    if not is_meta(name, value) then return false end
+  end
+  return true
+end
+
+-- The record of a resource at `root` .. `path`, or nil where there is none.
+local function entry_of(files, root, path)
+  local entry = decoded(files, root .. path)
+  if entry and not is_entry(entry, path) then
+    fault.raise("store", nil, "'%s' in the state repository is not the record of a resource", root .. path)
   end
   return entry
 end
 
 local function resource_of(files, path, host, key)
-  local entry = entry_of(files, path)
+  local entry = entry_of(files, "", path)
   local at = { files = files, root = "", host = host, key = key }
   local managed = {}
   for _, name in ipairs(entry.managed or {}) do managed[name] = true end
-  local before = entry_of(files, "genesis/" .. path)
+  local before = entry_of(files, "genesis/", path)
   at.root = "genesis/"
   local genesis
   if before then genesis = state_of(before, at) end
@@ -143,9 +162,22 @@ function recorded.host(st, rev, host, key)
     end
   end
   return {
-    resources = resources, order = whole_order(decoded(files, "order.json") or {}, resources),
-    status = decoded(files, "status.json"), brought = decoded(files, "brought.json") or {},
+    resources = resources, order = whole_order(decoded(files, "order.json", { "list", "string" }) or {}, resources),
+    status = files["status.json"] and standing.decode(files["status.json"], host .. "/status.json"),
+    brought = decoded(files, "brought.json", { "map", { "list", "string" } }) or {},
   }
+end
+
+-- What others may have written must not reach a type in a form that it does not know.
+local function check(entry, rtype, attrs)
+  for name, value in pairs(attrs) do
+    local spec = rtype.attributes[name]
+    local ok, problem = true, nil
+    if spec then ok, problem = schema.holds(spec, value) end
+    if not ok then
+      fault.raise("store", entry.where, "%s: '%s' as it is recorded %s", entry.id, name, problem)
+    end
+  end
 end
 
 -- A resource in the shape that evaluate gives, so that it can be planned.
@@ -158,6 +190,7 @@ local function made_of(entry, types, state, genesis)
   local attrs = {}
   for name, value in pairs(entry.options) do attrs[name] = value end
   for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
+  check(entry, rtype, attrs)
   local back = rtype.rollback
   if state and back and back.wanted then attrs = back.wanted(entry.key, attrs, genesis) end
   local meta = { after = {}, before = {}, tags = {} }

@@ -20,6 +20,7 @@ local moment = require "neap.engine.moment"
 local planfile = require "neap.engine.planfile"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
+local shape = require "neap.engine.shape"
 local Types = require "neap.engine.types"
 
 local saved = {}
@@ -33,6 +34,24 @@ local FLAGS = {
 }
 -- What decides what is in a plan is not to be said again when it is carried out.
 local FIXED = { limit = "--limit", tags = "--tags", extra = "--extra" }
+
+-- What is read from a plan.
+local RESOURCE = {
+  type = "string", key = "string", id = "string", where = "?string", absent = "?boolean", attrs = { "map", "any" },
+  meta = { "map", "any" },
+}
+local CHANGE = {
+  id = "string", kind = "string", notes = { "list", "string" }, from = { "map", "any", may = true },
+  to = { "map", "any", may = true }, differs = { "map", "any", may = true }, trigger = "?string", unknown = "?string",
+  because = { "list", "string", may = true }, batch_notes = { "list", "string", may = true }, scripts = "?string",
+}
+local BODY = {
+  playbook = "?string", types = "?string", inventory = { "list", "string" }, flags = { "map", "any" },
+  hosts = { "list", {
+    name = "string", machine_id = "?string", list = { "list", RESOURCE }, changes = { "list", CHANGE },
+    dropped = { "list", RESOURCE, may = true },
+  } },
+}
 
 local function absolute(path) return sys.real_path(path) or path end
 
@@ -124,6 +143,7 @@ end
 function saved.read(path, opts)
   local head, body = planfile.read(path, opts)
   local told = planfile.value(body)
+  if not shape.fits(told, BODY) then planfile.broken(path, "another version of neap has made it") end
   local types, hosts, names = Types.new(told.types), {}, {}
   for i, host in ipairs(told.hosts) do
     resources_of(host.list, types)

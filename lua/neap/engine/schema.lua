@@ -127,6 +127,13 @@ function schema.value(spec, v, plain)
   return value
 end
 
+--- Whether a value that was not declared here (found once, and recorded) is of the attribute's type.
+-- @return true; or false and what is wrong
+function schema.holds(spec, v)
+  local _, problem = convert[spec.type](v, spec)
+  return problem == nil, problem
+end
+
 --- Fills in defaults and finds what is missing.
 -- @return the name of a required attribute that is not there, or nil
 function schema.fill(rtype, key, attrs)

@@ -11,13 +11,27 @@ local json = require "neap.core.json"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
+local shape = require "neap.engine.shape"
 
 local standing = {}
 
+-- What is read from status.json.
+local STATUS = {
+  status = "?string", machine_id = "?string", problem = "?string", at = "?string", step = "?number", steps = "?number",
+  target = "?string", since = "?number", by = "?string", verb = "?string",
+  pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
+  journal = { "list", { n = "?number", id = "?string", kind = "?string", trigger = "?string" }, may = true },
+}
+
 --- What a text of status.json says; {} where there is none.
-function standing.decode(text)
-  local value = text and json.decode(text)
-  return type(value) == "table" and value or {}
+-- @param path where it stands, below hosts/: for the fault that it is none of ours
+function standing.decode(text, path)
+  if not text then return {} end
+  local value = json.decode(text)
+  if not shape.fits(value, STATUS) then
+    fault.raise("store", nil, "'hosts/%s' in the state repository is not what neap has written", path)
+  end
+  return value
 end
 
 --- A recorded file of a host, or nil. The repository is opened when the first
@@ -34,7 +48,7 @@ end
 --- status.json of a host as it is recorded, decoded; {} where there is none.
 function standing.recorded(self, host)
   if not host.recorded_status then
-    host.recorded_status = standing.decode(standing.read(self, host, "status.json"))
+    host.recorded_status = standing.decode(standing.read(self, host, "status.json"), host.name .. "/status.json")
   end
   return host.recorded_status
 end
