@@ -71,30 +71,50 @@ local MOST, DIGITS_MOST = 65536, 15
 
 local function is_number(text) return text:find("^%d+$") and #text <= DIGITS_MOST end
 
---- The names that a pattern of hosts stands for: node[1:3], db-[a:c], x[01:10:2].
-function ansible.hosts(pattern, place)
-  local before, inside, after = pattern:match("^(.-)%[([^%]]*)%](.*)$")
-  if not before then return { pattern } end
+-- What a range stands for, or nil where it is none.
+local function members(inside)
   local first, last, step = inside:match("^(%w+):(%w+):?(%d*)$")
   step = first and #step <= DIGITS_MOST and math.tointeger(tonumber(step)) or 1
-  local middle
-  if first and is_number(first) and is_number(last) and step > 0 and tonumber(last) - tonumber(first) < MOST then
-    middle = counted(first, last, step)
-  elseif first and first:find("^%a$") and last:find("^%a$") and step > 0 then
-    middle = lettered(first, last, step)
+  if not first or step == 0 then return nil end
+  local list
+  if is_number(first) and is_number(last) and tonumber(last) - tonumber(first) < MOST then
+    list = counted(first, last, step)
+  elseif first:find("^%a$") and last:find("^%a$") then
+    list = lettered(first, last, step)
   end
-  if not middle or #middle == 0 then
-    fault.raise("inventory", place_of.text(place), "'%s' is no range of hosts: node[1:3], node[01:12] or node[a:c]",
-      pattern)
-  end
-  local names = {}
-  for _, part in ipairs(middle) do
-    for _, name in ipairs(ansible.hosts(before .. part .. after, place)) do
-      names[#names + 1] = name
-      if #names > MOST then
-        fault.raise("inventory", place_of.text(place), "'%s' are more than %d hosts", pattern, MOST)
-      end
+  return list and list[1] and list
+end
+
+-- A pattern in pieces, each a list of texts of which one stands there; none is joined before it is known how many
+-- hosts they make.
+local function pieces_of(pattern, place)
+  local pieces, count, at = {}, 1, 1
+  while true do
+    local from, to, inside = pattern:find("%[([^%]]*)%]", at)
+    pieces[#pieces + 1] = { pattern:sub(at, (from or 0) - 1) }
+    if not from then return pieces end
+    local list = members(inside)
+    if not list then
+      fault.raise("inventory", place_of.text(place), "'%s' is no range of hosts: node[1:3], node[01:12] or node[a:c]",
+        pattern)
     end
+    count = count * #list
+    if count > MOST then
+      fault.raise("inventory", place_of.text(place), "'%s' are more than %d hosts", pattern, MOST)
+    end
+    pieces[#pieces + 1], at = list, to + 1
+  end
+end
+
+--- The names that a pattern of hosts stands for: node[1:3], db-[a:c], x[01:10:2].
+function ansible.hosts(pattern, place)
+  local names = { "" }
+  for _, piece in ipairs(pieces_of(pattern, place)) do
+    local longer = {}
+    for _, name in ipairs(names) do
+      for _, part in ipairs(piece) do longer[#longer + 1] = name .. part end
+    end
+    names = longer
   end
   return names
 end
