@@ -68,7 +68,7 @@ end
 
 local function roll_back(st)
   local now = recorded.host(st, "rev", "web1", key)
-  for id, entry in pairs(now.resources) do must(id == entry.type .. ":" .. entry.key, "a resource by another's name") end
+  for id, entry in pairs(now.resources) do must(id == entry.type .. ":" .. entry.key, "a record by another name") end
   telling.try(go, now, now)
   telling.try(go, now, NOTHING)
 end
