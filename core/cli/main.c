@@ -1,10 +1,14 @@
 /* neap VERB [OPTION...] [ARGUMENT...]: finds the verb, reads its options with
  * argp, and hands both to Lua. */
 #include <argp.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "script/script.h"
 #include "verbs.h"
@@ -78,12 +82,14 @@ static void gather_options(struct parse *p)
 	add_specs(p, common_options);
 }
 
-/* What follows a `--' is no option and, for `run', the command: it goes to
- * Lua as the list "command" and is cut off here. Returns the new argc. */
+/* For `run', what follows a `--' is the command: it goes to Lua as the list
+ * "command" and is cut off here. Returns the new argc. */
 static int take_command(struct parse *p, int argc, char **argv)
 {
 	int cut = 1;
 
+	if (!(p->verb->groups & GROUP_RUN))
+		return argc;
 	while (cut < argc && strcmp(argv[cut], "--") != 0)
 		cut++;
 	for (int i = cut + 1; i < argc; i++)
@@ -155,11 +161,52 @@ static bool is_any(const char *text, const char *a, const char *b)
 	return !strcmp(text, a) || !strcmp(text, b);
 }
 
+/* What whoever started us may have left: without the standard descriptors a
+ * file of ours would get their numbers, and be written to by what writes to
+ * stderr (instead, to write there fails); and with SIGCHLD ignored nobody could
+ * wait for a child. */
+static bool put_right(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDONLY)) < 0)
+			return false;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	signal(SIGCHLD, SIG_DFL);
+	return true;
+}
+
+/* Secrets are in our memory; they should not get to a disk with it. */
+static void leave_no_core(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) < 0)
+		return;
+	limit.rlim_cur = 0;
+	setrlimit(RLIMIT_CORE, &limit);
+}
+
+/* How many options a command line can hold: each has a letter at least. */
+static size_t count_options(int argc, char **argv)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < argc; i++)
+		n += strlen(argv[i]) + 1;
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	struct parse p = { 0 };
 	int status = EXIT_FAILURE;
 
+	if (!put_right())
+		return EXIT_USAGE; /* with nobody to tell */
+	leave_no_core();
 	if (argc < 2 || is_any(argv[1], "--help", "-h")) {
 		list_verbs(argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : 0;
@@ -173,7 +220,7 @@ int main(int argc, char **argv)
 		    argv[1]);
 		return EXIT_USAGE;
 	}
-	p.values = calloc((size_t)argc, sizeof(*p.values));
+	p.values = calloc(count_options(argc, argv), sizeof(*p.values));
 	p.args = calloc((size_t)argc, sizeof(*p.args));
 	if (!p.values || !p.args) {
 		fprintf(stderr, "neap: out of memory\n");

@@ -1,0 +1,52 @@
+--- The command line itself, before any verb is at work.
+local t = require "harness"
+
+-- What a line of bash says, both streams, and its exit status.
+local function shell(line)
+  local path = os.tmpname()
+  local p = assert(io.popen(("bash -c '%s' >%s 2>&1 </dev/null"):format(line, path)))
+  local _, how, status = p:close()
+  local f = assert(io.open(path))
+  local text = f:read("a")
+  f:close()
+  os.remove(path)
+  return text, how == "exit" and status or how
+end
+
+t.case("letters of options may be repeated in one word", function()
+  local text, status = shell("$NEAP doc -" .. ("v"):rep(20000) .. " group | head -1")
+  t.equal({ text:match("^group"), status }, { "group", 0 })
+end)
+
+t.case("what follows a -- is an argument, and not forgotten", function()
+  local text, status = shell("$NEAP doc -- group | head -1")
+  t.equal({ text:match("^group"), status }, { "group", 0 })
+  text, status = shell("$NEAP doc group -- --limit")
+  t.equal(status, 1)
+  t.matches(text, "too many arguments: %-%-limit")
+end)
+
+local function key_command(setup, command)
+  return shell(setup .. " NEAP_KEY_COMMAND=\"" .. command .. "\" exec $NEAP secret public")
+end
+
+t.case("a child is waited for though whoever started us ignores SIGCHLD", function()
+  local text, status = key_command("trap \"\" CHLD;", "exit 7")
+  t.equal(status, 1)
+  t.matches(text, "exits with 7")
+end)
+
+t.case("secrets do not get into a core file", function()
+  if shell("ulimit -c unlimited && ulimit -c") ~= "unlimited\n" then return end
+  local text = key_command("ulimit -c unlimited;", "ulimit -c >&2; exit 7")
+  t.matches(text, "^0\n")
+end)
+
+t.case("what closed descriptors were is not what we open next", function()
+  local path = os.tmpname()
+  key_command("exec 0<&- 2>&-;", "readlink /proc/\\$\\$/fd/0 /proc/\\$\\$/fd/2 >" .. path .. "; exit 7")
+  local f = assert(io.open(path))
+  t.equal(f:read("a"), "/dev/null\n/dev/null\n")
+  f:close()
+  os.remove(path)
+end)
