@@ -16,7 +16,11 @@
 #include "pattern.h"
 #include "words.h"
 
-enum { DEPTH_MAX = 16, FILE_MAX_BYTES = 4 * 1024 * 1024 };
+enum {
+	DEPTH_MAX = 16,
+	FILE_MAX_BYTES = 4 * 1024 * 1024,
+	SECONDS_MAX = 1000000,
+};
 
 /* Where the reading stands. */
 struct reader {
@@ -89,6 +93,31 @@ static int set_number(
 		return bad(r, "this is no number that fits:", word);
 	if (!*to)
 		*to = (unsigned)value;
+	return 0;
+}
+
+/* "90", "1m30s": as in sshd_config(5), TIME FORMATS. */
+static int set_seconds(unsigned *to, const struct reader *r, const char *word)
+{
+	static const char letters[] = "sSmMhHdDwW";
+	static const unsigned long units[] = {1, 60, 3600, 86400, 604800};
+	unsigned long sum = 0;
+	const char *at = word, *letter;
+
+	do {
+		char *end;
+		unsigned long n = strtoul(at, &end, 10);
+
+		letter = *end ? strchr(letters, *end) : letters;
+		if (*at < '0' || *at > '9' || !letter || n > SECONDS_MAX)
+			return bad(r, "this is no time:", word);
+		sum += n * units[(letter - letters) / 2];
+		at = end + (*end != '\0');
+	} while (*at && sum <= SECONDS_MAX);
+	if (sum > SECONDS_MAX)
+		return bad(r, "this time is too long:", word);
+	if (!*to)
+		*to = (unsigned)sum;
 	return 0;
 }
 
@@ -198,15 +227,43 @@ static int on_include(struct reader *r, const struct words *w)
 
 /* ---- lines ---- */
 
-static int on_proxy(struct reader *r, const char *name, const char *rest)
+/* The two exclude each other: the first one holds. */
+static int on_proxy(struct reader *r, char **to, const char *value)
 {
-	struct client_config *c = r->out;
-	bool jump = !strcmp(name, "proxyjump");
-
-	/* The two exclude each other: the first one holds. */
-	if (c->proxy_jump || c->proxy_command)
+	if (r->out->proxy_jump || r->out->proxy_command)
 		return 0;
-	return set_text(jump ? &c->proxy_jump : &c->proxy_command, r, rest);
+	return set_text(to, r, value);
+}
+
+/* What follows `name` on the line, as it stands, without the blanks at its
+ * end; NULL where the line is of another name. */
+static char *rest_behind(char *line, const char *name)
+{
+	static const char blanks[] = " \t\r\f";
+	size_t len = strlen(name);
+	char *end;
+
+	line += strspn(line, blanks);
+	if (strncasecmp(line, name, len) != 0 ||
+	    (line[len] != '=' && !strchr(blanks, line[len])))
+		return NULL;
+	line += len;
+	line += strspn(line, " \t\r\f=");
+	end = line + strlen(line);
+	while (end > line && strchr(blanks, end[-1]))
+		end--;
+	*end = '\0';
+	return line;
+}
+
+/* A command is for a shell: its quotes and its `#` are not ours to read. */
+static int on_command(struct reader *r, const char *command)
+{
+	if (!r->active)
+		return 0;
+	if (!*command)
+		return bad(r, "no value for", "proxycommand");
+	return on_proxy(r, &r->out->proxy_command, command);
 }
 
 static int on_value(struct reader *r, const struct words *w)
@@ -232,21 +289,24 @@ static int on_value(struct reader *r, const struct words *w)
 		return set_text(&c->identity_agent, r, word);
 	if (!strcmp(name, "hostkeyalias"))
 		return set_text(&c->host_key_alias, r, word);
-	if (!strcmp(name, "proxyjump") || !strcmp(name, "proxycommand"))
-		return on_proxy(r, name, word);
+	if (!strcmp(name, "proxyjump"))
+		return on_proxy(r, &c->proxy_jump, word);
 	if (!strcmp(name, "identitiesonly") && !c->identities_only)
 		c->identities_only =
 		    !strcasecmp(word, "yes") || !strcasecmp(word, "true") ? 1
 									  : -1;
 	if (!strcmp(name, "connecttimeout") && strcasecmp(word, "none") != 0)
-		return set_number(&c->connect_timeout_s, 1000000, r, word);
+		return set_seconds(&c->connect_timeout_s, r, word);
 	return 0;
 }
 
 static int on_line(struct reader *r, char *line)
 {
 	struct words w;
+	char *command = rest_behind(line, "proxycommand");
 
+	if (command)
+		return on_command(r, command);
 	if (words_split(&w, line) < 0)
 		return bad(r, "quotes or words that do not end in", line);
 	if (w.count == 0)
@@ -294,7 +354,7 @@ static int load(char **out, const char *path, bool must_be, struct err *e)
 			buf_grown(&b, (size_t)n);
 	if (n < 0)
 		rc = err_sys(e, errno, "cannot read '%s'", path);
-	else if (n > 0)
+	else if (n > 0 && !buf_failed(&b))
 		rc = err_set(e, ERR_LIMIT, "'%s' is too large", path);
 	else if (!(*out = buf_steal(&b)))
 		rc = nomem(e);

@@ -47,6 +47,7 @@ local function compare(host, path)
   t.equal(ours.user or user, theirs.user, what .. "user")
   t.equal(ours.identitiesonly and "yes" or "no", theirs.identitiesonly, what .. "identitiesonly")
   t.equal(ours.proxyjump, theirs.proxyjump, what .. "proxyjump")
+  t.equal(ours.proxycommand, theirs.proxycommand, what .. "proxycommand")
   t.equal(ours.hostkeyalias, theirs.hostkeyalias, what .. "hostkeyalias")
   t.equal(tostring(ours.connecttimeout or "none"), theirs.connecttimeout, what .. "connecttimeout")
   local strict = { yes = "true", no = "false", off = "false" }
@@ -77,6 +78,10 @@ local cases = {
   { "checks", "Host a\n StrictHostKeyChecking accept-new\nHost b\n StrictHostKeyChecking no\nHost c\n StrictHostKeyChecking yes\n", { "a", "b", "c", "d" } },
   { "flags hold at their first word", "IdentitiesOnly no\nIdentitiesOnly yes\n", { "a" } },
   { "aliases and proxies", "Host a\n HostKeyAlias the-key\n ProxyJump u@j:23\nHost b\n ProxyJump none\n", { "a", "b" } },
+  { "commands, whole, with what is the shell's own", "Host a\n ProxyCommand ssh -W %h:%p gw\nHost b\n proxycommand = \"x y\" 'z' | # \t\r\n"
+    .. "Host c\n ProxyCommand none\nHost d\n ProxyCommand one\n ProxyJump j\n", { "a", "b", "c", "d" } },
+  { "times", "Host a\n ConnectTimeout 90\nHost b\n ConnectTimeout 1m30s\nHost c\n ConnectTimeout 2H\nHost d\n ConnectTimeout none\n",
+    { "a", "b", "c", "d" } },
   { "Match all", "Host a\n User x\nMatch all\n Port 5\n", { "a", "b" } },
   { "Include of one file, and its blocks", "Include " .. dir .. "/more.conf\nPort 3\nUser late\n", { "inner", "outer" } },
   { "Include inside of a block", "Host a\n Include " .. dir .. "/more.conf\n Port 4\nHost inner\n Port 5\n", { "a", "inner", "b" } },
@@ -112,6 +117,9 @@ t.case("errors name file and line", function()
     ["\nPort x\n"] = "config:2: this is no number that fits: 'x'",
     ["Port 65536\n"] = "config:1: this is no number",
     ["User \"x\n"] = "config:1: quotes",
+    ["ConnectTimeout 5x\n"] = "config:1: this is no time: '5x'",
+    ["ConnectTimeout 9w\n"] = "config:1: this time is too long",
+    ["ProxyCommand =\n"] = "config:1: no value for 'proxycommand'",
     ["Port\n"] = "config:1: no value for 'port'",
   } do
     local c, message, code = remote.ssh_config("a", write("config", text))
