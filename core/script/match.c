@@ -208,7 +208,7 @@ static const char *close_capture(struct match *m, const char *s, const char *p)
 static const char *balanced(struct match *m, const char *s, const char *p)
 {
 	char open, close;
-	int depth = 0;
+	int depth = 1;
 
 	if (m->pattern_end - p < 2)
 		return fail(m, "malformed pattern (missing arguments to '%b')");
@@ -216,7 +216,8 @@ static const char *balanced(struct match *m, const char *s, const char *p)
 	close = p[1];
 	if (s >= m->subject_end || *s != open)
 		return NULL;
-	for (; s < m->subject_end && spend(m); s++) {
+	/* The two may be the same character, which then closes. */
+	for (s++; s < m->subject_end && spend(m); s++) {
 		if (*s == close) {
 			if (--depth == 0)
 				return s + 1;
