@@ -45,6 +45,7 @@ char *buf_reserve(struct buf *b, size_t len)
 		}
 		b->data = data;
 		b->cap = cap;
+		data[b->len] = '\0'; /* though nothing may be written */
 	}
 	return b->data + b->len;
 }

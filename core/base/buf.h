@@ -40,7 +40,7 @@ void buf_drop(struct buf *b, size_t len);
 /* Empties the buffer, keeping its memory (wiped where it is secret). */
 void buf_clear(struct buf *b);
 
-/* Gives the memory back; the buffer is then as BUF_INIT. */
+/* Gives the memory back; the buffer is then as BUF_INIT, but stays secret. */
 void buf_release(struct buf *b);
 
 /* The bytes as a malloc'd string, the caller's; the buffer is then empty.

@@ -68,14 +68,19 @@ static int open_pipes(struct running *r, struct err *e)
 /* In the child: only what is safe between fork and exec. */
 static _Noreturn void become(const struct running *r, char *const *env)
 {
-	static const int defaults[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+	static const int ours[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction now;
 	sigset_t none;
 	int why;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		signal(defaults[i], SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	/* What nohup(1) has us ignore is to be ignored there, too. */
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (sigaction(ours[i], NULL, &now) == 0 &&
+		    now.sa_handler != SIG_IGN)
+			signal(ours[i], SIG_DFL);
 	if (dup2(r->theirs[IN], 0) >= 0 && dup2(r->theirs[OUT], 1) >= 0 &&
 	    dup2(r->theirs[ERR], 2) >= 0)
 		execvpe(r->child->argv[0],

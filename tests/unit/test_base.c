@@ -1,15 +1,21 @@
-/* Errors and buffers. */
+/* Errors, buffers, files and programs. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/child.h"
 #include "base/err.h"
+#include "base/file.h"
 
 static void an_error_keeps_code_and_text(void **state)
 {
@@ -95,6 +101,78 @@ static void a_secret_buffer_moves_without_losing_bytes(void **state)
 	assert_true(b.secret);
 }
 
+static void a_buffer_ends_in_a_nul_though_nothing_was_written(void **state)
+{
+	(void)state;
+	for (int secret = 0; secret < 2; secret++) {
+		struct buf b = BUF_INIT;
+		char *litter = malloc(128);
+
+		memset(litter, 'x', 128);
+		free(litter);
+		b.secret = secret;
+		assert_non_null(buf_reserve(&b, 100));
+		assert_string_equal(b.data, "");
+		buf_puts(&b, "ab");
+		assert_non_null(buf_reserve(&b, 1000));
+		assert_string_equal(b.data, "ab");
+		buf_release(&b);
+	}
+}
+
+enum { MUCH = 1000 * 1000 };
+
+/* Takes its time. */
+static void *read_much(void *arg)
+{
+	int *fd = arg;
+	static char some[4096];
+	size_t sum = 0;
+	ssize_t n;
+
+	usleep(50 * 1000);
+	while ((n = read(*fd, some, sizeof(some))) > 0)
+		sum += (size_t)n;
+	return sum == MUCH ? fd : NULL;
+}
+
+static void all_is_written_to_a_descriptor_that_does_not_block(void **state)
+{
+	char *data = calloc(1, MUCH);
+	pthread_t reader;
+	void *got;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	assert_int_equal(fcntl(ends[0], F_SETFL, 0), 0);
+	assert_int_equal(
+	    pthread_create(&reader, NULL, read_much, &ends[0]), 0);
+	assert_int_equal(write_fully(ends[1], data, MUCH), 0);
+	close(ends[1]);
+	pthread_join(reader, &got);
+	assert_non_null(got);
+	close(ends[0]);
+	free(data);
+}
+
+static void a_program_ignores_what_nohup_has_us_ignore(void **state)
+{
+	static const char *const argv[] = {
+	    "sh", "-c", "kill -HUP $$; echo here; kill -TERM $$", NULL};
+	struct child child = {.argv = argv};
+	struct err e;
+
+	(void)state;
+	signal(SIGHUP, SIG_IGN);
+	assert_int_equal(child_run(&child, &e), 0);
+	signal(SIGHUP, SIG_DFL);
+	assert_string_equal(child.out.data, "here\n");
+	assert_int_equal(child.status, 128 + SIGTERM);
+	buf_release(&child.out);
+	buf_release(&child.err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +183,11 @@ int main(void)
 		cmocka_unit_test(
 		    a_buffer_that_cannot_grow_says_so_once_and_for_all),
 		cmocka_unit_test(a_secret_buffer_moves_without_losing_bytes),
+		cmocka_unit_test(
+		    a_buffer_ends_in_a_nul_though_nothing_was_written),
+		cmocka_unit_test(
+		    all_is_written_to_a_descriptor_that_does_not_block),
+		cmocka_unit_test(a_program_ignores_what_nohup_has_us_ignore),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
