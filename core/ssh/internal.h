@@ -97,6 +97,13 @@ int auth_step(struct session *s, struct err *e);
 /* libssh's own words for what went wrong, in one line. */
 const char *session_words(const struct session *s);
 
+/* Sets up a new libssh session for its socket and its host. */
+int session_set_options(struct session *s, struct err *e);
+
+/* Goes on from the stage that it has reached: STEP_DONE where the next one can
+ * be taken at once. */
+int session_step(struct session *s, struct err *e);
+
 /* Goes on with a session whose agent has answered. */
 void session_resume(struct session *s);
 
