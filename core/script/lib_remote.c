@@ -5,12 +5,13 @@
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "box.h"
 #include "libs.h"
+#include "option.h"
 #include "remote/shell.h"
-#include "ssh/config.h"
+#include "ssh_config.h"
 #include "taint.h"
 #include "task.h"
 
@@ -33,14 +34,6 @@ struct op {
 	struct request *request;
 	struct task *task;
 };
-
-static int push_error(lua_State *L, const struct err *e)
-{
-	luaL_pushfail(L);
-	lua_pushstring(L, e->text);
-	lua_pushstring(L, err_name(e->code));
-	return 3;
-}
 
 /* ---- the realm: one a state ---- */
 
@@ -75,123 +68,6 @@ static struct realm *realm_of(lua_State *L)
 		luaL_error(L, "%s", e.text);
 	lua_setfield(L, LUA_REGISTRYINDEX, REALM_META);
 	return *box;
-}
-
-/* ---- options: from a table, which keeps them alive ---- */
-
-/* A string, which may be a secret where `secret`. */
-static const char *opt_text(lua_State *L, int t, const char *name, bool secret)
-{
-	const char *value;
-	size_t len;
-
-	if (lua_getfield(L, t, name) == LUA_TNIL) {
-		lua_pop(L, 1);
-		return NULL;
-	}
-	if (lua_type(L, -1) != LUA_TSTRING && !(secret && taint_is(L, -1)))
-		luaL_error(L, "'%s' must be a string%s", name,
-		    secret ? " or a secret" : "");
-	value = taint_bytes(L, -1, &len);
-	if (strlen(value) != len)
-		luaL_error(L, "'%s' must not hold a zero byte", name);
-	lua_pop(L, 1);
-	return value;
-}
-
-static const char *opt_string(lua_State *L, int t, const char *name)
-{
-	return opt_text(L, t, name, false);
-}
-
-static lua_Integer opt_integer(
-    lua_State *L, int t, const char *name, lua_Integer otherwise)
-{
-	lua_Integer value = otherwise;
-	int ok = 1;
-
-	if (lua_getfield(L, t, name) != LUA_TNIL)
-		value = lua_tointegerx(L, -1, &ok);
-	if (!ok || value < 0)
-		luaL_error(
-		    L, "'%s' must be a whole number of at least 0", name);
-	lua_pop(L, 1);
-	return value;
-}
-
-static bool opt_bool(lua_State *L, int t, const char *name, bool otherwise)
-{
-	bool value = otherwise;
-
-	if (lua_getfield(L, t, name) != LUA_TNIL)
-		value = lua_toboolean(L, -1);
-	lua_pop(L, 1);
-	return value;
-}
-
-/* Leaves the list (a userdata) on the stack, so that it lives as long. */
-static const char *const *opt_list(lua_State *L, int t, const char *name)
-{
-	const char **list;
-	lua_Integer n;
-
-	if (lua_getfield(L, t, name) == LUA_TNIL)
-		return NULL;
-	if (lua_type(L, -1) != LUA_TTABLE)
-		luaL_error(L, "'%s' must be a list of strings", name);
-	n = luaL_len(L, -1);
-	list = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof(*list), 0);
-	for (lua_Integer i = 0; i < n; i++) {
-		if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
-			luaL_error(L, "'%s' must be a list of strings", name);
-		list[i] = lua_tostring(L, -1);
-		lua_pop(L, 1);
-	}
-	list[n] = NULL;
-	return list;
-}
-
-static const char *must_string(lua_State *L, int t, const char *name)
-{
-	const char *value = opt_string(L, t, name);
-
-	if (!value)
-		luaL_error(L, "'%s' is missing", name);
-	return value;
-}
-
-static void read_config(lua_State *L, int t, struct shell_config *c)
-{
-	static const char *const checks[] = {"strict", "accept-new", NULL};
-	const char *user = opt_string(L, t, "become_user");
-	lua_Integer port = opt_integer(L, t, "port", 22);
-
-	if (port < 1 || port > 65535)
-		luaL_error(L, "'port' must be from 1 to 65535");
-	*c = (struct shell_config){
-	    .session =
-		{
-		    .name = must_string(L, t, "name"),
-		    .address = must_string(L, t, "address"),
-		    .port = (uint16_t)port,
-		    .host_key_alias = opt_string(L, t, "host_key_alias"),
-		    .user = opt_string(L, t, "user"),
-		    .identities = opt_list(L, t, "identities"),
-		    .agent = opt_bool(L, t, "agent", true),
-		    .password = opt_text(L, t, "password", true),
-		    .known_hosts = opt_list(L, t, "known_hosts"),
-		    .accept_key = opt_string(L, t, "accept_key"),
-		    .proxy_command = opt_string(L, t, "proxy_command"),
-		    .connect_ms =
-			opt_integer(L, t, "connect_timeout_ms", 10000),
-		    .auth_ms = opt_integer(L, t, "auth_timeout_ms", 20000),
-		},
-	    .become_password = opt_text(L, t, "become_password", true),
-	};
-	lua_getfield(L, t, "host_key_check");
-	c->session.accept_new = luaL_checkoption(L, -1, "strict", checks) == 1;
-	if (opt_bool(L, t, "become", false))
-		c->become = user ? user : "root";
 }
 
 /* ---- requests ---- */
@@ -268,12 +144,12 @@ static void read_request(lua_State *L, int t, struct request *r)
 	lua_getfield(L, t, "stdin");
 	read_input(L, r);
 	lua_pop(L, 2);
-	r->capture = opt_bool(L, t, "capture", false);
-	r->here = opt_bool(L, t, "here", false);
-	r->limit_ms = opt_integer(L, t, "timeout_ms", 0);
-	r->watched = !r->here && opt_bool(L, t, "watch", r->limit_ms > 0);
+	r->capture = option_bool(L, t, "capture", false);
+	r->here = option_bool(L, t, "here", false);
+	r->limit_ms = option_integer(L, t, "timeout_ms", 0);
+	r->watched = !r->here && option_bool(L, t, "watch", r->limit_ms > 0);
 	r->max_bytes =
-	    (size_t)opt_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
+	    (size_t)option_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
 	if (buf_failed(&r->script) || buf_failed(&r->input))
 		luaL_error(L, "out of memory");
 }
@@ -321,7 +197,7 @@ static int request_k(lua_State *L, int status, lua_KContext ctx)
 	if (op->request->error.code == ERR_INTERRUPTED)
 		return task_push_interrupted(L, self);
 	if (op->request->error.code)
-		return push_error(L, &op->request->error);
+		return box_fail(L, &op->request->error);
 	push_answer(L, op->request);
 	request_free(op->request);
 	op->request = NULL;
@@ -543,7 +419,7 @@ static void on_unknown_key(
 /* nil, message, code, and the host's key where it is not known. */
 static int push_refusal(lua_State *L, const struct conn *c)
 {
-	int n = push_error(L, &c->error);
+	int n = box_fail(L, &c->error);
 
 	if (c->error.code != ERR_HOSTKEY || !*c->unknown.fingerprint)
 		return n;
@@ -577,7 +453,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 	if (c->ended)
 		return push_refusal(L, c);
 	if (op && op->request->error.code)
-		return push_error(L, &op->request->error);
+		return box_fail(L, &op->request->error);
 	if (op) {
 		push_answer(L, op->request);
 		lua_setiuservalue(L, 2, UV_PROLOGUE);
@@ -614,12 +490,12 @@ static int remote_connect(lua_State *L)
 		op = push_op(L, self);
 		lua_insert(L, 3);
 		read_script(L, op->request);
-		op->request->here = opt_bool(L, 1, "prologue_here", false);
+		op->request->here = option_bool(L, 1, "prologue_here", false);
 		lua_settop(L, 3);
 	}
-	read_config(L, 1, &config);
+	option_config(L, 1, &config);
 	if (shell_open(&c->shell, realm, &config, &events, c, &e) < 0)
-		return push_error(L, &e);
+		return box_fail(L, &e);
 	lua_settop(L, 3);
 	c->opener = self;
 	if (op)
@@ -647,94 +523,8 @@ static int remote_unlock_key(lua_State *L)
 	struct err e = {0};
 
 	if (realm_unlock_key(realm_of(L), path, passphrase, &e) < 0)
-		return push_error(L, &e);
+		return box_fail(L, &e);
 	lua_pushboolean(L, 1);
-	return 1;
-}
-
-/* ---- ssh_config ---- */
-
-static int config_gc(lua_State *L)
-{
-	client_config_release(lua_touserdata(L, 1));
-	return 0;
-}
-
-static struct client_config *push_config(lua_State *L)
-{
-	struct client_config *c = lua_newuserdatauv(L, sizeof(*c), 0);
-
-	memset(c, 0, sizeof(*c));
-	if (luaL_newmetatable(L, "neap.client_config")) {
-		lua_pushcfunction(L, config_gc);
-		lua_setfield(L, -2, "__gc");
-		lua_pushcfunction(L, config_gc);
-		lua_setfield(L, -2, "__close");
-	}
-	lua_setmetatable(L, -2);
-	lua_toclose(L, -1);
-	return c;
-}
-
-static void set_text(lua_State *L, const char *name, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, name);
-}
-
-/* Nothing where there is none. */
-static void set_list(lua_State *L, const char *name, char *const *list)
-{
-	if (!list)
-		return;
-	lua_newtable(L);
-	for (lua_Integer i = 1; *list; i++, list++) {
-		lua_pushstring(L, *list);
-		lua_rawseti(L, -2, i);
-	}
-	lua_setfield(L, -2, name);
-}
-
-static void push_values(lua_State *L, const struct client_config *c)
-{
-	lua_newtable(L);
-	set_text(L, "hostname", c->hostname);
-	set_text(L, "user", c->user);
-	set_text(L, "stricthostkeychecking", c->strict_checking);
-	set_text(L, "identityagent", c->identity_agent);
-	set_text(L, "hostkeyalias", c->host_key_alias);
-	set_text(L, "proxyjump", c->proxy_jump);
-	set_text(L, "proxycommand", c->proxy_command);
-	set_list(L, "identityfile", c->identity_file);
-	set_list(L, "userknownhostsfile", c->user_known_hosts);
-	set_list(L, "globalknownhostsfile", c->global_known_hosts);
-	set_list(L, "skipped", c->skipped);
-	if (c->port) {
-		lua_pushinteger(L, c->port);
-		lua_setfield(L, -2, "port");
-	}
-	if (c->connect_timeout_s) {
-		lua_pushinteger(L, c->connect_timeout_s);
-		lua_setfield(L, -2, "connecttimeout");
-	}
-	if (c->identities_only) {
-		lua_pushboolean(L, c->identities_only > 0);
-		lua_setfield(L, -2, "identitiesonly");
-	}
-}
-
-/* ssh_config(host[, path]) -> what it says of the host, by the names of
- * `ssh -G` | nil, message, code */
-static int remote_ssh_config(lua_State *L)
-{
-	const char *host = luaL_checkstring(L, 1);
-	const char *path = luaL_optstring(L, 2, NULL);
-	struct client_config *c = push_config(L);
-	struct err e = {0};
-
-	if (client_config_read(c, host, path, &e) < 0)
-		return push_error(L, &e);
-	push_values(L, c);
 	return 1;
 }
 
