@@ -3,6 +3,7 @@
 local t = require "harness"
 local loop = require "neap.core.loop"
 local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
 local rolling = require "neap.engine.rolling"
 local words = require "neap.engine.rolling_words"
 
@@ -166,4 +167,58 @@ t.case("what does not come back into rotation has failed", function()
   local _, status, problem = told("", "enable a")
   t.equal(status, "failed")
   t.matches(tostring(problem), "enable a on 'lb'")
+end)
+
+-- ---- what is written down of a host that is out ----
+
+-- A run of `a`, that a balancer takes out and puts back; what each of the two is asked, and how it ended.
+local function marked(host_out, lb_answers)
+  local self, log = fleet(host_out and "a= lb=" or "a lb="), {}
+  self.ui.err = function(_, text) log[#log + 1] = "said: " .. text end
+  self.hosts[1].plan.desired.rolling = {
+    drain = { { on = { "lb" }, run = "drain a", timeout_s = 1 } },
+    enable = { { on = { "lb" }, run = "enable a", timeout_s = 1 } },
+  }
+  local function answering(name, answers)
+    return { request = function(_, request)
+      local what = request.script:match("mv") and "mark" or request.script:match("^rm") and "unmark" or request.script
+      log[#log + 1] = name .. ": " .. what
+      if not answers(what) then return nil, "it is gone", "closed" end
+      return { rc = 0, out = "", err = "" }
+    end }
+  end
+  self.hosts[1].facts, self.hosts[1].out = { uid = 0 }, host_out
+  self.hosts[1].conn = answering("a", function() return true end)
+  self.by_name.lb.conn = answering("lb", lb_answers or function() return true end)
+  run(self, "")
+  return log, self.hosts[1]
+end
+
+t.case("it is written down on the host before it is drained, and taken away when it is back", function()
+  local log, host = marked()
+  t.equal(log, { "a: mark", "lb: drain a", "lb: enable a", "a: unmark" })
+  t.equal(host.out, nil)
+end)
+
+t.case("a host that an earlier run has left out comes back, also where nothing is to be changed", function()
+  local log, host = marked { by = "ada@ctl", since = 1 }
+  t.equal(log, { "lb: enable a", "a: unmark" })
+  t.equal(host.out, nil)
+end)
+
+t.case("who was told to drain it and is gone keeps it out", function()
+  local log, host = marked(nil, function(what) return what ~= "enable a" end)
+  t.equal(log, { "a: mark", "lb: drain a", "lb: enable a", "said: lb: could not be asked to enable a: it is gone" })
+  t.equal({ host.status, host.out ~= nil }, { "ok", true })
+end)
+
+t.case("who could not be told to drain it need not be told to enable it", function()
+  local _, host = marked(nil, function() return false end)
+  t.equal({ host.status, host.out }, { "ok", nil })
+end)
+
+t.case("the mark is read by whoever connects next", function()
+  local lock = hostlock.parse("[uid]\n0\n[locked]\n[drained]\nada@ctl\t1700000000\n[lock]\ntaken\n")
+  t.equal(lock.drained, { by = "ada@ctl", since = 1700000000 })
+  t.equal(hostlock.parse("[uid]\n0\n[locked]\n[drained]\n[lock]\ntaken\n").drained, nil)
 end)

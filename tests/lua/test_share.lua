@@ -1,6 +1,7 @@
 --- Two people and one remote: nothing that either has recorded is lost.
 local t = require "harness"
 local loop = require "neap.core.loop"
+local project = require "neap.engine.project"
 local share = require "neap.engine.share"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
@@ -141,6 +142,50 @@ t.case("the remote of another project is refused", function()
   assert(st:commit { changes = { ["hosts/a/x"] = "2" }, message = "bob" })
   t.raises(function() run(bob) end, "holds another history than '.*', and of host 'a' both have records")
   t.equal(tree(remote), { ["hosts/a/x"] = "1" })
+end)
+
+-- What the first commit of one adds, that the key is known again.
+local function with_key(one, changes)
+  local st <close>, key = project.create(one.opts)
+  for path, text in pairs(project.check_of(st, st:head(), key)) do changes[path] = text end
+  return changes
+end
+
+local function neap(one, verb, words)
+  local neap_program = os.getenv("NEAP") or "neap"
+  local dir = one.path:match("^(.*)/")
+  assert(sys.write_file(dir .. "/site.lua", 'file "/tmp/x" { content = "" }\n', 420))
+  assert(sys.write_file(dir .. "/inventory.lua", 'return { hosts = { h = { address = "127.0.0.1", port = 1 } } }\n', 420))
+  local _, out = sh(("cd %s && %s %s %s --state %s -i inventory.lua; echo exit $?"):format(dir, neap_program, verb, words,
+    one.path))
+  return out
+end
+
+t.case("a key that is not the repository's is found out before any host is connected to", function()
+  local ann, bob = people()
+  run(ann, with_key(ann, { ["hosts/h/x"] = "1" }))
+  run(bob)
+  local key_path = bob.path:gsub("state.git$", "seal.key")
+  for _, verb in ipairs { "plan site.lua", "apply -y site.lua", "rollback -y HEAD", "drift" } do
+    os.remove(key_path)
+    local out = neap(bob, verb, "")
+    t.matches(out, "its key is not here: copy '.*/bob/seal.key' from a colleague.*exit 1\n$", verb)
+    t.truthy(not out:find("127.0.0.1", 1, true), out)
+    t.equal(sys.stat(key_path), nil)
+    project.create(bob.opts):close()
+    t.matches(neap(bob, verb, ""), "bob/seal.key' is not the key of this state repository: .*exit 1\n$", verb)
+  end
+  assert(sh(("cp %s %s"):format(ann.path:gsub("state.git$", "seal.key"), key_path)))
+  t.matches(neap(bob, "plan site.lua", ""), "exit 4\n$") -- the host is not there, but that is all
+end)
+
+t.case("two who begin at once with a key each are told, and nothing is mixed", function()
+  local ann, bob, remote = people()
+  run(ann, with_key(ann, { ["hosts/a/x"] = "1" }))
+  local st <close> = store.open(bob.path)
+  local ours = assert(st:commit { changes = with_key(bob, { ["hosts/b/x"] = "1" }), message = "bob" })
+  t.raises(function() run(bob) end, "bob/seal.key' is not the key of this state repository")
+  t.equal({ st:head(), tree(remote)["hosts/b/x"] }, { ours, nil })
 end)
 
 local ROUNDS = tonumber(os.getenv("SHARE_ROUNDS")) or 5

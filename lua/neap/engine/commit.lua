@@ -132,6 +132,7 @@ local function commit_once(self, st, key)
   end
   if not news then return nil end
   add_sources(changes, head and st:tree(head, "source") or {}, hosts)
+  for path, text in pairs(project.check_of(st, head, key)) do changes[path] = text end
   changes["run.json"] = taint.mask(outcome(self))
   local made = author.of(st)
   made.parent, made.changes = head, changes

@@ -14,6 +14,7 @@ local journal = require "neap.engine.journal"
 local plan = require "neap.engine.plan"
 local rolling = require "neap.engine.rolling"
 local rolling_words = require "neap.engine.rolling_words"
+local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
@@ -56,7 +57,7 @@ local function lighten(self, host)
   if host.plan.changes[1] or not (self.verb == "plan" or commit.is_held(self, host)) then return end
   local desired = { host = host.entry, list = {}, by_id = {}, inputs = {}, rolling = host.plan.desired.rolling }
   host.plan = { changes = {}, changed = {}, errors = {}, observed = {}, desired = desired, remarks = host.plan.remarks }
-  if not (host.lock and host.lock.unfinished) then session.leave(host) end
+  if not (host.lock and host.lock.unfinished) and not host.out then session.leave(host) end
 end
 
 local function settle_guards(self, host)
@@ -149,7 +150,8 @@ function converge.plans(self)
   return plans
 end
 
---- Shows the plans; returns how many changes there are.
+--- Shows the plans; returns how many changes there are, and whether a host is
+-- to come back into rotation.
 function converge.show(self)
   local plans = converge.plans(self)
   self.ui:done()
@@ -162,8 +164,9 @@ function converge.show(self)
     end
   end
   if self.batches[2] then self.ui:line("\nin batches: " .. rolling.say(self.batches)) end
+  local is_out = rotation.told(self)
   local count, total = show.count(plans)
-  if #plans == 0 then return 0 end
+  if #plans == 0 then return 0, is_out end
   if total == 0 then
     self.ui:line(string.format("nothing differs: %d resources on %d hosts", resources, #plans))
   else
@@ -171,7 +174,7 @@ function converge.show(self)
       count.create, count.update, count.delete,
       count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "", resources, #plans))
   end
-  return total
+  return total, is_out
 end
 
 -- One event a host and resource, so that a host can wait for another's.
@@ -337,7 +340,7 @@ function converge.apply(self)
   journal.begin(self)
   rolling.run(self, function(host) apply_host(self, host) end)
   take_back_all(self)
-  rolling.close(self)
+  rotation.close(self)
 end
 
 return converge

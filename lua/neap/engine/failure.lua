@@ -2,6 +2,7 @@
 local back = require "neap.engine.back"
 local fault = require "neap.engine.fault"
 local rolling = require "neap.engine.rolling"
+local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 
 local failure = {}
@@ -39,7 +40,7 @@ function failure.others(self, fn)
   local why = "went back with the others: " .. rolling.say_failed(self)
   session.each(self, "going back", function(host)
     if not host.done_ids or not next(host.done_ids) then return end
-    rolling.drained(self, host, function() fn(host, why) end)
+    rotation.around(self, host, function() fn(host, why) end)
   end)
 end
 

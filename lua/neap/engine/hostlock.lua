@@ -21,6 +21,8 @@ local LATEST_S = 253402300799
 
 local HELD = "/var/lib/neap/locked"
 local TIMEOUT_MS = 30000
+-- That the host is out of rotation, by whom and since when (see rotation.lua).
+local DRAINED = "/var/lib/neap/drained"
 
 -- What a run that died has left: the last line of its journal, temporary
 -- directories beside what it wrote (see neap.place), and its shell's own.
@@ -67,7 +69,9 @@ unset L J P
 ]]
 
 local SEE = [[
-echo "[locked]"; [ ! -f ]] .. HELD .. [[ ] || cat ]] .. HELD .. "\n"
+echo "[locked]"; [ ! -f ]] .. HELD .. [[ ] || cat ]] .. HELD .. [[
+
+echo "[drained]"; [ ! -f ]] .. DRAINED .. [[ ] || cat ]] .. DRAINED .. "\n"
 
 local CHANGES = { apply = true, rollback = true }
 
@@ -111,7 +115,9 @@ end
 
 --- What the first script saw: { own = bool, pid = of the shell that holds the
 --   run's own lock, busy = { by, since, what, pid }, unlockable = path,
---   held = { by, since, ends, reason }, unfinished = the last line of the journal of a run that did not end }.
+--   held = { by, since, ends, reason }, unfinished = the last line of the
+--   journal of a run that did not end, drained = { by, since } of a host that
+--   is out of rotation }.
 function hostlock.parse(text)
   local lock, lines = {}, lines_of(text, "lock")
   local state, rest = (lines[1] or ""):match("^(%S+) ?(.*)$")
@@ -126,6 +132,8 @@ function hostlock.parse(text)
   if type(last) == "table" and not last.ended then lock.unfinished = last end
   local f = fields(lines_of(text, "locked")[1])
   if f[4] then lock.held = { by = f[1], since = tonumber(f[2]), ends = tonumber(f[3]), reason = f[4] } end
+  f = fields(lines_of(text, "drained")[1])
+  if f[2] then lock.drained = { by = f[1], since = tonumber(f[2]) } end
   return lock
 end
 
@@ -166,6 +174,20 @@ function hostlock.check(lock)
   if lock.unlockable then fault.raise("failed", nil, "cannot be locked: '%s' cannot be written", lock.unlockable) end
   if not lock.own then fault.raise("failed", nil, "cannot be locked: the host gave no answer to that") end
 end
+
+--- What is written down of a host that leaves the rotation now.
+function hostlock.drained_now() return { by = hostlock.person(), since = math.floor(sys.time()) } end
+
+--- A script that writes that down on the host.
+function hostlock.drained_script(out)
+  return sh([[
+umask 022; mkdir -p /var/lib/neap && printf '%%s\t%%d\n' %s %d >%s.new && mv -f %s.new %s || exit 1
+sync %s 2>/dev/null || :
+]], out.by, out.since, DRAINED, DRAINED, DRAINED, DRAINED)
+end
+
+--- And one that takes it away.
+function hostlock.enabled_script() return sh("rm -f %s\n", DRAINED) end
 
 --- A script that writes a person's lock; one that is there stays if it is
 -- somebody else's.

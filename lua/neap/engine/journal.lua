@@ -224,6 +224,16 @@ function journal.step(self, host, steps)
   return script(self, host, entries, first)
 end
 
+--- A host leaves the rotation, or is back.
+-- @param which "out" or "in"
+function journal.rotation(self, host, which)
+  if not self.book then return end
+  write(self, {
+    host = host.name, machine_id = host.facts.machine_id, of = #host.plan.changes, rotation = which,
+    time = math.floor(sys.time()),
+  })
+end
+
 local END = [[
 [ ! -f /var/lib/neap/journal ] || (umask 077; printf '%%s\n' %s >>/var/lib/neap/journal)
 rm -f /var/lib/neap/temp

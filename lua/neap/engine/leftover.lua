@@ -68,7 +68,8 @@ end
 
 --- A journal's text, understood: { run = { by, verb, playbook, time, target, head },
 --   hosts = { [name] = { machine_id, steps, step, at, time, entries, owed,
---   ended } } }. The last line may be torn.
+--   ended, out = { by, since } of one left out of rotation } } }. The last line
+--   may be torn.
 function leftover.parse(text)
   local run, hosts = {}, {}
   for line in text:gmatch("([^\n]*)\n") do
@@ -83,6 +84,9 @@ function leftover.parse(text)
       if is_record(path) then hosts[name].pre_images[path] = base64.decode(text_of) end
     end
     if name and value.ended then hosts[name].ended = value.ended end
+    if name and value.rotation then
+      hosts[name].out = value.rotation == "out" and { by = run.by, since = value.time } or nil
+    end
   end
   return { run = run, hosts = hosts }
 end
@@ -126,6 +130,7 @@ function leftover.status(run, host, was)
   return standing.incomplete(was, {
     machine_id = host.machine_id, problem = leftover.problem(run, host), at = host.at, step = host.step,
     steps = host.steps, owed = host.owed, entries = host.entries, by = run.by, verb = run.verb, since = host.time,
+    out_of_rotation = host.out,
   })
 end
 
@@ -147,7 +152,7 @@ end
 local function changes_of(st, head, one)
   local changes, names = {}, {}
   for name, host in pairs(one.hosts) do
-    if host.step and not is_overtaken(st, head, one.run, name, host) then
+    if (host.step or host.out) and not is_overtaken(st, head, one.run, name, host) then
       local path = "hosts/" .. name .. "/status.json"
       local was = standing.decode(head and st:read(head, path) or nil, name .. "/status.json")
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
@@ -184,11 +189,12 @@ local function message_of(one, names)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local function record(st, one)
+local function record(st, key, one)
   for _ = 1, TRIES do
     local head = st:head()
     local changes, names = changes_of(st, head, one)
     if not names[1] then return names end
+    for path, text in pairs(project.check_of(st, head, key)) do changes[path] = text end
     changes["run.json"] = taint.mask(outcome(one, names))
     local made = author.of(st)
     made.parent, made.changes = head, changes
@@ -209,8 +215,8 @@ function leftover.recover(self)
     local text = handle and sys.read_file(dir .. "/" .. name)
     if text then
       local one = leftover.parse(text)
-      local st <close> = project.create(self.opts)
-      local names, id = record(st, one)
+      local st <close>, key = project.create(self.opts)
+      local names, id = record(st, key, one)
       handle:remove(name)
       for _, host in ipairs(names) do
         self.ui:err(string.format("%s: incomplete since %s: %s; recorded: %s", host,

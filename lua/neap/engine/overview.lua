@@ -7,6 +7,7 @@ local hostlock = require "neap.engine.hostlock"
 local inventory = require "neap.inventory"
 local leftover = require "neap.engine.leftover"
 local log = require "neap.engine.log"
+local rotation = require "neap.engine.rotation"
 local standing = require "neap.engine.standing"
 
 local overview = {}
@@ -47,7 +48,7 @@ local function from_journals(opts)
   for _, one in ipairs(leftover.list(opts)) do
     for name, host in pairs(one.hosts) do
       if one.alive then alive[name] = { run = one.run, host = host }
-      elseif host.step then dead[name] = { run = one.run, host = host } end
+      elseif host.step or host.out then dead[name] = { run = one.run, host = host } end
     end
   end
   return dead, alive
@@ -106,7 +107,7 @@ function overview.look(host)
   local reply, message, code = host.conn:request { script = LOOK, timeout_ms = TIMEOUT_MS }
   if not reply then fault.raise(code, nil, "%s", message) end
   local there = { lock = hostlock.parse("\n" .. reply.out), pending = {} }
-  there.lock.held = host.lock.held
+  there.lock.held, there.lock.drained = host.lock.held, host.lock.drained
   local marks = reply.out:match("%[pending%]\n(.*)$") or ""
   for file, verb in marks:gmatch("([^\t\n]+)\t(%a*)") do
     local id = file:gsub("%%2F", "/"):gsub("%%25", "%%")
@@ -132,6 +133,8 @@ local function why_lines(lines, host)
   local due = {}
   for i, one in ipairs(status.pending_restarts or {}) do due[i] = string.format("%s (%s)", one.id, one.verb) end
   if due[1] then lines[#lines + 1] = "still due: " .. table.concat(due, ", ") end
+  local out = status.out_of_rotation
+  if out then lines[#lines + 1] = rotation.say(out) .. ": an apply puts it back" end
   if status.unrecorded then lines[#lines + 1] = "not in git yet: the next run that changes something records it" end
 end
 
@@ -146,6 +149,7 @@ local function there_lines(lines, there)
   if there.pending and there.pending[1] then
     lines[#lines + 1] = "on the host: still due: " .. table.concat(there.pending, ", ")
   end
+  if lock.drained then lines[#lines + 1] = "on the host: " .. rotation.say(lock.drained) end
   local last = there.lock and not there.lock.busy and there.lock.unfinished
   if last then
     local function said(name) return type(last[name]) == "table" and "?" or tostring(last[name] or "?") end
@@ -181,6 +185,7 @@ function overview.event(host)
     at = status.at, step = status.step, steps = status.steps, problem = status.problem, target = status.target,
     pending_restarts = json.array(status.pending_restarts or {}), unrecorded = status.unrecorded,
     running = host.running and host.running.run, pending_there = there and json.array(there.pending or {}),
+    out_of_rotation = status.out_of_rotation, out_of_rotation_there = there and there.lock and there.lock.drained,
     locked = there and there.lock and (hostlock.say(there.lock) or false),
   }
 end

@@ -15,6 +15,8 @@ local fault = require "neap.engine.fault"
 local project = {}
 
 local PRIVATE_DIR = 448 -- 0700
+-- Nothing, sealed with the key of the repository: who has another key learns it at once.
+local CHECK, CHECK_CONTEXT = "seal.check", "the key of this repository"
 
 local function folder_of(path) return path:match("^(.*)/[^/]*$") end
 
@@ -86,6 +88,36 @@ end
 function project.key(opts)
   local _, path = place(opts)
   return sys.stat(path) and crypto.load_key(path) or nil
+end
+
+--- What a commit on top of `head` adds so that the key is known again: { [path] = text }, {} where it is there.
+function project.check_of(st, head, key)
+  if head and st:read(head, CHECK) then return {} end
+  return { [CHECK] = crypto.seal(key, "", CHECK_CONTEXT) .. "\n" }
+end
+
+--- Raises a fault where what is sealed in the repository cannot be opened with the key that is here.
+-- @param st open store, or nil for the one of `opts`
+-- @param rev the commit to look at, nil: HEAD
+function project.check_key(opts, st, rev)
+  local path, key_path = place(opts)
+  if not st then
+    if not sys.stat(path .. "/HEAD") then return end
+    local own <close> = project.open(opts)
+    return project.check_key(opts, own)
+  end
+  rev = rev or st:head()
+  local text = rev and st:read(rev, CHECK)
+  if not text then return end
+  if not sys.stat(key_path) then
+    fault.raise("usage", nil, "what is secret in the state repository is sealed, and its key is not here: copy '%s' "
+      .. "from a colleague who has it", key_path)
+  end
+  local key, message = crypto.load_key(key_path)
+  if not key then fault.raise("usage", nil, "%s", message) end
+  if crypto.unseal(key, text, CHECK_CONTEXT) then return end
+  fault.raise("usage", nil, "'%s' is not the key of this state repository: what is secret in it could not be opened, "
+    .. "nor what you record by others: put the right one there, from a colleague who has it", key_path)
 end
 
 --- Opens it for a run that writes, making it where it is missing.

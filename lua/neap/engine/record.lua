@@ -8,6 +8,7 @@
 --     hosts/<host>/status.json                   complete | incomplete, …
 --     source/…                                   what made it
 --     run.json                                   who, when, how it ended
+--     seal.check                                 by which the key is known again
 --
 -- A key that is a path keeps its slashes, so that the tree reads like the
 -- host's own. Contents that hold a secret are sealed with the project's key.

@@ -8,6 +8,7 @@
 -- and do not count, so that a fleet is made in one go and changed in steps.
 local fault = require "neap.engine.fault"
 local project = require "neap.engine.project"
+local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 
@@ -110,53 +111,6 @@ function rolling.say(batches)
   return table.concat(parts, ", then ")
 end
 
--- ---- drain and enable ----
-
--- A connection to a host of the inventory: it may be out of this run, or have been closed since nothing changes there.
-local function line_to(self, name)
-  local host = self.by_name[name]
-  if host and (host.conn or host.status == "unreachable") then return host.conn end
-  self.others = self.others or {}
-  if self.others[name] == nil then
-    local entry = self.inventory.by_name[name]
-    local conn = entry and session.reconnect(self, { entry = entry }, 10000)
-    self.others[name] = conn or false
-  end
-  return self.others[name] or nil
-end
-
--- Runs the commands; a host that cannot be reached is none that has to be told.
-local function tell(self, commands, what)
-  for _, command in ipairs(commands or {}) do
-    for _, name in ipairs(command.on) do
-      local conn = line_to(self, name)
-      local reply, message
-      if conn then
-        reply, message = conn:request { script = command.run, capture = true, timeout_ms = command.timeout_s * 1000 }
-      end
-      if not reply then
-        self.ui:err(("%s: could not be asked to %s: %s"):format(name, what, message or "it is not reachable"))
-      elseif reply.rc ~= 0 then
-        fault.raise("failed", nil, "%s on '%s': exit status %d: %s", what, name, reply.rc,
-          (reply.err .. reply.out):gsub("%s+$", ""))
-      end
-    end
-  end
-end
-
---- Calls fn(host) while the host is out of rotation; it comes back however that ends.
-function rolling.drained(self, host, fn)
-  local said = host.plan.desired.rolling or {}
-  if not host.rolls or not said.drain then return fn(host) end
-  local ok, problem = pcall(tell, self, said.drain, "drain " .. host.name)
-  if ok then ok, problem = pcall(fn, host) end
-  local back, complaint = pcall(tell, self, said.enable, "enable " .. host.name)
-  if not ok then error(problem, 0) end
-  if back then return end
-  if host.status == "ok" then error(complaint, 0) end
-  self.ui:err(("%s: %s"):format(host.name, tostring(complaint)))
-end
-
 -- ---- the run ----
 
 local OUT = { ok = false, skipped = false }
@@ -207,17 +161,9 @@ function rolling.run(self, fn)
   for _, batch in ipairs(self.batches) do
     session.each(self, "applying", function(host)
       if rolling.is_over(self) then return skip(self, host) end
-      rolling.drained(self, host, fn)
+      rotation.around(self, host, fn)
     end, nil, batch)
   end
-end
-
---- Says goodbye to hosts that are not of the run.
-function rolling.close(self)
-  for _, conn in pairs(self.others or {}) do
-    if conn then conn:close() end
-  end
-  self.others = nil
 end
 
 return rolling

@@ -77,11 +77,12 @@ function run.show(opts, how)
   return command.over_hosts(opts, function(self)
     self.verb = "plan"
     share.fetch(self, true)
+    project.check_key(opts)
     converge.plan(self, how.source)
-    local total = converge.show(self)
+    local total, is_out = converge.show(self)
     if how.told then how.told(self) end
     if how.save then how.save(self) end
-    return finish(self, total > 0 and 2 or 0, total)
+    return finish(self, (total > 0 or is_out) and 2 or 0, total)
   end)
 end
 
@@ -105,6 +106,7 @@ function run.change(opts, how)
   return command.over_hosts(opts, function(self, ui)
     self.verb = how.verb
     share.fetch(self)
+    project.check_key(opts)
     commit.begin(self)
     converge.plan(self, how.source)
     local total = converge.show(self)

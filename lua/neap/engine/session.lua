@@ -70,6 +70,7 @@ function session.enter(self, host)
   host.conn, host.holder = conn, holder
   host.lock = hostlock.parse(conn.prologue.out)
   if holder then hostlock.check(host.lock) end
+  host.out = host.lock.drained
   host.facts, host.guards = facts.parse(conn.prologue.out)
   host.entry.facts = host.facts
 end

@@ -115,12 +115,13 @@ end
 -- Brings what was fetched and what is ours together.
 -- @param met set that gets the hosts which both sides have recorded
 -- @return whether there is something of ours to push
-local function integrate(st, met)
+local function integrate(opts, st, met)
   for _ = 1, TRIES do
     local head, theirs = st:head(), st:resolve(THEIRS)
     if not theirs or head == theirs then return head ~= nil and not theirs end
     local base = head and st:base(head, theirs)
     if base == theirs then return true end
+    if head then project.check_key(opts, st, theirs) end
     local target = (not head or base == head) and theirs or rebase(st, base, head, theirs, met)
     local ok, why, code = st:advance(head, target)
     if ok and target == theirs then return false end
@@ -157,7 +158,7 @@ function share.fetch(self, optional)
     self.ui:done()
     if ok then
       local met = {}
-      integrate(st, met)
+      integrate(self.opts, st, met)
       local problem = both(met)
       if problem then self.ui:err(tostring(problem)) end
     elseif optional then
@@ -173,10 +174,10 @@ function share.fetch(self, optional)
 end
 
 -- Pushes until nobody was faster. @return true, or nil and what is wrong
-local function push(st, met)
+local function push(opts, st, met)
   local refused, message = 0, nil
   for try = 1, TRIES do
-    if not integrate(st, met) then return true end
+    if not integrate(opts, st, met) then return true end
     local before = st:resolve(THEIRS)
     local ok, said = git(st, PUSH_TIMEOUT_MS, "push", "--quiet", "origin", "refs/heads/main:refs/heads/main",
       "refs/neap/kept/*:refs/neap/kept/*")
@@ -206,7 +207,7 @@ function share.publish(self, id)
   else
     self.ui:status("sharing recorded states")
     local met = {}
-    local ok, message = push(st, met)
+    local ok, message = push(self.opts, st, met)
     problem = both(met)
     if not ok then
       problem = fault.new("store", nil, "recorded here, but not shared: %s\n(the next run hands it on)", message or "")

@@ -83,6 +83,7 @@ function standing.check(self, host)
   if code and hostlock.holder(self) then fault.raise(code, nil, "%s", sentence) end
   if code then self.ui:err(host.name .. ": " .. sentence) end
   local was = standing.recorded(self, host)
+  host.out = host.out or was.out_of_rotation
   host.adopted = was.machine_id and host.facts.machine_id and was.machine_id ~= host.facts.machine_id or nil
   if was.status == "incomplete" then
     self.ui:detail(string.format("%s: is incomplete since %s: %s", host.name, hostlock.when(was.since),
@@ -119,14 +120,14 @@ end
 --- status.json of a host that did not end well.
 -- @param was what was recorded before: it may be incomplete since then
 -- @param now { machine_id, problem, at, step, steps, owed, entries, by, verb,
---   since, status = "incomplete" if nil }
+--   since, out_of_rotation = { by, since }, status = "incomplete" if nil }
 function standing.incomplete(was, now)
   return {
     status = now.status or "incomplete", machine_id = now.machine_id, problem = now.problem,
     at = now.at, step = now.step, steps = now.steps,
     pending_restarts = due(now.owed), journal = entries_of(now.entries),
     by = now.by, verb = now.verb,
-    since = was.status == "incomplete" and was.since or now.since,
+    since = was.status == "incomplete" and was.since or now.since, out_of_rotation = now.out_of_rotation,
   }
 end
 
@@ -134,7 +135,9 @@ end
 function standing.status(self, host)
   local evidence = host.evidence and evidence_lines(host.evidence)
   if host.status == "ok" then
-    return { status = "complete", machine_id = host.facts.machine_id, evidence = evidence }
+    return {
+      status = "complete", machine_id = host.facts.machine_id, evidence = evidence, out_of_rotation = host.out,
+    }
   end
   host.since = host.since or math.floor(sys.time())
   local status = standing.incomplete(host.recorded_status or {}, {
@@ -142,6 +145,7 @@ function standing.status(self, host)
     machine_id = host.facts.machine_id, problem = host.problem.message, at = host.current, step = host.step,
     steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
     by = hostlock.person(), verb = self.verb, since = host.since,
+    out_of_rotation = host.out,
   })
   status.evidence = evidence
   return status
@@ -155,7 +159,7 @@ function standing.pending(self, host)
   if not was.machine_id or was.status == "pending-rollback" and was.target == self.target then return nil end
   return {
     status = "pending-rollback", machine_id = was.machine_id, target = self.target, since = math.floor(sys.time()),
-    by = hostlock.person(), problem = host.problem.message, was = was.status,
+    by = hostlock.person(), problem = host.problem.message, was = was.status, out_of_rotation = was.out_of_rotation,
   }
 end
 

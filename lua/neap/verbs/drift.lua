@@ -106,6 +106,7 @@ return function(opts)
   opts.playbook = opts.args[1]
   return command.over_hosts(opts, function(self)
     share.fetch(self, true)
+    project.check_key(opts)
     local st <close> = log.open(opts)
     look_at(self, st, st:head(), project.key(opts))
     local changed, differs = report(self)
