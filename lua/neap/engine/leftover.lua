@@ -25,6 +25,7 @@ local TRIES = 5
 local LINE = {
   run = { by = "?string", verb = "?string", playbook = "?string", target = "?string", time = "?integer", may = true },
   host = "?string", machine_id = "?string", of = "?integer", ended = "?string",
+  rotation = "?string", time = "?integer",
   before = { "map", "string", may = true },
   steps = { "list", {
     host = "string", n = "integer", id = "string", kind = "?string", trigger = "?string", time = "?integer",

@@ -20,6 +20,7 @@ local STATUS = {
   status = "?string", machine_id = "?string", problem = "?string", at = "?string", step = "?number", steps = "?number",
   target = "?string", since = "?number", by = "?string", verb = "?string",
   pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
+  out_of_rotation = { by = "?string", since = "?number", may = true },
   journal = { "list", { n = "?number", id = "?string", kind = "?string", trigger = "?string" }, may = true },
 }
 
