@@ -41,7 +41,7 @@ faults_of() { awk -v g="$1" '$3 == g { print $1 }' <<<"$FAULTS"; }
 # The session of this run on the host: what sshd has forked, and its shell.
 SESSIONS='for p in /proc/[0-9]*; do
 	read -r name <"$p/comm" 2>/dev/null || continue
-	[ "$name" != sshd ] || tr "\0" " " <"$p/cmdline" | grep -qE "^sshd: (root|ops)" && echo "${p#/proc/}"
+	[ "$name" = sshd ] && tr "\0" " " <"$p/cmdline" | grep -qE "^sshd: (root|ops)" && echo "${p#/proc/}"
 done'
 LOOPS='for p in /proc/[0-9]*; do
 	tr "\0" " " <"$p/cmdline" 2>/dev/null | grep -qE "^sh -c .*IFS= read -r l&&eval" && echo "${p#/proc/}"
