@@ -39,6 +39,9 @@ const char bootstrap_loop[] =
     "export PATH;N=${IFS#??};exec 3<&0 </dev/null;"
     "trap '[ -z \"$d\" ]||rm -rf \"$d\"' EXIT;"
     "trap 'exit 93' HUP INT PIPE TERM;"
+    /* O: says what is in file $1; nobody keeps more of it than that, see
+     * DEFAULT_MAX_BYTES. */
+    "O(){ [ ! -s \"$1\" ]||tail -c 16777217 \"$1\"||cat \"$1\";};"
     /* X: gives up. */
     "X(){ echo \"neap: $1\" >&2;exit 91;};"
     /* D: makes the directory for files, in memory where there is one. */
@@ -101,8 +104,8 @@ const char bootstrap_loop[] =
     "case $m in ?w){ [ -e \"$d/k\" ]||kill $w;wait $w;"
     "case $t,$r in 0,*);;*,124|*,137|*,143):>\"$d/k\";esac;"
     "[ ! -e \"$d/k\" ]||E;} >/dev/null 2>&1;esac;"
-    "case $m in c*)[ ! -s \"$d/o$i\" ]||cat \"$d/o$i\";"
-    "[ ! -s \"$d/e$i\" ]||cat \"$d/e$i\" >&2;rm -f \"$d/o$i\" \"$d/e$i\";esac;"
+    "case $m in c*)O \"$d/o$i\";O \"$d/e$i\" >&2;"
+    "rm -f \"$d/o$i\" \"$d/e$i\";esac;"
     "[ $q = 0 ]||:>\"$p\";"
     "echo \"$N$K $i $r\";echo \"$N$K $i\" >&2;done";
 

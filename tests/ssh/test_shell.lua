@@ -95,6 +95,13 @@ s.case("output beyond the limit is an error, and the next request is answered", 
   t.matches(rs[1].error, "1000000 bytes")
 end)
 
+s.case("of captured output only as much is sent as is read, however much there is", {}, function(conn)
+  local before = conn.stats.bytes_in
+  local rs = conn:requests { { script = "head -c 90000000 /dev/zero", capture = true }, { script = "echo y" } }
+  t.equal({ rs[1].code, rs[2].out }, { "limit", "y\n" })
+  t.truthy(conn.stats.bytes_in - before < 17000000, "all of it was sent")
+end)
+
 s.case("requests of one flight are answered in their order", {}, function(conn)
   local requests = {}
   for i = 1, 200 do requests[i] = { script = "echo " .. i .. "; echo e" .. i .. " >&2" } end
