@@ -16,6 +16,9 @@ struct store {
 /* Makes libgit2 ready; must come first. */
 int store_start(struct err *e);
 
+/* Has loose objects of `repo` read by us (loose.c), not by libgit2. */
+int store_read_loose(git_repository *repo, struct err *e);
+
 /* Sets `e` from libgit2's return value `rc` and its last error, after what we
  * say, and returns the code. */
 int store_fail(struct err *e, int rc, const char *fmt, ...)

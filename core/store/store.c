@@ -169,6 +169,10 @@ int store_open(
 	} else if (rc < 0) {
 		return store_fail(e, rc, "cannot open repository '%s'", path);
 	}
+	if ((rc = store_read_loose(repo, e)) < 0) {
+		git_repository_free(repo);
+		return rc;
+	}
 	st = calloc(1, sizeof(*st));
 	if (st)
 		st->path = strdup(git_repository_path(repo));

@@ -323,6 +323,13 @@ end)
 -- { name, what is done to the repository, what is said }
 local damages = {
   { "a content that is gone", "rm $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
+  { "one cut to 5 bytes", "truncate -s 5 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
+  { "one cut to nothing", "truncate -s 0 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
+  { "one without its last byte", "truncate -s -1 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
+  { "one that is longer than it says", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 1\0" + b"x" * 40))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "longer than it says.*damaged" },
+  { "one that says more than it holds", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 9\0" + b"x"))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "not as long as it says.*damaged" },
+  { "one that says what cannot be", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 999999999\0x"))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "larger than it can be.*damaged" },
+  { "one that says nothing", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"x" * 99))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "does not say what it is.*damaged" },
   { "one overwritten", "echo 'what is this doing here?' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
   { "a torn branch", "truncate -s 7 $R/refs/heads/main", "damaged: 'git fsck'" },
 }
@@ -340,6 +347,18 @@ for _, case in ipairs(damages) do
     st:close()
   end)
 end
+
+t.case("a damaged loose object is no matter where a pack has it too", function()
+  local path = scratch()
+  local st = assert(store.open(path, { create = true }))
+  local head = assert(commit(st, { ["a/b"] = "1" }))
+  st:close()
+  sh("cd " .. path .. " && git repack -q -a && chmod -R u+w objects && truncate -s 5 objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de")
+  st = assert(store.open(path))
+  t.equal(st:read(head, "a/b"), "1")
+  assert(commit(st, { ["a/c"] = "2" }))
+  st:close()
+end)
 
 t.case("a full disk: it is said, nothing is torn, and with room again it goes on", function()
   local script = base .. "/full.lua"

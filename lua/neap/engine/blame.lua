@@ -86,6 +86,7 @@ end
 -- commit; nil where it is not recorded.
 function blame.where(st, rev, host, id)
   local rtype, key = id:match("^([^:]+):(.+)$")
+  if not rtype then return nil end
   local text = st:read(rev, "hosts/" .. host .. "/" .. record.resource_path(rtype, key))
   local entry = text and json.decode(text)
   return record.is_entry(entry) and entry.where or nil

@@ -47,7 +47,7 @@ local ENTRY = {
 
 --- Whether decoded JSON is the record of a resource.
 function record.is_entry(entry)
-  return shape.fits(entry, ENTRY) and
+  return shape.fits(entry, ENTRY) and entry.type:find("^[%a_][%w_]*$") ~= nil and entry.key ~= "" and
     (entry.state == nil or entry.state == json.null or shape.fits(entry.state, { "map", "any" }))
 end
 
