@@ -17,13 +17,15 @@ local fault = require "neap.engine.fault"
 local inventory = require "neap.inventory"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
+local planbody = require "neap.engine.planbody"
 local planfile = require "neap.engine.planfile"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
-local shape = require "neap.engine.shape"
 local Types = require "neap.engine.types"
 
 local saved = {}
+
+local OTHER = "another version of neap has made it"
 
 local DAY_S = 86400
 -- Clocks of two controllers may differ by so much.
@@ -34,24 +36,6 @@ local FLAGS = {
 }
 -- What decides what is in a plan is not to be said again when it is carried out.
 local FIXED = { limit = "--limit", tags = "--tags", extra = "--extra" }
-
--- What is read from a plan.
-local RESOURCE = {
-  type = "string", key = "string", id = "string", where = "?string", absent = "?boolean", attrs = { "map", "any" },
-  meta = { "map", "any" },
-}
-local CHANGE = {
-  id = "string", kind = "string", notes = { "list", "string" }, from = { "map", "any", may = true },
-  to = { "map", "any", may = true }, differs = { "map", "any", may = true }, trigger = "?string", unknown = "?string",
-  because = { "list", "string", may = true }, batch_notes = { "list", "string", may = true }, scripts = "?string",
-}
-local BODY = {
-  playbook = "?string", types = "?string", inventory = { "list", "string" }, flags = { "map", "any" },
-  hosts = { "list", {
-    name = "string", machine_id = "?string", list = { "list", RESOURCE }, changes = { "list", CHANGE },
-    dropped = { "list", RESOURCE, may = true },
-  } },
-}
 
 local function absolute(path) return sys.real_path(path) or path end
 
@@ -127,15 +111,10 @@ function saved.save(self)
   self.ui:event { event = "saved", file = opts.out, id = head.id, expires = head.expires }
 end
 
--- The resources of a list, with their types.
-local function resources_of(list, types)
-  for _, resource in ipairs(list or {}) do
-    resource.rtype = types:get(resource.type)
-    if not resource.rtype then
-      fault.raise("usage", nil, "the plan needs the resource type '%s', which is no longer there", resource.type)
-    end
-  end
-  return list
+local function by_id(list)
+  local index = {}
+  for _, resource in ipairs(list) do index[resource.id] = resource end
+  return index
 end
 
 --- Reads a saved plan.
@@ -143,21 +122,14 @@ end
 function saved.read(path, opts)
   local head, body = planfile.read(path, opts)
   local told = planfile.value(body)
-  if not shape.fits(told, BODY) then planfile.broken(path, "another version of neap has made it") end
+  if not planbody.fits(told) then planfile.broken(path, OTHER) end
   local types, hosts, names = Types.new(told.types), {}, {}
   for i, host in ipairs(told.hosts) do
-    resources_of(host.list, types)
-    resources_of(host.dropped, types)
+    if not planbody.complete(host, types) then planfile.broken(path, OTHER) end
     hosts[host.name], names[i] = host, host.name
   end
   told.id, told.made, told.expires, told.hosts, told.names = head.id, head.made, head.expires, hosts, names
   return told
-end
-
-local function by_id(list)
-  local index = {}
-  for _, resource in ipairs(list) do index[resource.id] = resource end
-  return index
 end
 
 --- The plans as show has them, from the file alone.

@@ -1,0 +1,68 @@
+--- What a saved plan says once it is open, held against what is read from it. The seal tells that a project's key made
+-- it, not that this version of Neap, and these types, did.
+
+local fault = require "neap.engine.fault"
+local schema = require "neap.engine.schema"
+local shape = require "neap.engine.shape"
+
+local planbody = {}
+
+-- What is read from a plan.
+local RESOURCE = {
+  type = "string", key = "string", id = "string", where = "?string", absent = "?boolean", attrs = { "map", "any" },
+  meta = { "map", "any" },
+}
+local CHANGE = {
+  id = "string", kind = "string", notes = { "list", "string" }, from = { "map", "any", may = true },
+  to = { "map", "any", may = true }, differs = { "map", "any", may = true }, trigger = "?string", unknown = "?string",
+  because = { "list", "string", may = true }, batch_notes = { "list", "string", may = true }, scripts = "?string",
+}
+local BODY = {
+  playbook = "?string", types = "?string", inventory = { "list", "string" }, flags = { "map", "any" },
+  hosts = { "list", {
+    name = "string", machine_id = "?string", list = { "list", RESOURCE }, changes = { "list", CHANGE },
+    dropped = { "list", RESOURCE, may = true },
+  } },
+}
+
+--- Whether decoded JSON is the body of a plan.
+function planbody.fits(told) return shape.fits(told, BODY) end
+
+local function is_sound(resource)
+  if resource.id ~= resource.type .. ":" .. resource.key then return false end
+  for name, value in pairs(resource.attrs) do
+    local spec = resource.rtype.attributes[name]
+    if spec and not schema.holds(spec, value) then return false end
+  end
+  return true
+end
+
+-- Gives the resources of a list their types; returns whether they are what those know.
+local function add_types(list, types)
+  for _, resource in ipairs(list or {}) do
+    resource.rtype = types:get(resource.type)
+    if not resource.rtype then
+      fault.raise("usage", nil, "the plan needs the resource type '%s', which is no longer there", resource.type)
+    end
+    if not is_sound(resource) then return false end
+  end
+  return true
+end
+
+-- Whether each change is one of a resource that the plan has.
+local function has_all(host)
+  local index = {}
+  for _, resource in ipairs(host.list) do index[resource.id] = resource end
+  for _, change in ipairs(host.changes) do
+    if not index[change.id] then return false end
+  end
+  return true
+end
+
+--- Gives the resources of one host their types.
+-- @return whether they, and the changes, are what those types know
+function planbody.complete(host, types)
+  return add_types(host.list, types) and add_types(host.dropped, types) and has_all(host)
+end
+
+return planbody
