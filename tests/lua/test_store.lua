@@ -320,16 +320,20 @@ t.case("git's own lock of a dead process goes, one of a live program is waited f
   fsck(path)
 end)
 
+local OBJECT = "$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de"
+local function packed(bytes)
+  return ("python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(%s))' >"):format(bytes) .. OBJECT
+end
 -- { name, what is done to the repository, what is said }
 local damages = {
   { "a content that is gone", "rm $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
-  { "one cut to 5 bytes", "truncate -s 5 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
-  { "one cut to nothing", "truncate -s 0 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
-  { "one without its last byte", "truncate -s -1 $R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "cut short.*damaged: 'git fsck'" },
-  { "one that is longer than it says", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 1\0" + b"x" * 40))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "longer than it says.*damaged" },
-  { "one that says more than it holds", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 9\0" + b"x"))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "not as long as it says.*damaged" },
-  { "one that says what cannot be", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"blob 999999999\0x"))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "larger than it can be.*damaged" },
-  { "one that says nothing", [[python3 -c 'import sys, zlib; sys.stdout.buffer.write(zlib.compress(b"x" * 99))' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de]], "does not say what it is.*damaged" },
+  { "one cut to 5 bytes", "truncate -s 5 " .. OBJECT, "cut short.*damaged: 'git fsck'" },
+  { "one cut to nothing", "truncate -s 0 " .. OBJECT, "cut short.*damaged: 'git fsck'" },
+  { "one without its last byte", "truncate -s -1 " .. OBJECT, "cut short.*damaged: 'git fsck'" },
+  { "one that is longer than it says", packed 'b"blob 1\\0" + b"x" * 40', "longer than it says.*damaged" },
+  { "one that says more than it holds", packed 'b"blob 9\\0" + b"x"', "not as long as it says.*damaged" },
+  { "one that says what cannot be", packed 'b"blob 999999999\\0x"', "larger than it can be.*damaged" },
+  { "one that says nothing", packed 'b"x" * 99', "does not say what it is.*damaged" },
   { "one overwritten", "echo 'what is this doing here?' >$R/objects/56/a6051ca2b02b04ef92d5150c9ef600403cb1de", "damaged: 'git fsck'" },
   { "a torn branch", "truncate -s 7 $R/refs/heads/main", "damaged: 'git fsck'" },
 }
