@@ -76,7 +76,8 @@ struct session {
 	struct agent_job agent_job;
 	struct session_events events;
 	void *arg;
-	bool unblocked; /* the socket, again */
+	bool handed_over; /* the socket, to libssh */
+	bool unblocked;	  /* it, again */
 	bool closed;	/* by the other side */
 	bool told;	/* data since the last `settled` */
 	bool wants_room;

@@ -26,11 +26,11 @@ int session_exit_status(const struct session *s)
 
 /* ---- the end ---- */
 
-/* libssh closes the socket itself after an error, and not after an orderly
- * disconnect. */
+/* The socket is libssh's when it has connected with it. It then closes it after
+ * an error, and when it disconnects without a word; not when it says so. */
 static void close_ssh(struct session *s)
 {
-	bool closed = s->ssh && ssh_get_fd(s->ssh) < 0;
+	bool closed = s->handed_over && ssh_get_fd(s->ssh) < 0;
 
 	if (closed)
 		watch_forget(&s->watch);
@@ -40,18 +40,19 @@ static void close_ssh(struct session *s)
 		ssh_event_remove_session(s->event, s->ssh);
 		ssh_event_free(s->event);
 	}
-	if (s->ssh) {
-		if (s->stage > STAGE_KEX)
-			ssh_disconnect(s->ssh);
-		else if (!closed)
-			ssh_silent_disconnect(s->ssh);
-		ssh_free(s->ssh);
+	if (s->handed_over && s->stage > STAGE_KEX) {
+		ssh_disconnect(s->ssh);
+	} else if (s->handed_over) {
+		ssh_silent_disconnect(s->ssh);
+		closed = true;
 	}
+	ssh_free(s->ssh);
 	if (s->fd >= 0 && !closed)
 		close(s->fd);
 	proxy_stop(&s->proxy);
 	s->event = NULL;
 	s->ssh = NULL;
+	s->handed_over = false;
 	s->channel = NULL;
 	s->fd = -1;
 }

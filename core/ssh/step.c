@@ -136,7 +136,10 @@ static int kex_failed(const struct session *s, struct err *e)
 
 static int step_kex(struct session *s, struct err *e)
 {
-	int rc = ssh_connect(s->ssh);
+	int rc;
+
+	s->handed_over = true;
+	rc = ssh_connect(s->ssh);
 
 	/* libssh makes the socket blocking when it first sees it connected,
 	 * though it only writes after POLLOUT, and would then block in a large
