@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "key_part.h"
 
 #define HEAD "neap-key-1:"
@@ -63,7 +64,7 @@ static int parse(struct key **out, const char *path, const char *line,
 	return rc;
 }
 
-int key_check_file(const char *path, int fd, struct err *e)
+static int check_file(const char *path, int fd, struct err *e)
 {
 	struct stat st;
 
@@ -82,26 +83,43 @@ int key_check_file(const char *path, int fd, struct err *e)
 	return 0;
 }
 
-static int read_key(struct key **out, const char *path, struct err *e)
+int key_read_file(
+    char *text, size_t size, size_t *len, const char *path, struct err *e)
 {
-	char line[LINE_SIZE + 16];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n;
+	ssize_t n = 0;
 	int rc;
 
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
 	if (fd < 0)
 		return err_sys(e, errno, "cannot read key '%s'", path);
-	if ((rc = key_check_file(path, fd, e)) < 0)
-		goto out;
-	if ((n = read(fd, line, sizeof(line))) < 0)
+	if ((rc = check_file(path, fd, e)) == 0 &&
+	    (n = read(fd, text, size)) < 0)
 		rc = err_sys(e, errno, "cannot read key '%s'", path);
-	else
-		rc = parse(out, path, line, (size_t)n, e);
-	sodium_memzero(line, sizeof(line));
-out:
 	close(fd);
+	*len = rc < 0 ? 0 : (size_t)n;
+	return rc;
+}
+
+int key_write_file(int fd, const char *text, size_t len)
+{
+	int errnum = write_fully(fd, text, len);
+
+	if (!errnum && fsync(fd) < 0)
+		errnum = errno;
+	return errnum;
+}
+
+static int read_key(struct key **out, const char *path, struct err *e)
+{
+	char line[LINE_SIZE + 16];
+	size_t len;
+	int rc = key_read_file(line, sizeof(line), &len, path, e);
+
+	if (rc == 0)
+		rc = parse(out, path, line, len, e);
+	sodium_memzero(line, sizeof(line));
 	return rc;
 }
 
@@ -110,8 +128,8 @@ static int write_new(int fd)
 {
 	unsigned char raw[KEY_BYTES];
 	char line[LINE_SIZE];
-	int errnum = 0;
 	size_t len;
+	int errnum;
 
 	randombytes_buf(raw, sizeof(raw));
 	memcpy(line, HEAD, HEAD_LEN);
@@ -119,9 +137,7 @@ static int write_new(int fd)
 	    sizeof(raw), VARIANT);
 	len = strlen(line);
 	line[len++] = '\n';
-	if (fchmod(fd, 0600) < 0 || write(fd, line, len) != (ssize_t)len ||
-	    fsync(fd) < 0)
-		errnum = errno ? errno : EIO;
+	errnum = fchmod(fd, 0600) < 0 ? errno : key_write_file(fd, line, len);
 	sodium_memzero(raw, sizeof(raw));
 	sodium_memzero(line, sizeof(line));
 	return errnum;

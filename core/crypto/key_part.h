@@ -2,6 +2,8 @@
 #ifndef NEAP_CRYPTO_KEY_PART_H
 #define NEAP_CRYPTO_KEY_PART_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 enum { KEY_BYTES = 32 };
@@ -13,8 +15,13 @@ struct key {
 	unsigned char nonce[KEY_BYTES];
 };
 
-/* Whether the open file is a regular one, ours, and closed to others; else
- * ERR_USAGE or ERR_IO. */
-int key_check_file(const char *path, int fd, struct err *e);
+/* Reads a file that holds a key, at most `size` bytes of it, into `text`, which
+ * the caller wipes. 0, ERR_NOTFOUND, ERR_IO, or ERR_USAGE where it is not a
+ * regular file, belongs to somebody else or is open to others. */
+int key_read_file(
+    char *text, size_t size, size_t *len, const char *path, struct err *e);
+
+/* Writes all of it, and syncs it: 0 or an errno. */
+int key_write_file(int fd, const char *text, size_t len);
 
 #endif

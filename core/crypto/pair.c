@@ -92,24 +92,13 @@ int pair_parse(struct pair **out, const char *what, const char *text,
 int pair_load(struct pair **out, const char *path, struct err *e)
 {
 	char text[FILE_MAX_BYTES], what[300];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t n;
-	int rc;
+	size_t len;
+	int rc = key_read_file(text, sizeof(text), &len, path, e);
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
-	if (fd < 0)
-		return err_sys(e, errno, "cannot read key '%s'", path);
-	if ((rc = key_check_file(path, fd, e)) < 0)
-		goto out;
 	snprintf(what, sizeof(what), "'%s'", path);
-	if ((n = read(fd, text, sizeof(text))) < 0)
-		rc = err_sys(e, errno, "cannot read key '%s'", path);
-	else
-		rc = pair_parse(out, what, text, (size_t)n, e);
+	if (rc == 0)
+		rc = pair_parse(out, what, text, len, e);
 	sodium_memzero(text, sizeof(text));
-out:
-	close(fd);
 	return rc;
 }
 
@@ -126,7 +115,7 @@ static void write_text(struct buf *to, const struct pair *p)
 int pair_save(const struct pair *p, const char *path, struct err *e)
 {
 	struct buf text = {.secret = true};
-	int fd, rc = 0;
+	int fd, errnum, rc = 0;
 
 	write_text(&text, p);
 	if (buf_failed(&text)) {
@@ -134,16 +123,17 @@ int pair_save(const struct pair *p, const char *path, struct err *e)
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 && errno == EEXIST)
+	errnum = fd < 0 ? errno : key_write_file(fd, text.data, text.len);
+	if (fd < 0 && errnum == EEXIST)
 		rc = err_set(e, ERR_CONFLICT,
 		    "there is a key '%s' already: it is not written over",
 		    path);
-	else if (fd < 0 ||
-		 write(fd, text.data, text.len) != (ssize_t)text.len ||
-		 fsync(fd) < 0)
-		rc = err_sys(e, errno, "cannot write key '%s'", path);
+	else if (errnum)
+		rc = err_sys(e, errnum, "cannot write key '%s'", path);
 	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 && errnum)
+		unlink(path); /* half a key would be in the next one's way */
 	buf_release(&text);
 	return rc;
 }

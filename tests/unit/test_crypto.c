@@ -1,11 +1,14 @@
 /* Keys and seals as their C callers see them, and keys made at once by many. */
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +16,7 @@
 #include <cmocka.h>
 
 #include "crypto/digest.h"
+#include "crypto/pair.h"
 #include "crypto/seal.h"
 
 enum { MAKERS = 8 };
@@ -135,6 +139,33 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
+/* As on a full disk. */
+static void a_key_that_cannot_be_written_whole_is_not_left(void **state)
+{
+	static const char other[] = "/tmp/neap-crypto-pair";
+	struct rlimit before, small;
+	struct pair *pair = NULL;
+	struct err e;
+
+	(void)state;
+	unlink(other);
+	assert_int_equal(pair_new(&pair, &e), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){10, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	errno = 0;
+	assert_int_equal(pair_save(pair, other, &e), ERR_IO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_string_equal(e.text,
+	    "cannot write key '/tmp/neap-crypto-pair': File too large");
+	assert_int_equal(access(other, F_OK), -1);
+	assert_int_equal(pair_save(pair, other, &e), 0);
+	assert_int_equal(pair_save(pair, other, &e), ERR_CONFLICT);
+	unlink(other);
+	pair_free(pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(the_mode_does_not_hang_on_the_umask),
 	    cmocka_unit_test(a_seal_that_does_not_open_leaves_nothing),
 	    cmocka_unit_test(base64_is_padded),
+	    cmocka_unit_test(a_key_that_cannot_be_written_whole_is_not_left),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
