@@ -31,6 +31,7 @@
  * A revision that is nil stands for the state before the first commit, in
  * which there is nothing. */
 #include <lauxlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
 
@@ -236,8 +237,19 @@ static int offset_minutes(int64_t at)
 	return localtime_r(&t, &tm) ? (int)(tm.tm_gmtoff / 60) : 0;
 }
 
-/* The function at index 2's `sign`, called under the lock of writers. What it
- * raises must not pass through there. */
+/* Protected: (commit, text, len) -> what its `sign` returns */
+static int call_sign(lua_State *L)
+{
+	const size_t *len = lua_touserdata(L, 3);
+
+	lua_getfield(L, 1, "sign");
+	lua_pushlstring(L, lua_touserdata(L, 2), *len);
+	lua_call(L, 1, 2);
+	return 2;
+}
+
+/* Called under the lock of writers, from within libgit2's: nothing may be
+ * raised through there. */
 static int sign(
     void *ctx, const char *text, size_t len, struct buf *to, struct err *e)
 {
@@ -246,18 +258,22 @@ static int sign(
 	const char *s;
 	int rc = 0;
 
-	lua_getfield(L, 2, "sign");
-	lua_pushlstring(L, text, len);
-	if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
+	lua_pushcfunction(L, call_sign);
+	lua_pushvalue(L, 2);
+	lua_pushlightuserdata(L, (void *)(uintptr_t)text);
+	lua_pushlightuserdata(L, &len);
+	if (lua_pcall(L, 3, 2, 0) != LUA_OK) {
 		lua_pushnil(L);
 		lua_insert(L, -2);
 	}
-	if ((s = lua_tolstring(L, top + 1, &len)))
+	if (lua_type(L, top + 1) == LUA_TSTRING && lua_rawlen(L, top + 1)) {
+		s = lua_tolstring(L, top + 1, &len);
 		buf_put(to, s, len);
-	else if ((s = lua_tostring(L, top + 2)))
-		rc = err_set(e, ERR_IO, "%s", s);
-	else
+	} else if (lua_type(L, top + 2) == LUA_TSTRING) {
+		rc = err_set(e, ERR_IO, "%s", lua_tostring(L, top + 2));
+	} else {
 		rc = err_set(e, ERR_IO, "the commit cannot be signed");
+	}
 	lua_settop(L, top);
 	return rc;
 }

@@ -96,16 +96,18 @@ static int put_below(struct store *st, git_treebuilder *bld, const char *name,
 	if ((rc = subtree(&base, st, bld, name, e)) < 0 ||
 	    (rc = write_tree(&oid, &empty, st, base, share, e)) < 0)
 		goto out;
-	if (!empty && is_file)
+	if (!empty && is_file) {
 		rc = err_set(e, ERR_USAGE,
 		    "'%s' is recorded as a file: delete it first",
 		    share->first->path);
-	else if (!empty)
+		goto out;
+	}
+	if (!empty)
 		rc = git_treebuilder_insert(
 		    NULL, bld, name, &oid, GIT_FILEMODE_TREE);
 	else if (entry && !is_file)
 		rc = git_treebuilder_remove(bld, name);
-	if (rc < 0 && rc != ERR_USAGE)
+	if (rc < 0)
 		rc =
 		    store_fail(e, rc, "cannot record '%s'", share->first->path);
 out:

@@ -160,6 +160,9 @@ int store_open(
 	git_repository *repo = NULL;
 	int rc;
 
+	if (!*path)
+		return err_set(
+		    e, ERR_USAGE, "the path of the state repository is empty");
 	if ((rc = store_start(e)) < 0)
 		return rc;
 	rc = git_repository_open_bare(&repo, path);

@@ -1,4 +1,5 @@
 local t = require "harness"
+local memory = require "neap.core.memory"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 
@@ -149,6 +150,26 @@ t.case("a secret is not written", function()
   t.raises(function() commit(st, { a = "x" .. secret }) end, "'a' holds a secret: seal it first")
   t.raises(function() commit(st, { a = 1 }) end, "neither a string nor false")
   t.raises(function() commit(st, { ["a\0b"] = "" }) end, "holds a NUL")
+end)
+
+t.case("an empty path is no place", function()
+  local st, message, code = store.open("", { create = true })
+  t.equal({ st, code }, { nil, "usage" })
+  t.matches(message, "path of the state repository is empty")
+end)
+
+t.case("a signer that signs nothing, or fails for want of memory, leaves no commit and no lock", function()
+  local st = assert(store.open(scratch(), { create = true }))
+  local id, message, code = commit(st, { a = "1" }, nil, { sign = function() return "" end })
+  t.equal({ id, message, code }, { nil, "the commit cannot be signed", "io" })
+  local long = ("x"):rep(4 << 20)
+  collectgarbage()
+  memory.limit(memory.used() + (1 << 20))
+  local ok
+  ok, id, message = pcall(commit, st, { a = "1" }, long, { sign = function() return "signature" end })
+  memory.limit(0)
+  t.equal({ ok, id, message }, { true, nil, "not enough memory" })
+  t.equal(#assert(commit(st, { a = "1" })), 40)
 end)
 
 t.case("the branch moves only from where the writer saw it", function()
