@@ -13,6 +13,8 @@
 
 enum { BATCH = 64, SIGNALS = 3, LATE_MS = 50 };
 
+#define FAR_MS (INT64_MAX / 4) /* as good as never, and to be added to */
+
 static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 struct loop {
@@ -161,7 +163,9 @@ int timer_start(struct timer *t, struct loop *loop, int64_t after_ms,
 	if (!heap_room(loop))
 		return err_set(e, ERR_NOMEM, "out of memory");
 	t->loop = loop;
-	t->due_ms = loop_now_ms() + (after_ms > 0 ? after_ms : 0);
+	if (after_ms < 0)
+		after_ms = 0;
+	t->due_ms = loop_now_ms() + (after_ms < FAR_MS ? after_ms : FAR_MS);
 	t->fn = fn;
 	t->arg = arg;
 	heap_up(loop, t, loop->heap_len++);

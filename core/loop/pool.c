@@ -28,7 +28,8 @@ struct pool {
 	struct list waiting, ended;
 	struct worker workers[THREADS_MAX];
 	int count; /* threads made */
-	int idle;
+	int idle; /* threads that wait */
+	int queued; /* jobs that wait */
 	int refs; /* threads, and the loop */
 	int fd;
 	bool closing;
@@ -106,6 +107,7 @@ static void *run(void *arg)
 			p->idle--;
 			continue;
 		}
+		p->queued--;
 		w->busy = true;
 		pthread_mutex_unlock(&p->lock);
 		job->work(job);
@@ -147,10 +149,12 @@ int pool_submit(struct pool *p, struct job *job, struct err *e)
 	int rc = 0;
 
 	pthread_mutex_lock(&p->lock);
-	if (!p->idle && p->count < THREADS_MAX)
+	/* An idle thread that was woken may not have run yet. */
+	if (p->idle <= p->queued && p->count < THREADS_MAX)
 		rc = start_thread(p);
 	if (p->count) {
 		rc = 0;
+		p->queued++;
 		list_add(&p->waiting, job);
 		pthread_cond_signal(&p->more);
 	}

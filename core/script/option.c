@@ -6,6 +6,9 @@
 
 #include "taint.h"
 
+/* Far more than any, and little enough to be reckoned with. */
+#define OPTION_MAX ((lua_Integer)1 << 50)
+
 /* A string, which may be a secret where `secret`. */
 static const char *option_text(lua_State *L, int t, const char *name, bool secret)
 {
@@ -39,9 +42,9 @@ lua_Integer option_integer(
 
 	if (lua_getfield(L, t, name) != LUA_TNIL)
 		value = lua_tointegerx(L, -1, &ok);
-	if (!ok || value < 0)
-		luaL_error(
-		    L, "'%s' must be a whole number of at least 0", name);
+	if (!ok || value < 0 || value > OPTION_MAX)
+		luaL_error(L, "'%s' must be a whole number from 0 to %I", name,
+		    (LUAI_UACINT)OPTION_MAX);
 	lua_pop(L, 1);
 	return value;
 }

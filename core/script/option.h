@@ -9,7 +9,7 @@
 #include "remote/shell.h"
 
 /* The field `name` of the table at `t`; `otherwise` where it is nil. Integers
- * are at least 0. */
+ * are from 0 to 2^50. */
 lua_Integer option_integer(
     lua_State *L, int t, const char *name, lua_Integer otherwise);
 bool option_bool(lua_State *L, int t, const char *name, bool otherwise);

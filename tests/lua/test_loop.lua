@@ -20,6 +20,19 @@ t.case("an error ends its task alone, with a traceback", function()
   t.equal(other, { true, "fine" })
 end)
 
+t.case("a time beyond all reckoning is one to wait for", function()
+  local ok, value = loop.run(function()
+    local event = loop.event()
+    loop.spawn(function() loop.sleep(5) event:set("here") end)
+    return event:wait(math.maxinteger)
+  end)
+  t.equal({ ok, value }, { true, "here" })
+  local remote = require "neap.core.remote"
+  t.raises(function()
+    error((select(2, loop.run(remote.connect, { name = "x", address = "x", connect_timeout_ms = math.maxinteger }))))
+  end, "'connect_timeout_ms' must be a whole number from 0 to 1125899906842624")
+end)
+
 t.case("tasks take turns: sleeping side by side costs the time of the longest", function()
   local began = loop.now_ms()
   local order = {}
