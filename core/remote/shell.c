@@ -101,22 +101,17 @@ static void all_written(struct shell *sh)
 		buf_clear(&sh->unwritten);
 }
 
-static void pump(void *arg)
+/* False for want of memory. */
+static bool write_out(struct shell *sh)
 {
-	struct shell *sh = arg;
 	size_t n = 1;
 
 	while (n) {
 		write_ahead(sh);
-		if (buf_failed(&sh->unwritten)) {
-			struct err e;
-
-			err_set(&e, ERR_NOMEM, "out of memory");
-			shell_end(sh, &e);
-			return;
-		}
+		if (buf_failed(&sh->unwritten))
+			return false;
 		if (!sh->unwritten.len)
-			return;
+			return true;
 		n = session_write(sh->session, sh->unwritten.data + sh->written,
 		    sh->unwritten.len - sh->written);
 		sh->stats.bytes_out += n;
@@ -124,13 +119,27 @@ static void pump(void *arg)
 		if (sh->written == sh->unwritten.len)
 			all_written(sh);
 	}
+	return true;
 }
 
+static void pump(void *arg)
+{
+	struct shell *sh = arg;
+	struct err e;
+
+	if (write_out(sh))
+		return;
+	err_set(&e, ERR_NOMEM, "out of memory");
+	shell_end(sh, &e);
+}
+
+/* The session may not be freed from within its `opened`. */
 static void send_loop(struct shell *sh)
 {
 	sh->phase = PHASE_BOOT;
 	buf_printf(&sh->unwritten, "%s\n%s\n", bootstrap_loop, sh->nonce);
-	pump(sh);
+	if (!write_out(sh))
+		later_call(&sh->pump, sh->loop, pump, sh);
 }
 
 static void on_opened(void *arg)
