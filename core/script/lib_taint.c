@@ -3,15 +3,20 @@
  *
  *     taint.new(value, name)      a secret, shown as "<secret:NAME>"
  *     taint.wrap(text, name)      a text with a secret somewhere in it is
- * secret as a whole; of several lines, they are not looked for by mask(),
- * unless it is a private key taint.is(v) a .. b                      with
- * strings and numbers on either side taint.format(fmt, ...)      as
- * string.format; %s and %q take secrets taint.concat(list[, sep])   as
- * table.concat; a plain string if no secret taint.equal(a, b) compares clear
- * text, of strings as well taint.length(v) taint.names(v)              the
- * names of the secrets in it, sorted by place, each once taint.reveal(v) the
- * clear text: for the engine only taint.mask(text)            text with all
- * secrets of this process replaced, count of what was
+ *                                 secret as a whole; of several lines, they
+ *                                 are not looked for by mask(), unless it is a
+ *                                 private key
+ *     taint.is(v)
+ *     a .. b                      with strings and numbers on either side
+ *     taint.format(fmt, ...)      as string.format; %s and %q take secrets
+ *     taint.concat(list[, sep])   as table.concat; a plain string if no secret
+ *     taint.equal(a, b)           compares clear text, of strings as well
+ *     taint.length(v)
+ *     taint.names(v)              the names of the secrets in it, sorted by
+ *                                 place, each once
+ *     taint.reveal(v)             the clear text: for the engine only
+ *     taint.mask(text)            text with all secrets of this process
+ *                                 replaced, and how many there were
  *
  * tostring(v) is the masked text. `==` compares the clear text of two tainted
  * values; Lua itself finds a string and a tainted value unequal. */

@@ -81,7 +81,6 @@ struct session {
 	bool closed;	/* by the other side */
 	bool told;	/* data since the last `settled` */
 	bool wants_room;
-	int exit_status;
 };
 
 /* What a step says. */

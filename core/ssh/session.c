@@ -19,11 +19,6 @@
  * so that no more than this waits in it. */
 enum { WRITE_MAX = 64 * 1024 };
 
-int session_exit_status(const struct session *s)
-{
-	return s->exit_status;
-}
-
 /* ---- the end ---- */
 
 /* The socket is libssh's when it has connected with it. It then closes it after
@@ -353,7 +348,6 @@ int session_open(struct session **out, struct realm *realm,
 		return err_set(e, ERR_NOMEM, "out of memory");
 	s->realm = realm;
 	s->fd = s->proxy.log = -1;
-	s->exit_status = -1;
 	s->events = *events;
 	s->arg = arg;
 	if (!take_config(s, config, command)) {

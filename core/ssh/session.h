@@ -66,8 +66,7 @@ struct session_events {
 	    const char *fingerprint);
 };
 
-/* Begins. Returns 0, ERR_NOMEM, ERR_IO or ERR_HOSTKEY (known_hosts cannot be
- * read); no event comes before it returns. */
+/* Begins. Returns 0, ERR_NOMEM or ERR_IO; no event comes before it returns. */
 int session_open(struct session **out, struct realm *realm,
     const struct session_config *config, const char *command,
     const struct session_events *events, void *arg, struct err *e);
@@ -83,8 +82,5 @@ size_t session_write(struct session *s, const char *data, size_t len);
  * completes "host 'x': no ... in 5000 ms". */
 int session_limit(
     struct session *s, int64_t ms, const char *what, struct err *e);
-
-/* The exit status of the command, -1 where there is none (yet). */
-int session_exit_status(const struct session *s);
 
 #endif

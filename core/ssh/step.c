@@ -96,15 +96,6 @@ static void on_close(ssh_session ssh, ssh_channel channel, void *arg)
 	s->closed = true;
 }
 
-static void on_exit_status(
-    ssh_session ssh, ssh_channel channel, int status, void *arg)
-{
-	struct session *s = arg;
-
-	(void)ssh, (void)channel;
-	s->exit_status = status;
-}
-
 /* ---- the steps ---- */
 
 static int lost(const struct session *s, struct err *e)
@@ -170,7 +161,6 @@ static int step_auth(struct session *s, struct err *e)
 	s->callbacks.userdata = s;
 	s->callbacks.channel_data_function = on_data;
 	s->callbacks.channel_close_function = on_close;
-	s->callbacks.channel_exit_status_function = on_exit_status;
 	ssh_callbacks_init(&s->callbacks);
 	ssh_set_channel_callbacks(s->channel, &s->callbacks);
 	s->stage = STAGE_OPEN;
