@@ -74,6 +74,19 @@ for _, shell in ipairs(Host.shells()) do
   end)
 end
 
+-- { what an application that owns its directory has planted there, what of a stranger's must be as it was }
+for _, planted in ipairs {
+  "ln -s ../victim app/releases", "cp -a victim app/releases; chown -R 1 app/releases",
+  "mkdir app/releases; ln -s ../victim app/releases/.archive; chown -R -h 1 app/releases",
+} do
+  t.case("release: root follows nothing that the application has planted: " .. planted, function()
+    local host <close> = setmetatable(Host.new {}, { __index = Host, __close = Host.close })
+    host:sh("mkdir app victim; for i in 1 2 3 4; do echo $i >victim/$i; done; chown 1 app; " .. planted)
+    deploy(host, host.dir .. "/app", { id = "9", files = { f = "9" }, keep = 1 }, "is a link or another user's")
+    t.equal(host:sh("ls -A victim; ls app"), "1\n2\n3\n4\nreleases")
+  end)
+end
+
 t.case("release: from a git repository", function()
   if os.execute("command -v git >/dev/null") ~= true then return end
   local host <close> = setmetatable(Host.new {}, { __index = Host, __close = Host.close })

@@ -80,11 +80,21 @@ function release.probe(host, key)
   return { id = st.target:match("([^/]+)/?$") or st.target }
 end
 
-local HEAD = [[
+-- Opens the directory of the releases. The application may own the one above and move about what is in it, so this
+-- one is entered once, must be our own and no link, and from then on no path is looked up again.
+local OPEN = [[
 umask 022
-fail() { printf '%%s\n' "$1" >&2; exit 1; }
-base=%s id=%s
-mkdir -p "$base/releases" && cd "$base/releases" || exit 1
+base=%s
+[ -d "$base" ] || mkdir -p -- "$base" || exit 1
+enter "$base"
+top=${PWD%%/}
+[ -d ./releases ] || mkdir ./releases || exit 1
+[ ! -h ./releases ] && cd -P ./releases && [ "$PWD" = "$top/releases" ] && [ -O . ] ||
+  fail "'$base/releases' is a link or another user's: take it away"
+]]
+
+local HEAD = [[
+id=%s
 [ ! -d "$id" ] || { touch "$id"; exit 0; }
 rm -rf .new && mkdir .new || exit 1
 ]]
@@ -98,14 +108,14 @@ rm -f .archive .said
 local CHECKOUT = [[
 command -v git >/dev/null || fail "no git on this host: declare package \"git\" before the release"
 url=%s
-[ -d ../.repository ] || git init -q --bare ../.repository || exit 1
-if git -C ../.repository fetch -q --depth 1 -- "$url" "$id" 2>.said; then commit=FETCH_HEAD
+[ -d .repository ] || git init -q --bare .repository || exit 1
+if git -C .repository fetch -q --depth 1 -- "$url" "$id" 2>.said; then commit=FETCH_HEAD
 else # servers do not give out a commit that no branch or tag names
-  git -C ../.repository fetch -q -- "$url" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' 2>.said ||
+  git -C .repository fetch -q -- "$url" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' 2>.said ||
     fail "cannot fetch '$url': $(tail -n 3 .said)"
-  commit=$(git -C ../.repository rev-parse -q --verify "$id^{commit}") || fail "there is no '$id' in '$url'"
+  commit=$(git -C .repository rev-parse -q --verify "$id^{commit}") || fail "there is no '$id' in '$url'"
 fi
-git -C ../.repository archive "$commit" | tar -xf - -C .new --no-same-owner || fail "cannot unpack '$id' of '$url'"
+git -C .repository archive "$commit" | tar -xf - -C .new --no-same-owner || fail "cannot unpack '$id' of '$url'"
 rm -f .said
 ]]
 
@@ -115,13 +125,14 @@ mv .new "$id"
 ]]
 
 local PRUNE = [[
-cd %s/releases || exit 1
-now=$(readlink ../current); now=${now##*/}
+now=%s
 ls -1t | tail -n +%d | while IFS= read -r old; do [ "$old" = "$now" ] || rm -rf "./$old"; done
 ]]
 
+local function open(key) return place.FUNCTIONS .. sh(OPEN, key) end
+
 local function unpack_step(key, to)
-  local text = sh(HEAD, key, to.id)
+  local text = open(key) .. sh(HEAD, to.id)
   if to.repository then
     text = text .. sh(CHECKOUT, to.repository)
   elseif to.data then
@@ -136,7 +147,7 @@ end
 function release.steps(key, change)
   local link = key .. "/current"
   if change.kind == "delete" then
-    local run = sh("cd %s && rm -rf current releases .repository", key)
+    local run = place.at(key .. "/.") .. "rm -rf ./current ./releases\n"
     return { { run = run, title = "remove the releases of " .. key } }
   end
   local to = change.to
@@ -144,7 +155,7 @@ function release.steps(key, change)
   return {
     unpack_step(key, to),
     { run = place.make(link, make, { replaces = change.from and "symlink" }), title = "switch to release " .. to.id },
-    { run = sh(PRUNE, key, (to.keep or 3) + 1), title = "keep the newest releases" },
+    { run = open(key) .. sh(PRUNE, to.id, (to.keep or 3) + 1), title = "keep the newest releases" },
   }
 end
 
