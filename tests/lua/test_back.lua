@@ -89,18 +89,24 @@ t.case("a way back that fails says why", function()
   t.matches(why, "it is broken")
 end)
 
-t.case("what would lose data stays, and is told", function()
-  local precious = setmetatable({ name = "precious", rollback = {
-    look = function(_, _, change)
-      return change.kind == "delete" and { barrier = "it holds data", data = true } or nil
-    end,
-  } }, { __index = fake.thing })
-  local host, ran, count, why, run = there_and_back({}, {
-    resource("a", { size = 1 }), resource("p", { size = 2 }, {}, precious),
-  })
-  t.equal(ran, { "del a" })
-  t.equal(host.things, { p = { size = 2 } })
-  t.equal(count, nil)
-  t.matches(why, "all but precious:p: it holds data")
-  t.equal(run.done_ids["precious:p"].put_back, nil)
-end)
+-- { key of what stays }: a label may hold anything
+for _, key in ipairs { "p", "p: of all" } do
+  t.case("what would lose data stays, and is told: " .. key, function()
+    local precious = setmetatable({ name = "precious", rollback = {
+      look = function(_, _, change)
+        return change.kind == "delete" and { barrier = "it holds data", data = true } or nil
+      end,
+    } }, { __index = fake.thing })
+    local word = key:gsub("%W", "_") -- as the made-up host has it
+    function precious.probe(there, _, ...) return fake.thing.probe(there, word, ...) end
+    function precious.steps(_, ...) return fake.thing.steps(word, ...) end
+    local host, ran, count, why, run = there_and_back({}, {
+      resource("a", { size = 1 }), resource(key, { size = 2 }, {}, precious),
+    })
+    t.equal(ran, { "del a" })
+    t.equal(host.things, { [word] = { size = 2 } })
+    t.equal(count, nil)
+    t.matches(why, "all but precious:" .. key .. ": it holds data")
+    t.equal(run.done_ids["precious:" .. key].put_back, nil)
+  end)
+end

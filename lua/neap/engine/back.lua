@@ -73,7 +73,7 @@ local function plan_back(host, left_out)
   return plan.host(ask.new(host.conn, host.facts), desired)
 end
 
--- The plan of the way back; what cannot be had again is left out of it, and named.
+-- The plan of the way back; what cannot be had again is left out of it, and named: plan, sentences, set of ids.
 local function plan_of(host)
   local left_out, reasons = {}, {}
   while true do
@@ -85,13 +85,11 @@ local function plan_of(host)
         reasons[#reasons + 1] = remark.id .. ": " .. remark.text
       end
     end
-    if not again then return made, reasons end
+    if not again then return made, reasons, left_out end
   end
 end
 
-local function mark(host, reasons)
-  local kept = {}
-  for _, reason in ipairs(reasons) do kept[reason:match("^(.-): ")] = true end
+local function mark(host, kept)
   for id, done in pairs(host.done_ids) do
     if not kept[id] then done.put_back = true end
   end
@@ -102,7 +100,7 @@ end
 -- @param hooks of apply.host; guard = function(there) -> guard of the plan that goes back
 -- @return number of changes taken back; or nil and why it did not go back
 function back.host(host, hooks)
-  local made, reasons = plan_of(host)
+  local made, reasons, left_out = plan_of(host)
   if made.errors[1] then return nil, fault.plain(made.errors[1]) end
   local there = setmetatable({ plan = made }, { __index = host })
   local result = apply.host(there, {
@@ -112,7 +110,7 @@ function back.host(host, hooks)
   host.conn, host.evidence = there.conn, there.evidence
   if host.result then host.result.owed = result.owed end
   if result.failure then return nil, fault.plain(result.failure) end
-  mark(host, reasons)
+  mark(host, left_out)
   if reasons[1] then return nil, "all but " .. table.concat(reasons, "; ") end
   return #made.changes
 end
