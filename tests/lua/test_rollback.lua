@@ -175,3 +175,31 @@ t.case("an account goes when what it owned belongs to others again, unless its n
   t.equal(order(6), "thing:a account:old -account:new")
   t.equal(order(7), "-account:new thing:a account:old")
 end)
+
+-- A project whose last run was told `playbook`; `neap verb` in its folder `here`, with a host that nobody can reach.
+local function run_in(playbook, here, verb)
+  local store = require "neap.core.store"
+  local root = require("project").write {
+    ["inventory.lua"] = 'return { hosts = { web1 = { address = "127.0.0.1", port = 1 } } }', ["deep/er/x"] = "",
+    ["playbooks/site.lua"] = "", [".neap/x"] = "",
+  }
+  local st <close> = assert(store.open(root .. "/.neap/state.git", { create = true }))
+  assert(st:commit {
+    changes = { ["run.json"] = '{"playbook":"' .. playbook .. '","verb":"apply"}\n', ["hosts/web1/order.json"] = "[]\n" },
+    message = "apply", author_name = "a", author_email = "a@b", time = 1700000000,
+  })
+  local neap = os.getenv "NEAP" or "neap"
+  local pipe = io.popen(("cd %s/%s && %s %s -i %s/inventory.lua 2>&1; echo $?"):format(root, here, neap, verb, root))
+  local out = pipe:read "a"
+  pipe:close()
+  return out
+end
+
+for _, case in ipairs { { "playbooks/site.lua", "." }, { "playbooks/site.lua", "deep/er" }, { "gone.lua", "." } } do
+  for _, verb in ipairs { "rollback HEAD --plan", "rollback HEAD -y" } do
+    t.case(("%s, the last run with '%s', in '%s'"):format(verb, case[1], case[2]), function()
+      t.matches(run_in(case[1], case[2], verb), "web1: .*\n4\n$")
+    end)
+  end
+end
+require("project").clean()

@@ -47,6 +47,13 @@ local function place(opts)
   return dir .. "/state.git", dir .. "/seal.key", dir
 end
 
+--- A playbook as an earlier run was told it, which may have stood in another folder: where it lies, or nil.
+function project.recorded_playbook(opts, path)
+  if path:sub(1, 1) == "/" or sys.stat(path) then return path end
+  local above = place(opts):match("^(.*)/%.neap/[^/]*$")
+  return above and above .. "/" .. path
+end
+
 local function complain(message) fault.raise("store", nil, "%s", message) end
 
 --- Where the state repository is, or will be.

@@ -47,9 +47,9 @@ local function playbook_of(st, head)
   return type(run.playbook) == "string" and run.playbook or nil
 end
 
-local function types_of(playbook)
-  local dir = playbook and (playbook:match("^(.*/)[^/]*$") or "") .. "types"
-  return Types.new(dir)
+local function types_of(opts, playbook)
+  local path = playbook and project.recorded_playbook(opts, playbook)
+  return Types.new(path and (path:match("^(.*/)[^/]*$") or "") .. "types")
 end
 
 -- Permissions of the command line, as types and conflicts see them.
@@ -242,9 +242,11 @@ function rollback.source(session)
   local target, name = target_of(st, session.opts)
   session.what, session.target = "to " .. name, target or GENESIS
   tell_target(session, st, target)
+  -- The state stays where it was found: a playbook is told as that run was, which may have been in another folder.
+  session.opts.state = project.place(session.opts)
   session.opts.playbook = playbook_of(st, head)
   local self = {
-    st = st, key = project.key(session.opts), types = types_of(session.opts.playbook),
+    st = st, key = project.key(session.opts), types = types_of(session.opts, session.opts.playbook),
     permissions = rollback.permissions(session.opts),
   }
   return function(host, round)

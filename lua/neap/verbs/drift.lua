@@ -19,7 +19,8 @@ local LOOKERS = 64
 local function types_of(self, st, head)
   if self.project then return self.project.types end
   local playbook = head and log.run_of(st, head).playbook
-  return Types.new(playbook and (playbook:match("^(.*/)[^/]*$") or "./") .. "types")
+  local path = type(playbook) == "string" and project.recorded_playbook(self.opts, playbook)
+  return Types.new(path and (path:match("^(.*/)[^/]*$") or "./") .. "types" or nil)
 end
 
 local function look_at(self, st, head, key)
