@@ -1,5 +1,6 @@
 --- Looking whether something answers, with what a host has: bash or nc for a port, curl or bash for HTTP.
 local sh = require "neap.sh"
+local taint = require "neap.core.taint"
 
 local reach = {}
 
@@ -70,6 +71,9 @@ end
 
 --- Raises unless the attributes make sense together.
 function reach.check(attrs)
+  if taint.is(attrs.command) or taint.is(attrs.body) then
+    error("what is looked for is seen by everybody on the host: no secrets here", 0)
+  end
   if not (attrs.port or attrs.url or attrs.command) then error("say what to look at: a port, url or command", 0) end
   if attrs.port and (attrs.port < 1 or attrs.port > 65535) then error(("%d is no port"):format(attrs.port), 0) end
   if attrs.url and not attrs.url:find("^https?://[%w.-]+:?%d*[^%s%c]*$") then

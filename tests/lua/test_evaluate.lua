@@ -3,6 +3,7 @@ if not pcall(require, "neap.core.taint") then
   return t.case("skipped: built without its C parts", function() end)
 end
 local evaluate = require "neap.engine.evaluate"
+local fault = require "neap.engine.fault"
 local project = require "project"
 local sandbox = require "neap.engine.sandbox"
 local taint = require "neap.core.taint"
@@ -335,6 +336,37 @@ directory { "/etc/sysctl.d", "/etc/systemd/system" } { purge = true }
   t.equal(desired.by_id["directory:/e"].attrs.keep, {})
   t.equal(desired.by_id["directory:/etc/sysctl.d"].attrs.keep, { "90-neap-vm.swappiness.conf" })
   t.equal(desired.by_id["directory:/etc/systemd/system"].attrs.keep, { "app.service" })
+end)
+
+-- { playbook, what its author is told } of mistakes that no schema foresees: never a traceback
+local LOOP = "local t = {} t.t = t "
+for _, case in ipairs {
+  { 'file "/x" { [{}] = 1 }', "file:/x: attributes are given by name" },
+  { 'local f = file "/y" file "/x" { [f] = true }', "file:/x: attributes are given by name" },
+  { LOOP .. 'file "/x" { content = t }', "file:/x: attribute 'content': a table that holds itself" },
+  { LOOP .. 'local x = json(t)', "a table that holds itself" },
+  { 'file "/x" { wait = { [{}] = 1 } }', "file:/x: attribute 'wait': " },
+  { 'file "/x" { wait = { node2 = 5 } }', "'wait' wants what to wait for on 'node2'" },
+  { 'local x = file "/x" .. nil', "attempt to concatenate a nil value" },
+  { 'file "/x" { owner = secret "s" }', "file:/x: it names a user, a group or a path" },
+  { 'systemd_unit "x.service" { content = secret "s" }', "everybody on the host can read a unit" },
+  { 'apt_repository "x" { content = secret "s" }', "no secrets here" },
+  { 'check "x" { command = secret "s" }', "no secrets here" },
+  { 'command "x" { run = "x", creates = "/y", cwd = "tmp" }', "command:x: 'tmp' is no plain absolute path" },
+  { 'command "x" { run = "x", creates = "/y", env = { A = {} } }', "command:x: env.A wants a string" },
+  { 'rolling { drain = { on = "web", run = "x", timeout_s = "soon" } }', "drain: timeout_s wants a whole number" },
+  { 'table.move({}, 1, 1 << 40, 2)', "more than a playbook may move" },
+} do
+  t.case("told well: " .. case[1], function()
+    local ok, problem = pcall(project.evaluate, { site = case[1], ["secrets"] = "" }, "node1", { placeholder = true })
+    t.truthy(not ok and fault.is(problem), "a fault")
+    t.matches(tostring(problem), "^playbooks/site.lua:1: .*" .. case[2])
+  end)
+end
+
+t.case("a command may run in /", function()
+  local desired = project.evaluate 'command "x" { run = "x", creates = "/y", cwd = "/" }'
+  t.equal(desired.list[1].attrs.cwd, "/")
 end)
 
 project.clean()

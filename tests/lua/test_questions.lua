@@ -99,3 +99,28 @@ end)
 t.case("a name with NUL is refused", function()
   t.raises(function() require("neap.questions.stat").script { { "/a\0b" } } end, "NUL")
 end)
+
+-- What a type or a question says in a sentence reaches the operator as that; a mistake keeps its traceback.
+local function asked(run)
+  local round = require("neap.engine.ask").new({
+    requests = function(_, requests)
+      local replies = {}
+      for i in ipairs(requests) do replies[i] = { rc = 1, out = "", err = "no such tool" } end
+      return replies
+    end,
+  }, {})
+  local job = { run = run }
+  round:run { job }
+  return job.error
+end
+
+t.case("a sentence of a probe has no traceback", function()
+  t.equal(asked(function() error("the server is not well", 0) end), "the server is not well")
+  t.matches(asked(function() return nil .. "" end), "%.lua:%d+: .*\nstack traceback:")
+end)
+
+t.case("that a host cannot answer a question is a fault", function()
+  local ok, problem = pcall(asked, function(host) return host:pending("x") end)
+  t.truthy(not ok and require("neap.engine.fault").is(problem), "a fault")
+  t.equal({ problem.code, problem.message }, { "failed", "the host could not answer 'pending' (status 1): no such tool" })
+end)

@@ -124,7 +124,8 @@ local function resume(job, ...)
       job.unknown = a.why
     else
       a = fault.caught(a) or a
-      job.error = type(a) == "string" and debug.traceback(job.thread, a) or tostring(a)
+      local is_mistake = type(a) == "string" and not fault.is_sentence(a)
+      job.error = is_mistake and debug.traceback(job.thread, a) or tostring(a)
     end
   elseif coroutine.status(job.thread) == "dead" then
     job.done, job.found = true, a
@@ -178,6 +179,14 @@ local function requests_of(lists)
   return requests
 end
 
+-- What a kind makes of a reply; that the host could not answer is a fault.
+local function parsed(list, reply)
+  local ok, answers = pcall(kind_of(list.kind).parse, reply, list.args)
+  if ok then return answers end
+  if fault.is_sentence(answers) then fault.raise("failed", nil, "%s", answers) end
+  error(answers, 0)
+end
+
 -- Sends the questions of all lists in one flight and files the answers.
 local function put_questions(self, lists)
   local replies, message, code = self.conn:requests(requests_of(lists))
@@ -185,7 +194,7 @@ local function put_questions(self, lists)
   for i, reply in ipairs(replies) do
     local list = lists[i]
     if reply.error then fault.raise(fault.of_reply(self.conn, reply.code or "unreachable"), nil, "%s", reply.error) end
-    local answers = kind_of(list.kind).parse(reply, list.args)
+    local answers = parsed(list, reply)
     local of_kind = self.answers[list.kind] or {}
     self.answers[list.kind] = of_kind
     for j, key in ipairs(list.keys) do of_kind[key] = { answer = answers[j] } end

@@ -146,9 +146,13 @@ function frozen.next(t, key)
   return best, t[best]
 end
 
+local COPY_MAX = 100
+
 --- A deep, plain copy of any value, without metatables.
 -- @param convert function(v) -> value|nil, asked first
-function frozen.copy(v, convert)
+function frozen.copy(v, convert, depth)
+  depth = depth or 1
+  if depth > COPY_MAX then error(("a table that holds itself, or more than %d in each other"):format(COPY_MAX), 0) end
   v = frozen.raw(v)
   if convert then
     local converted = convert(v)
@@ -156,7 +160,7 @@ function frozen.copy(v, convert)
   end
   if type(v) ~= "table" then return v end
   local copy = {}
-  for k, member in next, v do copy[k] = frozen.copy(member, convert) end
+  for k, member in next, v do copy[k] = frozen.copy(member, convert, depth + 1) end
   return copy
 end
 

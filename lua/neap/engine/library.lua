@@ -8,6 +8,7 @@ local patterns = require "neap.engine.patterns"
 local library = {}
 
 local REP_MAX_BYTES = 64 * 1024 * 1024
+local MOVE_MAX = 1000000
 
 --- tostring() without addresses. A secret stays the secret it is.
 local function text_of(v)
@@ -78,6 +79,14 @@ library.strings = strings
 
 local tables = copy(table, {})
 tables.concat = concat
+
+--- table.move, which no hook could stop.
+function tables.move(from, first, last, ...)
+  if math.type(first) and math.type(last) and last - first > MOVE_MAX then
+    error(("table.move: %d members are more than a playbook may move"):format(last - first + 1), 2)
+  end
+  return table.move(from, first, last, ...)
+end
 local numbers = copy(math, { "random", "randomseed" })
 
 --- What has stopped the code that runs, if anything has; set by the sandbox. Such an end cannot be caught by the code

@@ -1,7 +1,9 @@
 --- What of a host must come before what: names in meta attributes resolved, implied dependencies added.
+local fault = require "neap.engine.fault"
 local meta = require "neap.engine.meta"
 local near = require "neap.near"
 local resource_of = require "neap.engine.resource"
+local taint = require "neap.core.taint"
 
 local link = {}
 
@@ -64,13 +66,22 @@ local function implied_going(self, resource)
 end
 
 -- What the type knows: a file needs its directory, where that is declared.
-local function implied(self, resource)
+local function implied(self, resource, faults)
   if not resource.rtype.depends then return end
   if resource.absent then return implied_going(self, resource) end
   local function need(other)
     if other ~= resource.id then put(resource.needs, other) end
   end
-  for _, id in ipairs(resource.rtype.depends(resource.key, resource.attrs) or {}) do each(self, id, resource, need) end
+  local ok, ids = pcall(resource.rtype.depends, resource.key, resource.attrs)
+  local problem = not ok and fault.plain(ids)
+  for _, id in ipairs(ok and ids or {}) do
+    if taint.is(id) then
+      problem = "it names a user, a group or a path, and that cannot be a secret"
+    else
+      each(self, id, resource, need)
+    end
+  end
+  if problem then faults[#faults + 1] = resource_of.problem(resource.declaration, nil, "%s", problem) end
 end
 
 --- Sets `needs` of all resources; names that nothing was declared by go into `faults`.
@@ -79,7 +90,7 @@ function link.all(resources, by_id, context, faults)
   local self = { resources = resources, by_id = by_id, context = context }
   for _, resource in ipairs(resources) do resource.needs = {} end
   for _, resource in ipairs(resources) do declared(self, resource, faults) end
-  for _, resource in ipairs(resources) do implied(self, resource) end
+  for _, resource in ipairs(resources) do implied(self, resource, faults) end
   for _, resource in ipairs(resources) do resource.declaration, resource.mentions = nil, nil end
 end
 

@@ -87,7 +87,11 @@ function read.hosts(v, context, own_id)
     local member = v[key]
     local name = math.type(key) == "integer" and host_name(member) or key
     if type(name) ~= "string" then return nil, "wants hosts or their names" end
-    for _, id in ipairs(type(key) == "string" and references.ids(member, {}) or { own_id }) do
+    local ids = type(key) == "string" and references.ids(member, {}) or { own_id }
+    if type(key) == "string" and not references.ids(member, {}) then
+      return nil, ("wants what to wait for on '%s': %s = \"type:key\""):format(key, key)
+    end
+    for _, id in ipairs(ids) do
       list[#list + 1] = { host = name, id = id }
     end
   end

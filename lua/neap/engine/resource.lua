@@ -52,6 +52,23 @@ local function take(made, declaration, name, v, plain)
   made.meta[name] = value
 end
 
+-- What is given, in the order of its names. Of a name that is none, and of a value that makes no sense, it is told
+-- where it stands.
+local function take_all(made, declaration, plain, faults)
+  local ok, names = pcall(frozen.keys, declaration.given or {})
+  if not ok then
+    faults[#faults + 1] = resource.problem(declaration, nil, "attributes are given by name: %s", fault.plain(names))
+    return
+  end
+  for _, name in ipairs(names) do
+    local fine, problem = pcall(take, made, declaration, name, declaration.given[name], plain)
+    if not fine and not fault.is(problem) then
+      problem = resource.problem(declaration, name, "attribute '%s': %s", tostring(name), fault.plain(problem))
+    end
+    faults[#faults + 1] = problem
+  end
+end
+
 -- Attributes that name a file of the project become that file's content.
 local function read_inputs(made, declaration)
   for _, name in ipairs(declaration.rtype.attribute_names) do
@@ -86,9 +103,7 @@ function resource.new(declaration, faults)
     where = declaration.where, component = declaration.component, declaration = declaration,
   }
   local before, plain = #faults, references.plain_with(made.mentions)
-  for _, name in ipairs(declaration.given and frozen.keys(declaration.given) or {}) do
-    faults[#faults + 1] = take(made, declaration, name, declaration.given[name], plain)
-  end
+  take_all(made, declaration, plain, faults)
   faults[#faults + 1] = read_inputs(made, declaration)
   if #faults == before and not made.absent then faults[#faults + 1] = complete(made, declaration) end
   if #faults > before then return nil end

@@ -43,6 +43,9 @@ local function read_commands(v, name, names_of)
         return nil, ("%s has no '%s': it takes on, run, timeout_s"):format(name, tostring(known))
       end
     end
+    if one.timeout_s and (math.type(one.timeout_s) ~= "integer" or one.timeout_s < 1) then
+      return nil, name .. ": timeout_s wants a whole number of seconds"
+    end
     list[i] = { on = names_of(one.on), run = one.run, timeout_s = one.timeout_s or COMMAND_TIMEOUT_S }
   end
   return list

@@ -113,7 +113,7 @@ function sandbox.compile(text, name, code) return string.dump(sandbox.load(text,
 function sandbox.instance(compiled, env) return (assert(load(compiled, "compiled", "b", env))) end
 
 -- The engine's files whose errors are the caller's: the safe library.
-local LIBRARY = { sandbox = true, library = true, frozen = true, patterns = true, helpers = true }
+local LIBRARY = { references = true, sandbox = true, library = true, frozen = true, patterns = true, helpers = true }
 
 local function is_library(name) return LIBRARY[string.match(name, "neap/engine/([%w_]+)%.lua$")] end
 

@@ -8,6 +8,7 @@
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
+local taint = require "neap.core.taint"
 
 local DIR = "/etc/apt/sources.list.d/"
 
@@ -55,6 +56,7 @@ end
 
 function apt_repository.check(key, attrs)
   if not key:find("^[%w_-][%w_.-]*$") then error(("'%s' is no name of a sources file"):format(key), 0) end
+  if taint.is(attrs.content) then error("everybody on the host can read a source of packages: no secrets here", 0) end
   if attrs.content then return attrs end
   for _, name in ipairs { "uris", "suites" } do
     if not attrs[name] or #attrs[name] == 0 then error(("attribute '%s' is required"):format(name), 0) end

@@ -22,7 +22,7 @@ local check = {
 
 function check.check(_, attrs)
   if attrs.passes == false then error("a check that should fail is no check: say it as a command", 0) end
-  if attrs.body and attrs.body:find("[\n%z]") then error("body is one line", 0) end
+  if type(attrs.body) == "string" and attrs.body:find("[\n%z]") then error("body is one line", 0) end
   if attrs.host and not attrs.host:find("^[%w.:-]+$") then
     error(("'%s' is no name of a host"):format(attrs.host), 0)
   end

@@ -29,10 +29,9 @@ local command = {
 local function check_env(env)
   for name, value in pairs(env or {}) do
     if not name:find("^[%a_][%w_]*$") then error(("'%s' is no name of an environment variable"):format(name), 0) end
-    local clear = taint.reveal(value)
     if math.type(value) == "integer" then
       env[name] = tostring(value)
-    elseif type(clear) ~= "string" or clear:find("%z") then
+    elseif type(value) ~= "string" and not taint.is(value) or taint.reveal(value):find("%z") then
       error(("env.%s wants a string"):format(name), 0)
     end
   end
@@ -46,6 +45,7 @@ function command.check(_, attrs, meta)
     end
   end
   if attrs.creates then place.check(attrs.creates) end
+  if attrs.cwd and attrs.cwd ~= "/" then place.check(attrs.cwd) end
   if attrs.user then names.check(attrs.user) end
   if not attrs.unless and not attrs.creates and meta and not (meta.run_on and meta.run_on[1]) then
     error("say when there is nothing to do, by unless or creates, or what makes it run, by run_on", 0)
@@ -56,7 +56,7 @@ end
 function command.depends(_, attrs)
   local ids = {}
   if attrs.user then ids[1] = "user:" .. attrs.user end
-  if attrs.cwd then
+  if attrs.cwd and attrs.cwd ~= "/" then
     ids[#ids + 1] = "directory:" .. attrs.cwd
     table.move(look.depends(attrs.cwd, {}), 1, 99, #ids + 1, ids)
   end

@@ -7,6 +7,7 @@ local crypto = require "neap.core.crypto"
 local fault = require "neap.engine.fault"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local taint = require "neap.core.taint"
 
 local DIR = "/etc/systemd/system/"
 
@@ -34,6 +35,9 @@ function systemd_unit.check(key, attrs)
   if not unit:find("^[%w:_.@\\-]+$") or not SUFFIXES[unit:match("%.(%l+)$") or ""] then
     error(("'%s' is no name of a unit: say \"%s.service\", or \"x.service.d/y.conf\" for a drop-in")
       :format(key, key), 0)
+  end
+  if taint.is(attrs.content) then
+    error("everybody on the host can read a unit: keep the secret in a file of its own, and name that here", 0)
   end
   return attrs
 end
