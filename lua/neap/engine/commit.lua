@@ -237,7 +237,9 @@ function commit.run(self)
   tidy(st)
   st:close()
   journal.close(self)
-  if digests then remembered.keep(project.place(self.opts), digests, abandoned_of(self), before) end
+  if digests then
+    remembered.keep(project.place(self.opts), digests, abandoned_of(self), before, project.seal_of(key))
+  end
   return id
 end
 

@@ -11,6 +11,7 @@ local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 local author = require "neap.engine.author"
 local fault = require "neap.engine.fault"
+local remembered = require "neap.engine.remembered"
 
 local project = {}
 
@@ -97,23 +98,18 @@ function project.key(opts)
   return sys.stat(path) and crypto.load_key(path) or nil
 end
 
+--- The text by which a key is known again.
+function project.seal_of(key) return crypto.seal(key, "", CHECK_CONTEXT) .. "\n" end
+
 --- What a commit on top of `head` adds so that the key is known again: { [path] = text }, {} where it is there.
 function project.check_of(st, head, key)
   if head and st:read(head, CHECK) then return {} end
-  return { [CHECK] = crypto.seal(key, "", CHECK_CONTEXT) .. "\n" }
+  return { [CHECK] = project.seal_of(key) }
 end
 
---- Raises a fault where what is sealed in the repository cannot be opened with the key that is here.
--- @param st open store, or nil for the one of `opts`
--- @param rev the commit to look at, nil: HEAD
-function project.check_key(opts, st, rev)
-  local path, key_path = place(opts)
-  if not st then
-    if not sys.stat(path .. "/HEAD") then return end
-    local own <close> = project.open(opts)
-    return project.check_key(opts, own)
-  end
-  rev = rev or st:head()
+--- Raises a fault where the commit `rev` says that its repository has another key than the one that is here.
+function project.check_key_at(opts, st, rev)
+  local _, key_path = place(opts)
   local text = rev and st:read(rev, CHECK)
   if not text then return end
   if not sys.stat(key_path) then
@@ -125,6 +121,16 @@ function project.check_key(opts, st, rev)
   if crypto.unseal(key, text, CHECK_CONTEXT) then return end
   fault.raise("usage", nil, "'%s' is not the key of this state repository: what is secret in it could not be opened, "
     .. "nor what you record by others: put the right one there, from a colleague who has it", key_path)
+end
+
+--- The same of HEAD, before a run does anything. Where the last record was made here, the repository is not opened.
+function project.check_key(opts)
+  local path = place(opts)
+  if not sys.stat(path .. "/refs") then return end
+  local key = project.key(opts)
+  if key and remembered.seal(path) == project.seal_of(key) then return end
+  local st <close> = project.open(opts)
+  project.check_key_at(opts, st, st:head())
 end
 
 --- Opens it for a run that writes, making it where it is missing.

@@ -72,15 +72,19 @@ function remembered.read(place) return member(known_at(place, head_of(place)), "
 -- set of resources that it had instead, ids = list } }.
 function remembered.abandoned(place) return member(known_at(place, head_of(place)), "abandoned") end
 
+--- The text by which the repository's key is known again (project.check_of), at the last record; or nil.
+function remembered.seal(place) return known_at(place, head_of(place)).seal end
+
 --- Notes what the repository at `place` holds now; other hosts keep theirs if
 -- the commit that they belong to was the last one before.
 -- @param digests { [host] = digest }
 -- @param abandoned { [host] = { of, ids } } of those hosts, where it is known
-function remembered.keep(place, digests, abandoned, before)
+-- @param seal what remembered.seal() is to give
+function remembered.keep(place, digests, abandoned, before, seal)
   local known = known_at(place, before)
   local hosts, gone = member(known, "hosts"), member(known, "abandoned")
   for host, digest in pairs(digests) do hosts[host], gone[host] = digest, abandoned[host] end
-  local text = json.encode { head = head_of(place), hosts = hosts, abandoned = gone }
+  local text = json.encode { head = head_of(place), hosts = hosts, abandoned = gone, seal = seal }
   sys.write_file(path_of(place), text .. "\n", 384) -- 0600
 end
 

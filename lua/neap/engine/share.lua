@@ -121,7 +121,7 @@ local function integrate(opts, st, met)
     if not theirs or head == theirs then return head ~= nil and not theirs end
     local base = head and st:base(head, theirs)
     if base == theirs then return true end
-    if head then project.check_key(opts, st, theirs) end
+    if head then project.check_key_at(opts, st, theirs) end
     local target = (not head or base == head) and theirs or rebase(st, base, head, theirs, met)
     local ok, why, code = st:advance(head, target)
     if ok and target == theirs then return false end
