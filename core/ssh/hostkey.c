@@ -203,8 +203,10 @@ static int judge(const struct session *s, const char *name, const char *type,
 	case KNOWN_AUTHORITY:
 		return err_set(e, ERR_HOSTKEY,
 		    "host '%s': '%s' has only a @cert-authority in %s:%u, and "
-		    "host certificates are not supported: add the host's own "
-		    "key (%s %s)",
+		    "host certificates are not supported by libssh: its own "
+		    "key (%s %s) has to stand there too: ssh(1), which checks "
+		    "the certificate, brings it: "
+		    "ssh HOST cat '/etc/ssh/ssh_host_*_key.pub'",
 		    s->name, name, known.path, known.line, type,
 		    or_damaged(shown));
 	case KNOWN_NOT:

@@ -1,6 +1,8 @@
 --- Packages on a way back: which version can be had again, and what goes with a package that goes.
 -- What apt installed automatically goes where Neap brought it, where nothing needs it any more, and where somebody
 -- needed it until now; what others have left behind is theirs.
+local lifeline = require "neap.lifeline"
+
 local package_back = {}
 
 --- What goes along with a package that goes (see take_along).
@@ -41,8 +43,9 @@ function package_back.take_along(host, changes, model)
   local candidates = {}
   for name in pairs(brought) do candidates[#candidates + 1] = not gone[name] and name or nil end
   table.sort(candidates)
+  local needed = lifeline.of(host)
   for _, name in ipairs(host:unneeded(table.concat(names, " "), table.concat(candidates, " "))) do
-    if brought[name] and not gone[name] then first.brings[name] = false end
+    if brought[name] and not gone[name] and not needed[name] then first.brings[name] = false end
   end
   return package_back.taken_by(first)
 end
@@ -69,10 +72,18 @@ local function without_version(attrs)
   return kept
 end
 
+-- What we hang on stays, where it would go.
+local function look_at_removal(host, key, change)
+  if change.resource.meta and change.resource.meta.guard == false then return nil end
+  local used = lifeline.of(host)[key:match("^[^:]*")]
+  return used and { stays = ("Neap reaches this host through it (%s)"):format(used) } or nil
+end
+
 --- Whether the version that was recorded can be had.
 function package_back.look(host, key, change, back)
+  if change.kind == "delete" then return look_at_removal(host, key, change) end
   local wanted = change.resource.attrs.version
-  if change.kind == "delete" or not wanted or change.kind == "update" and not change.differs.version then return nil end
+  if not wanted or change.kind == "update" and not change.differs.version then return nil end
   local offered = host:offered(key)
   for _, version in ipairs(offered) do
     if version == wanted then

@@ -19,6 +19,7 @@ local ASKED = {
   groups = { { "deploy" }, { "www-data" } },
   holdings = { { "app", "/srv/app" }, { "deploy" } },
   installed = { { "mysql-server", "mariadb-server" }, { "nginx" } },
+  lifeline = { { "" } },
   list = { { "/etc" }, { "/srv" } },
   mysql = { { "SELECT 1" }, { "SHOW GRANTS" } },
   offered = { { "nginx" }, { "libc6:amd64" } },

@@ -324,6 +324,65 @@ t.case("package: what was asked to go may go", function()
     removed = { { name = "apache2", version = "2" } } })
   t.equal(problem, nil)
 end)
+
+-- ---- what we hang on ----
+
+local USES = { ["openssh-server"] = "/usr/sbin/sshd", sudo = "/usr/bin/sudo" }
+
+-- What comes of a transaction on a host that we reach through USES: why not, and whose fault it is.
+local function refusal(changes, transaction)
+  local whole = { new = {}, upgraded = {}, removed = {}, downgraded = {}, held = {} }
+  for kind, list in pairs(transaction) do whole[kind] = list end
+  local host = {
+    apt = function() return { groups = { whole }, debs = {} } end, lifeline = function() return USES end,
+    unneeded = function() return { "openssh-server", "libfoo" } end,
+  }
+  local notes, problem, culprit = package.simulate(host, changes, {}, Model.new())
+  return problem, culprit and culprit.resource.key, notes
+end
+local function removal(name, meta)
+  local change = change_of(name, { version = "2" }, nil, true)
+  change.resource.meta = meta or {}
+  return change
+end
+
+t.case("package: the one that we reach the host through is not removed", function()
+  local problem, culprit = refusal({ removal "apache2", removal "sudo" },
+    { removed = { { name = "apache2", version = "2" }, { name = "sudo", version = "1" } } })
+  t.equal(problem, "'sudo' would be removed, and Neap reaches this host through it (/usr/bin/sudo): make another way in "
+    .. "first, or say guard = false on it")
+  t.equal(culprit, "sudo")
+end)
+t.case("package: nor with another that is asked for, of whatever architecture", function()
+  local changes = { removal "openssh-server:amd64" }
+  t.matches(refusal(changes, { removed = { { name = "openssh-server:amd64", version = "1" } } }), "^'openssh%-server' would")
+end)
+t.case("package: nor is an older one put in its place", function()
+  local change = change_of("openssh-server", { version = "2" }, { version = "1" })
+  change.resource.meta = {}
+  local transaction = { downgraded = { { name = "openssh-server", version = "1", was = "2" } } }
+  t.matches(refusal({ change }, transaction), "would be replaced by an older one, and Neap reaches this host through it")
+  change.resource.back = {}
+  t.equal((refusal({ change }, transaction)), nil)
+end)
+t.case("package: unless that is said", function()
+  t.equal((refusal({ removal("sudo", { guard = false }) }, { removed = { { name = "sudo", version = "1" } } })), nil)
+end)
+t.case("package: a way back leaves it where it is, and does not take it along", function()
+  local look = package.rollback.look
+  local host = { lifeline = function() return USES end }
+  t.equal(look(host, "sudo", removal "sudo", {}), { stays = "Neap reaches this host through it (/usr/bin/sudo)" })
+  t.equal(look(host, "apache2", removal "apache2", {}), nil)
+  local change = removal "apache2"
+  change.resource.back = { brought = { package = { "openssh-server", "libfoo" } } }
+  refusal({ change }, {})
+  t.equal(change.brings, { libfoo = false })
+end)
+t.case("lifeline: what the host says of its processes", function()
+  local answers = question("lifeline", "openssh-server\t/usr/sbin/sshd\nlibc6:i386, libc6:amd64\t/lib/x\nnonsense\n")("")
+  t.equal(answers[1], { ["openssh-server"] = "/usr/sbin/sshd", libc6 = "/lib/x" })
+end)
+
 t.case("package: only some with what they recommend are two transactions", function()
   local run = package.steps_batch({ change_of("a", nil, {}), change_of("b", nil, { recommends = true }) }, {})[1].run
   t.matches(run, "transact %-%-no%-install%-recommends install a\ntransact %-%-install%-recommends install b\n")
@@ -383,7 +442,7 @@ end)
 t.case("package: what came along goes along, where nothing else needs it", function()
   local package_back = require "neap.package_back"
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "nginx-common", "gawk" } } } } }
-  local host = { unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
+  local host = { lifeline = function() end, unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
   t.equal(package_back.take_along(host, { change }, Model.new()), { "nginx-common" })
 end)
 t.case("package: what two transactions needed goes with the second", function()
@@ -391,6 +450,6 @@ t.case("package: what two transactions needed goes with the second", function()
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "common" } } } } }
   local model = Model.new()
   model:set("package", { "haproxy" }, nil)
-  local host = { unneeded = function(_, names) return names == "haproxy nginx" and { "common" } or {} end }
+  local host = { lifeline = function() end, unneeded = function(_, names) return names == "haproxy nginx" and { "common" } or {} end }
   t.equal(package_back.take_along(host, { change }, model), { "common" })
 end)

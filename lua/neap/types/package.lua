@@ -10,6 +10,7 @@
 local apt = require "neap.apt"
 local debs = require "neap.debs"
 local json = require "neap.core.json"
+local lifeline = require "neap.lifeline"
 local package_back = require "neap.package_back"
 local sh = require "neap.sh"
 local transact = require "neap.transact"
@@ -248,6 +249,8 @@ function package.simulate(host, changes, asked, model)
   for _, transaction in ipairs(answer.groups) do
     local problem = unasked(transaction, install, remove)
     if problem then return nil, problem end
+    local refusal, culprit = lifeline.refusal(host, transaction, changes)
+    if refusal then return nil, refusal, culprit end
     add_notes(transaction, install, notes, changes[#changes].notes)
     note_brought(transaction, install, changes[1])
     for name, version in pairs(predict_versions(changes, transaction, model)) do brought[name] = version end
