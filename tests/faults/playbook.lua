@@ -27,12 +27,12 @@ Description=side %s
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c ': >/run/faults.restarting; sleep 0.2; cat /srv/faults/conf >/run/faults.live; echo @SIDE@ >/run/faults.side'
+ExecStart=/bin/sh -c ': >/run/faults.restarting; sleep 1; cat /srv/faults/conf >/run/faults.live; echo @SIDE@ >/run/faults.side'
 [Install]
 WantedBy=multi-user.target
 ]]):format(side) }
 timer "faults-timer" { on_calendar = either("*-*-* 03:15", "*-*-* 04:15"), command = "/bin/true" }
 @PACKAGE@
 service "faults" { running = true, enabled = true, restart_on = { conf, unit },
-  validate = "test -s /srv/faults/conf && : >/run/faults.validating && sleep 0.2",
+  validate = "test -s /srv/faults/conf && : >/run/faults.validating && sleep 1",
 }
