@@ -174,6 +174,18 @@ t.case("a line that was torn is no line, and a run without steps leaves nothing"
   t.equal({ self.book, #leftover.list(self.opts) }, { nil, 0 })
 end)
 
+t.case("a line that leads elsewhere is none", function()
+  local lines = {
+    '{"host":"../n2","of":1}', '{"host":"n2/x","of":1}', '{"steps":[{"host":"..","n":1,"id":"file:/a"}]}',
+    '{"host":{"a":1}}', '{"steps":[{"host":"n1","n":"1","id":"file:/a"}]}', '{"before":{"resources/x":"e30="}}',
+    '{"steps":[{"host":"n1","n":1,"id":"file:/a"}],"before":{"../run.json":"e30=","genesis/../x":"e30=",'
+      .. '"status.json":"e30=","resources/file/a.json":"e30="}}',
+  }
+  local hosts = leftover.parse(table.concat(lines, "\n") .. "\n").hosts
+  t.equal({ next(hosts), next(hosts, "n1") }, { "n1" })
+  t.equal({ hosts.n1.step, hosts.n1.pre_images }, { 1, { ["resources/file/a.json"] = "{}" } })
+end)
+
 t.case("a host whose part was over is incomplete since it was not recorded", function()
   local self = run_that_dies(folder(), two, function(run, host)
     journal.ended(run, host)

@@ -40,6 +40,35 @@ for _, case in ipairs(secrets) do
   end)
 end
 
+local planbody = require "neap.engine.planbody"
+local types = require("neap.engine.types").new()
+
+-- The body of a plan of one host, with something of it otherwise.
+local function body_with(change)
+  local group = { type = "group", key = "g", id = "group:g", attrs = { gid = 1 }, meta = {} }
+  local told = { inventory = {}, flags = {}, hosts = { {
+    name = "web1", list = { group }, changes = { { id = "group:g", kind = "create", notes = {} } },
+  } } }
+  if change then change(told, told.hosts[1], group) end
+  return told
+end
+
+for _, case in ipairs {
+  { "hosts that are none", function(told) told.hosts = 3 end },
+  { "a host without a name", function(_, host) host.name = nil end },
+  { "a change without a kind", function(_, host) host.changes[1].kind = nil end },
+  { "a resource without attributes", function(_, _, group) group.attrs = nil end },
+  { "a change of no resource", function(_, host) host.changes[1].id = "group:h" end },
+  { "a resource by another's name", function(_, _, group) group.key = "h" end },
+  { "a value that its type does not take", function(_, _, group) group.attrs.gid = "1; reboot" end },
+} do
+  t.case("the body is no plan's: " .. case[1], function()
+    local sound, told = body_with(), body_with(case[2])
+    t.truthy(planbody.fits(sound) and planbody.complete(sound.hosts[1], types))
+    t.truthy(not (planbody.fits(told) and planbody.complete(told.hosts[1], types)))
+  end)
+end
+
 local dir = os.tmpname()
 os.remove(dir)
 assert(sys.mkdir(dir, 448))

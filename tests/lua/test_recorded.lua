@@ -137,5 +137,33 @@ t.case("a record that is not ours is said to be none", function()
   t.raises(function() read(rev) end, "order.json' in the state repository is not what neap has written")
 end)
 
+-- { what was pushed, its files below hosts/web3/, what is said }
+local DIGEST = crypto.sha256("x\n")
+for _, case in ipairs {
+  { "a record under another's name", { ["resources/note/etc/a.json"] = '{"type":"note","key":"/etc/b"}' }, "a.json' in .* is not the record" },
+  { "a genesis of another", { ["resources/note/a.json"] = '{"type":"note","key":"/a"}', ["genesis/resources/note/a.json"] = '{"type":"note","key":"/b"}' },
+    "genesis/resources/note/a.json' in .* is not the record" },
+  { "a type that is no name", { ["resources/../note/a.json"] = '{"type":"../note","key":"/a"}' }, "is not the record" },
+  { "what it watches is no list", { ["resources/note/a.json"] = '{"type":"note","key":"/a","meta":{"restart_on":"x"}}' }, "is not the record" },
+  { "a text that is not the recorded one", {
+    ["resources/note/a.json"] = '{"type":"note","key":"/a","state":{"text":{"file":"blobs/x","sha256":"' .. DIGEST .. '","bytes":2}}}',
+    ["blobs/x"] = "y\n" }, "'blobs/x' is not the one that was recorded" },
+  { "a text by no name", { ["resources/note/a.json"] = '{"type":"note","key":"/a","state":{"text":{"file":1,"sha256":"","bytes":2}}}' }, "its text '1' is missing" },
+  { "a seal that is no text", { ["resources/note/a.json"] = '{"type":"note","key":"/a","state":{"text":{"sealed":{}}}}' }, "is not what neap has written" },
+  { "an order of no ids", { ["order.json"] = "[1]" }, "order.json' in .* is not what neap has written" },
+  { "a status of numbers", { ["status.json"] = '{"status":1}' }, "hosts/web3/status.json' in .* is not what neap has written" },
+} do
+  t.case("refused: " .. case[1], function()
+    local pushed = { tree = function() return case[2] end }
+    t.raises(function() recorded.host(pushed, "rev", "web3", key) end, case[3])
+  end)
+end
+
+t.case("refused: a value that its type does not take", function()
+  local pushed = { tree = function() return { ["resources/note/a.json"] = '{"type":"note","key":"/a","state":{"size":"1; reboot"}}' } end }
+  local entry = recorded.host(pushed, "rev", "web3", key).resources["note:/a"]
+  t.raises(function() recorded.wanted(entry, types) end, "note:/a: 'size' as it is recorded wants an integer")
+end)
+
 st:close()
 os.execute("rm -rf " .. dir)
