@@ -162,9 +162,20 @@ static int take_new(const struct session *s, const char *name, const char *type,
 	return known_hosts_add(s->known_hosts[0], name, type, key, e);
 }
 
-/* 1 where the key stands for the host's name without the port, or 0. */
+static int say_revoked(const struct session *s,
+    const struct known_answer *known, const char *type, const char *shown,
+    struct err *e)
+{
+	return err_set(e, ERR_HOSTKEY,
+	    "host '%s': its key %s %s is revoked in %s:%u: give the host a new "
+	    "one",
+	    s->name, type, or_damaged(shown), known->path, known->line);
+}
+
+/* 1 where the key stands for the host's name without the port, or 0; a key that
+ * is revoked there is not taken for a new one. */
 static int check_bare(const struct session *s, const char *type,
-    const char *key, struct err *e)
+    const char *key, const char *shown, struct err *e)
 {
 	struct buf name = BUF_INIT;
 	struct known_answer known = {0};
@@ -178,6 +189,8 @@ static int check_bare(const struct session *s, const char *type,
 		    (const char *const *)s->known_hosts, name.data, type, key,
 		    e);
 	buf_release(&name);
+	if (rc == 0 && known.state == KNOWN_REVOKED)
+		rc = say_revoked(s, &known, type, shown, e);
 	return rc < 0 ? rc : known.state == KNOWN_SAME;
 }
 
@@ -194,10 +207,7 @@ static int judge(const struct session *s, const char *name, const char *type,
 	case KNOWN_SAME:
 		return 0;
 	case KNOWN_REVOKED:
-		return err_set(e, ERR_HOSTKEY,
-		    "host '%s': its key %s %s is revoked in %s:%u: give the "
-		    "host a new one",
-		    s->name, type, or_damaged(shown), known.path, known.line);
+		return say_revoked(s, &known, type, shown, e);
 	case KNOWN_OTHER:
 		return say_other(s, name, &known, type, shown, e);
 	case KNOWN_AUTHORITY:
@@ -212,7 +222,7 @@ static int judge(const struct session *s, const char *name, const char *type,
 	case KNOWN_NOT:
 		break;
 	}
-	if (has_bare_name(s) && (rc = check_bare(s, type, key, e)) != 0)
+	if (has_bare_name(s) && (rc = check_bare(s, type, key, shown, e)) != 0)
 		return rc < 0 ? rc : 0;
 	if (s->accept_new ||
 	    (s->accept_key && shown && !strcmp(s->accept_key, shown)))

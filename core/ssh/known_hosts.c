@@ -265,6 +265,16 @@ static void file_types(
 
 /* ---- files ---- */
 
+/* A NUL, such as a power cut may leave, damages its line and no other: the
+ * ones below it may revoke a key. */
+static void mark_damage(char *text, size_t len)
+{
+	char *at = text;
+
+	while ((at = memchr(at, '\0', (size_t)(text + len - at))))
+		*at = '#';
+}
+
 static int read_text(
     char **out, int fd, off_t size, const char *path, struct err *e)
 {
@@ -285,6 +295,7 @@ static int read_text(
 		free(text);
 		return err_sys(e, errno, "cannot read '%s'", path);
 	}
+	mark_damage(text, len);
 	text[len] = '\0';
 	*out = text;
 	return 0;
@@ -438,6 +449,7 @@ int known_hosts_add(const char *path, const char *name, const char *type,
 {
 	struct buf line = BUF_INIT;
 	int fd, rc = 0;
+	ssize_t n;
 
 	make_parent(path);
 	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -448,8 +460,9 @@ int known_hosts_add(const char *path, const char *name, const char *type,
 	buf_printf(&line, "%s %s %s\n", name, type, key);
 	if (buf_failed(&line))
 		rc = err_set(e, ERR_NOMEM, "out of memory");
-	else if (write(fd, line.data, line.len) != (ssize_t)line.len)
-		rc = err_sys(e, errno, "cannot write '%s'", path);
+	else if ((n = write(fd, line.data, line.len)) != (ssize_t)line.len)
+		rc = err_sys(
+		    e, n < 0 ? errno : ENOSPC, "cannot write '%s'", path);
 	close(fd);
 	buf_release(&line);
 	return rc;

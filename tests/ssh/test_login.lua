@@ -79,6 +79,8 @@ end)
 
 t.case("a revoked key is refused, wherever it also stands", function()
   fails(knowing(here .. " " .. key("ed25519") .. "\n@revoked * " .. key("ed25519") .. "\n"), "hostkey", "revoked in .*kh:2")
+  fails(knowing("@revoked 127.0.0.1 " .. key("ed25519") .. "\n", { host_key_check = "accept-new" }), "hostkey",
+    "revoked in .*kh:1")
 end)
 
 t.case("a @cert-authority alone vouches for nobody, and it says so", function()

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -148,6 +149,30 @@ static void names_hold_the_port_where_it_is_not_22(void **state)
 	buf_release(&name);
 }
 
+static void damage_hides_no_line_below_it(void **state)
+{
+	static const char text[] = "web ssh-ed25519 AAAA\n\0\0\0 x y\n"
+				   "@revoked * ssh-ed25519 AAAA\n";
+	char path[] = "/tmp/neap-known-XXXXXX";
+	const char *const paths[] = {path, NULL};
+	struct known_hosts *kh = known_hosts_new();
+	struct known_answer answer;
+	int fd = mkstemp(path);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(
+	    write(fd, text, sizeof(text) - 1), (int)sizeof(text) - 1);
+	close(fd);
+	assert_int_equal(known_hosts_check(&answer, kh, paths, "web",
+			     "ssh-ed25519", "AAAA", &e),
+	    0);
+	unlink(path);
+	assert_int_equal(answer.state, KNOWN_REVOKED);
+	assert_int_equal(answer.line, 3);
+	known_hosts_free(kh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +180,7 @@ int main(void)
 	    cmocka_unit_test(patterns_match),
 	    cmocka_unit_test(files_vouch_for_whom_they_should),
 	    cmocka_unit_test(names_hold_the_port_where_it_is_not_22),
+	    cmocka_unit_test(damage_hides_no_line_below_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
