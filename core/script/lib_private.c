@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "box.h"
 #include "libs.h"
 #include "taint.h"
@@ -242,12 +243,11 @@ static int private_scratch(lua_State *L)
 static int write_file(const char *path, const char *data, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int errnum = 0;
+	int errnum;
 
 	if (fd < 0)
 		return errno;
-	if (write(fd, data, len) != (ssize_t)len)
-		errnum = errno ? errno : EIO;
+	errnum = write_fully(fd, data, len);
 	close(fd);
 	return errnum;
 }

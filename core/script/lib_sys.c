@@ -341,13 +341,13 @@ static int sys_write(lua_State *L)
 	return 1;
 }
 
-/* prompt(text[, hidden]) -> line typed at the terminal | nil, message, code */
+/* prompt(text) -> line typed at the terminal, for all to see | nil, message,
+ * code */
 static int sys_prompt(lua_State *L)
 {
 	const char *text = luaL_checkstring(L, 1);
-	bool hidden = lua_toboolean(L, 2);
 	char line[1024];
-	int errnum = terminal_ask(text, hidden, line, sizeof(line));
+	int errnum = terminal_ask(text, false, line, sizeof(line));
 
 	if (errnum == EINTR) {
 		luaL_pushfail(L);
@@ -358,7 +358,6 @@ static int sys_prompt(lua_State *L)
 	if (errnum)
 		return fail(L, errnum, "cannot ask on", "/dev/tty");
 	lua_pushstring(L, line);
-	explicit_bzero(line, sizeof(line));
 	return 1;
 }
 

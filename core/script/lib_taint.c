@@ -28,50 +28,34 @@
 #include "libs.h"
 #include "taint.h"
 
-static int taint_new(lua_State *L)
+typedef void add_fn(
+    lua_State *L, struct taint *t, const char *s, size_t len, const char *name);
+
+/* (value, name) -> tainted, as `add` has it */
+static int make(lua_State *L, add_fn *add)
 {
 	size_t len;
 	const char *value = taint_check(L, 1, &len);
 	const char *name = luaL_checkstring(L, 2);
-	struct taint *t = taint_push(L);
 
-	taint_add_secret(L, t, value, len, name);
+	add(L, taint_push(L), value, len, name);
 	return 1;
+}
+
+static int taint_new(lua_State *L)
+{
+	return make(L, taint_add_secret);
 }
 
 static int taint_wrap(lua_State *L)
 {
-	size_t len;
-	const char *value = taint_check(L, 1, &len);
-	const char *name = luaL_checkstring(L, 2);
-	struct taint *t = taint_push(L);
-
-	taint_add_wrapped(L, t, value, len, name);
-	return 1;
+	return make(L, taint_add_wrapped);
 }
 
 static int taint_is_(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	lua_pushboolean(L, taint_is(L, 1));
-	return 1;
-}
-
-static int taint_equal(lua_State *L)
-{
-	size_t n1, n2;
-	const char *s1 = taint_bytes(L, 1, &n1), *s2 = taint_bytes(L, 2, &n2);
-
-	lua_pushboolean(L, s1 && s2 && n1 == n2 && !memcmp(s1, s2, n1));
-	return 1;
-}
-
-static int taint_length(lua_State *L)
-{
-	size_t len;
-
-	taint_check(L, 1, &len);
-	lua_pushinteger(L, (lua_Integer)len);
 	return 1;
 }
 

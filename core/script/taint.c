@@ -242,7 +242,7 @@ static int meta_concat(lua_State *L)
 	return 1;
 }
 
-static int meta_eq(lua_State *L)
+int taint_equal(lua_State *L)
 {
 	size_t n1, n2;
 	const char *s1 = taint_bytes(L, 1, &n1), *s2 = taint_bytes(L, 2, &n2);
@@ -251,7 +251,7 @@ static int meta_eq(lua_State *L)
 	return 1;
 }
 
-static int meta_len(lua_State *L)
+int taint_length(lua_State *L)
 {
 	size_t len;
 
@@ -276,8 +276,8 @@ static const luaL_Reg meta[] = {
     {"__close", meta_gc},
     {"__tostring", meta_tostring},
     {"__concat", meta_concat},
-    {"__eq", meta_eq},
-    {"__len", meta_len},
+    {"__eq", taint_equal},
+    {"__len", taint_length},
     {"__index", meta_index},
     {"__newindex", meta_index},
     {NULL, NULL},

@@ -56,6 +56,11 @@ void taint_add_derived(
 /* Whether anything in the tainted value at `idx` is secret. */
 bool taint_has_secret(lua_State *L, int idx);
 
+/* Functions for Lua: (a, b) -> whether their clear bytes are the same, (v) -> how
+ * many it has. */
+int taint_equal(lua_State *L);
+int taint_length(lua_State *L);
+
 /* Pushes the list of the names of the secrets in the value at `idx`, in
  * order, each once. */
 void taint_push_names(lua_State *L, int idx);
