@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "box.h"
 #include "libs.h"
 #include "task.h"
 
@@ -83,15 +84,9 @@ static void ring(void *arg)
 
 static void push_alarm(lua_State *L, struct task *t, lua_Integer ms)
 {
-	struct alarm *a = lua_newuserdatauv(L, sizeof(*a), 0);
+	struct alarm *a = box_new(L, sizeof(*a), "neap.alarm", alarm_gc);
 	struct err e = {0};
 
-	memset(a, 0, sizeof(*a));
-	if (luaL_newmetatable(L, "neap.alarm")) {
-		lua_pushcfunction(L, alarm_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
 	a->task = t;
 	if (timer_start(&a->timer, tasks_loop(tasks_of(L)), ms, ring, a, &e) <
 	    0)

@@ -57,13 +57,7 @@ static struct realm *realm_of(lua_State *L)
 		return *box;
 	}
 	lua_pop(L, 1);
-	box = lua_newuserdatauv(L, sizeof(struct realm *), 0);
-	*box = NULL;
-	if (luaL_newmetatable(L, "neap.realm.meta")) {
-		lua_pushcfunction(L, realm_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	box = box_new(L, sizeof(*box), "neap.realm.meta", realm_gc);
 	if (realm_new(box, tasks_loop(tasks_of(L)), &e) < 0)
 		luaL_error(L, "%s", e.text);
 	lua_setfield(L, LUA_REGISTRYINDEX, REALM_META);
@@ -91,14 +85,8 @@ static void wake_op(void *arg)
 /* Pushes the box of a new request. */
 static struct op *push_op(lua_State *L, struct task *t)
 {
-	struct op *op = lua_newuserdatauv(L, sizeof(*op), 0);
+	struct op *op = box_new(L, sizeof(*op), "neap.request", op_gc);
 
-	memset(op, 0, sizeof(*op));
-	if (luaL_newmetatable(L, "neap.request")) {
-		lua_pushcfunction(L, op_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
 	if (!(op->request = request_new())) {
 		luaL_error(L, "out of memory");
 		return NULL;

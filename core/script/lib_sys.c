@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "box.h"
 #include "libs.h"
 #include "terminal.h"
 
@@ -54,7 +55,7 @@ static int read_all(luaL_Buffer *b, int fd)
 
 static int close_fd(lua_State *L)
 {
-	int *fd = luaL_checkudata(L, 1, "neap.fd");
+	int *fd = lua_touserdata(L, 1);
 
 	if (*fd >= 0)
 		close(*fd);
@@ -65,17 +66,9 @@ static int close_fd(lua_State *L)
 /* A box that closes its descriptor, whatever Lua does in between. */
 static int *push_fd(lua_State *L)
 {
-	int *fd = lua_newuserdatauv(L, sizeof(*fd), 0);
+	int *fd = box_local(L, sizeof(*fd), "neap.fd", close_fd);
 
 	*fd = -1;
-	if (luaL_newmetatable(L, "neap.fd")) {
-		lua_pushcfunction(L, close_fd);
-		lua_setfield(L, -2, "__gc");
-		lua_pushcfunction(L, close_fd);
-		lua_setfield(L, -2, "__close");
-	}
-	lua_setmetatable(L, -2);
-	lua_toclose(L, -1);
 	return fd;
 }
 
@@ -158,7 +151,7 @@ static int sys_create(lua_State *L)
 
 static int close_dir(lua_State *L)
 {
-	DIR **dir = luaL_checkudata(L, 1, "neap.dir");
+	DIR **dir = lua_touserdata(L, 1);
 
 	if (*dir)
 		closedir(*dir);
@@ -166,28 +159,12 @@ static int close_dir(lua_State *L)
 	return 0;
 }
 
-static DIR **push_dir(lua_State *L)
-{
-	DIR **dir = lua_newuserdatauv(L, sizeof(*dir), 0);
-
-	*dir = NULL;
-	if (luaL_newmetatable(L, "neap.dir")) {
-		lua_pushcfunction(L, close_dir);
-		lua_setfield(L, -2, "__gc");
-		lua_pushcfunction(L, close_dir);
-		lua_setfield(L, -2, "__close");
-	}
-	lua_setmetatable(L, -2);
-	lua_toclose(L, -1);
-	return dir;
-}
-
 /* list_dir(path) -> { name... } (unsorted, without . and ..) | nil, message,
  * code */
 static int sys_list_dir(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1);
-	DIR **dir = push_dir(L);
+	DIR **dir = box_local(L, sizeof(*dir), "neap.dir", close_dir);
 	struct dirent *entry;
 	lua_Integer n = 0;
 

@@ -2,7 +2,6 @@
 #include "ssh_config.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 #include "box.h"
 #include "ssh/config.h"
@@ -11,22 +10,6 @@ static int config_gc(lua_State *L)
 {
 	client_config_release(lua_touserdata(L, 1));
 	return 0;
-}
-
-static struct client_config *push_config(lua_State *L)
-{
-	struct client_config *c = lua_newuserdatauv(L, sizeof(*c), 0);
-
-	memset(c, 0, sizeof(*c));
-	if (luaL_newmetatable(L, "neap.client_config")) {
-		lua_pushcfunction(L, config_gc);
-		lua_setfield(L, -2, "__gc");
-		lua_pushcfunction(L, config_gc);
-		lua_setfield(L, -2, "__close");
-	}
-	lua_setmetatable(L, -2);
-	lua_toclose(L, -1);
-	return c;
 }
 
 static void set_text(lua_State *L, const char *name, const char *text)
@@ -80,7 +63,8 @@ int remote_ssh_config(lua_State *L)
 {
 	const char *host = luaL_checkstring(L, 1);
 	const char *path = luaL_optstring(L, 2, NULL);
-	struct client_config *c = push_config(L);
+	struct client_config *c = box_local(
+	    L, sizeof(*c), "neap.client_config", config_gc);
 	struct err e = {0};
 
 	if (client_config_read(c, host, path, &e) < 0)
