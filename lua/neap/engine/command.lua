@@ -10,6 +10,10 @@ local command = {}
 
 local EXIT_OF = { usage = 1, playbook = 1, inventory = 1, store = 3, locked = 6, stale = 5, interrupted = 130 }
 
+for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "shell", "closed", "protocol" } do
+  EXIT_OF[code] = 4
+end
+
 --- The ui that the options ask for.
 function command.ui(opts)
   local color

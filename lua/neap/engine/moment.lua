@@ -9,11 +9,14 @@ local moment = {}
 local UNITS = { second = 1, minute = 60, hour = 3600, day = 86400, week = 7 * 86400 }
 local SHORT = { s = "second", m = "minute", h = "hour", d = "day", w = "week" }
 
+-- Longer numbers are no moments, and more than a date can hold.
+local DIGITS_MAX = 6
+
 local function ago(text)
   local count, unit = text:match("^(%d+) *(%a+) ago$")
   if not count then count, unit = text:match("^(%d+)(%a)$") end
   local seconds = unit and UNITS[SHORT[unit] or unit:gsub("s$", "")]
-  return seconds and math.floor(sys.time()) - math.tointeger(count) * seconds
+  return seconds and #count <= DIGITS_MAX and math.floor(sys.time()) - math.tointeger(count) * seconds or nil
 end
 
 -- Seconds east of UTC of a zone as ISO 8601 has it; nil for none.
@@ -58,7 +61,7 @@ end
 function moment.span(text)
   local count, unit = text:match("^(%d+) *(%a+)$")
   local seconds = unit and UNITS[SHORT[unit] or unit:gsub("s$", "")]
-  if seconds then return math.tointeger(count) * seconds end
+  if seconds and #count <= DIGITS_MAX then return math.tointeger(count) * seconds end
   fault.raise("usage", nil, "'%s' is no span of time: write \"24h\", \"30m\" or \"2 days\"", text)
 end
 
@@ -66,7 +69,8 @@ end
 -- moment.
 -- @usage moment.parse "2026-11-01 12:00", "2026-11-01T12:00:00Z", "2 hours ago", "90m", "@1700000000"
 function moment.parse(text)
-  local seconds = math.tointeger(tonumber(text:match("^@(%d+)$"))) or ago(text) or absolute(text)
+  local count = text:match("^@(%d+)$")
+  local seconds = count and #count <= 2 * DIGITS_MAX and math.tointeger(count) or ago(text) or absolute(text)
   if seconds then return seconds end
   fault.raise("usage", nil, "'%s' is no time: write \"2026-11-01 12:00\", \"2026-11-01T12:00:00Z\" or \"2 hours ago\"",
     text)

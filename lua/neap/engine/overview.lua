@@ -23,7 +23,8 @@ end
 -- The hosts that are meant: the inventory's where there is one, and recorded
 -- ones that it no longer has.
 local function chosen(opts, st, head)
-  local ok, inv = pcall(inventory.load, inventory.paths(opts), { extra = opts.extra })
+  local ok, inv = pcall(function() return inventory.load(inventory.paths(opts), { extra = opts.extra }) end)
+  if not ok and opts.inventory then error(inv, 0) end -- the one that was asked for
   local picked, names = {}, {}
   local function add(name)
     if not picked[name] then names[#names + 1] = name end

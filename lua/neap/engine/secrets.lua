@@ -30,7 +30,8 @@ end
 
 local function from_lua(text, path)
   local chunk, message = load(text, "@" .. path, "t", {})
-  if not chunk then fault.raise("usage", nil, "%s", message) end
+  -- what Lua found it near may be a secret
+  if not chunk then fault.raise("usage", nil, "%s", (message:gsub(" near .*$", ""))) end
   local ok, values = pcall(chunk)
   if not ok or type(values) ~= "table" then fault.raise("usage", path, "must return a table { name = \"value\" }") end
   return values

@@ -44,6 +44,7 @@ end
 -- @param opts options of the command line
 -- @return { hosts = { host … }, inventory, opts, ui }
 function session.open(opts, ui)
+  if opts.forks and opts.forks < 1 then fault.raise("usage", nil, "--forks wants at least one host at a time") end
   ask_passwords(opts)
   local inv = inventory.load(inventory.paths(opts), { extra = opts.extra, secrets = opts.secrets })
   local self = { opts = opts, ui = ui, inventory = inv, hosts = {}, by_name = {} }
@@ -118,7 +119,7 @@ function session.each(self, what, fn, limit, hosts)
   end
   self.finished, self.total = 0, #queue
   local tasks = {}
-  local forks = self.opts.forks and math.max(1, self.opts.forks) or DEFAULT_FORKS
+  local forks = self.opts.forks or DEFAULT_FORKS
   for i = 1, math.min(#queue, forks, limit or forks) do
     tasks[i] = loop.spawn(work_through, self, queue, what, fn)
   end

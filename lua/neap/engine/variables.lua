@@ -108,6 +108,7 @@ function variables.extra(merged, origins, extra, lenient)
     end
     local layer, names = {}, {}
     for name in path:gmatch("[^.]+") do names[#names + 1] = name end
+    if not names[1] then fault.raise("usage", nil, "-e %s=%s: '%s' is no name of a variable", path, text, path) end
     local inner = layer
     for i = 1, #names - 1 do
       inner[names[i]] = {}

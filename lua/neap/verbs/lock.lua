@@ -8,15 +8,19 @@ local session = require "neap.engine.session"
 local TIMEOUT_MS = 30000
 local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
 
+local MOST_S = 100 * 366 * 86400
+
 -- "1h30m" in seconds.
 local function seconds_of(text)
   local total = 0
   local rest = text:gsub("(%d+)([smhd])", function(n, unit)
-    total = total + tonumber(n) * UNITS[unit]
+    total = total + (#n < 12 and math.tointeger(n) * UNITS[unit] or MOST_S + 1)
     return ""
   end)
-  if rest ~= "" or total == 0 then fault.raise("usage", nil, "'%s' is no time: write 45m, 2h, 1d or 1h30m", text) end
-  return math.floor(total)
+  if rest ~= "" or total == 0 or total > MOST_S then
+    fault.raise("usage", nil, "'%s' is no time: write 45m, 2h, 1d or 1h30m", text)
+  end
+  return math.tointeger(total)
 end
 
 local function lock_host(host, ends, reason)
@@ -31,8 +35,7 @@ local function lock_host(host, ends, reason)
   host.locked = true
 end
 
-return function(opts)
-  local length = opts.lock_for and seconds_of(opts.lock_for)
+local function lock_all(opts, length)
   return command.ad_hoc(opts, function(self, ui)
     local ends = length and math.floor(sys.time()) + length
     session.each(self, "locking", function(host) lock_host(host, ends, opts.reason) end)
@@ -44,4 +47,8 @@ return function(opts)
       end
     end
   end)
+end
+
+return function(opts)
+  return command.plain(opts, function() return lock_all(opts, opts.lock_for and seconds_of(opts.lock_for)) end)
 end

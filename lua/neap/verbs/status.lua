@@ -1,5 +1,6 @@
 --- neap status: how hosts stand, from the state repository and the journals;
 -- with --live from the hosts, too.
+local json = require "neap.core.json"
 local command = require "neap.engine.command"
 local overview = require "neap.engine.overview"
 local project = require "neap.engine.project"
@@ -11,6 +12,14 @@ local function tell(ui, hosts)
     ui:event(overview.event(host))
   end
   if not hosts[1] then ui:line("nothing is recorded") end
+end
+
+-- The last line of the JSON stream.
+local function summary(ui, hosts, exit)
+  local standings = {}
+  for _, host in ipairs(hosts) do standings[host.name] = { status = host.status.status } end
+  ui:event { event = "summary", exit = exit, changes = 0, commit = json.null, hosts = standings }
+  return exit
 end
 
 local function with_store(opts, fn)
@@ -32,7 +41,7 @@ local function live(opts)
       host.there = seen and (seen.there or { problem = tostring(seen.problem) })
     end
     tell(ui, hosts)
-    return session.exit_code(self, 0)
+    return summary(ui, hosts, session.exit_code(self, 0))
   end)
 end
 
@@ -40,7 +49,8 @@ return function(opts)
   if opts.args[1] then opts.limit = { opts.args[1], table.unpack(opts.limit or {}) } end
   if opts.live then return live(opts) end
   return command.plain(opts, function(ui)
-    tell(ui, with_store(opts, function(st) return overview.hosts(opts, st) end))
-    return 0
+    local hosts = with_store(opts, function(st) return overview.hosts(opts, st) end)
+    tell(ui, hosts)
+    return summary(ui, hosts, 0)
   end)
 end
