@@ -28,6 +28,8 @@ for _, case in ipairs {
   { "neap status -i nosuch.ini", 1, "'nosuch.ini': No such file or directory: name an inventory with %-i" },
   { "neap status --json", 0, '"event":"summary"[^\n]*\n$' },
   { "neap plan site.lua -f 0", 1, "^%-%-forks wants at least one", { ["inventory.lua"] = INVENTORY, ["site.lua"] = "" } },
+  { "neap plan site.lua -o x.plan", 4, "^the plan was not saved: 'web1' is not planned;.*\n.*Connection refused\n$",
+    { ["inventory.lua"] = INVENTORY, ["site.lua"] = "" } },
   { "neap plan site.lua -e .=1", 1, "^%-e .=1: '.' is no name", { ["inventory.lua"] = INVENTORY, ["site.lua"] = "" } },
   { "chmod 600 s.lua; neap plan site.lua --secrets s.lua", 1, "^s.lua:1: unfinished string\n$",
     { ["inventory.lua"] = 'return { hosts = { web1 = { password = secret "db" } } }', ["site.lua"] = "",

@@ -91,7 +91,8 @@ function saved.save(self)
   local opts, hosts = self.opts, {}
   for _, host in ipairs(self.hosts) do
     if host.status ~= "ok" then
-      fault.raise("usage", nil, "the plan was not saved: '%s' is not planned; leave it out with --limit", host.name)
+      fault.raise(host.problem.code, nil, "the plan was not saved: '%s' is not planned; leave it out with --limit:\n%s",
+        host.name, tostring(host.problem))
     end
     if host.plan.changes[1] then hosts[#hosts + 1] = host_told(host) end
   end
