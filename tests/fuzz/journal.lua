@@ -42,7 +42,8 @@ local store = setmetatable({
   head = function() return "rev" end, read = function() end, log = function() return {} end, config = function() end,
   commit = commit,
 }, { __close = function() end })
-project.create = function() return store end
+local key = telling.key()
+project.create = function() return store, key end
 
 local function of_run()
   local ui = telling.ui()
