@@ -72,9 +72,70 @@ static int match_budget(lua_State *L)
 	return 0;
 }
 
+/* What stands in a pattern that can be tried at several lengths. */
+static int repeats_of(const char *p, const char *end)
+{
+	int n = 0;
+
+	for (; p < end; p++) {
+		if (*p == '*' || *p == '+' || *p == '?' || *p == '-')
+			n++;
+		else if (*p == '%' && p + 1 < end &&
+			 (p[1] == 'b' || p[1] == 'f'))
+			n++;
+	}
+	return n;
+}
+
+/* Whether Lua's own matcher, which cannot be stopped, needs at most so many
+ * steps: the length of the subject to the power of what repeats. */
+static bool is_quick(lua_State *L, double most)
+{
+	size_t len, pattern_len;
+	const char *pattern = lua_tolstring(L, 2, &pattern_len);
+	double steps;
+
+	lua_tolstring(L, 1, &len);
+	steps = (double)len + 1;
+	for (int n = repeats_of(pattern, pattern + pattern_len);
+	     n > 0 && steps <= most; n--)
+		steps *= (double)len + 1;
+	return steps <= most;
+}
+
+static int call_either(lua_State *L)
+{
+	lua_CFunction native = lua_tocfunction(L, lua_upvalueindex(1));
+	double most;
+
+	lua_getfield(L, lua_upvalueindex(3), "safe_steps");
+	most = lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	if (lua_type(L, 1) == LUA_TSTRING && lua_type(L, 2) == LUA_TSTRING &&
+	    is_quick(L, most))
+		return native(L);
+	lua_pushvalue(L, lua_upvalueindex(2));
+	lua_insert(L, 1);
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
+/* either(native, bounded, module) -> a function of (subject, pattern, ...):
+ * Lua's own where that takes at most `module.safe_steps`, else the other. */
+static int match_either(lua_State *L)
+{
+	luaL_argcheck(L, lua_iscfunction(L, 1), 1, "is no C function");
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	luaL_checktype(L, 3, LUA_TTABLE);
+	lua_settop(L, 3);
+	lua_pushcclosure(L, call_either, 3);
+	return 1;
+}
+
 static const luaL_Reg funcs[] = {
     {"exec", match_exec},
     {"budget", match_budget},
+    {"either", match_either},
     {NULL, NULL},
 };
 

@@ -131,7 +131,7 @@ local function open_ended(code)
       line_comment = at
       at = code:find("\n", at, true) or #code + 1
     else
-      at = at + 1
+      at = code:find("[\"'%[%-]", at + 1) or #code + 1
     end
   end
   if line_comment and not code:find("\n", line_comment, true) then return code:sub(1, line_comment - 1) end

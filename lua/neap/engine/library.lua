@@ -7,6 +7,8 @@ local patterns = require "neap.engine.patterns"
 
 local library = {}
 
+-- In the sandbox the methods of strings are the bounded ones.
+local find, gsub = string.find, string.gsub
 local REP_MAX_BYTES = 64 * 1024 * 1024
 local MOVE_MAX = 1000000
 
@@ -35,7 +37,7 @@ local function format(fmt, ...)
     if type(args[i]) == "table" or type(args[i]) == "function" then args[i] = text_of(args[i]) end
   end
   if taint.is(fmt) or holds_secret(args, n) then return taint.format(fmt, table.unpack(args, 1, n)) end
-  if type(fmt) == "string" and fmt:gsub("%%%%", ""):find("%%[-+ #0-9.]*p") then
+  if type(fmt) == "string" and find(fmt, "p", 1, true) and gsub(fmt, "%%%%", ""):find("%%[-+ #0-9.]*p") then
     error("'%p' would show an address, which differs from run to run", 2)
   end
   return string.format(fmt, table.unpack(args, 1, n))

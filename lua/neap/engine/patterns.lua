@@ -3,25 +3,12 @@
 local match = require "neap.core.match"
 local exec = match.exec
 -- In the sandbox the methods of strings are these very functions, so Lua's own are called by name here.
-local find, native_match, sub, gsub, format = string.find, string.match, string.sub, string.gsub, string.format
+local find, sub, gsub, format = string.find, string.sub, string.gsub, string.format
 
 local patterns = {}
 
--- What stands in a pattern that can be tried at several lengths decides how long it may take; where that is little,
--- Lua's own matcher is safe, and faster.
+-- Where a pattern can take few steps only, Lua's own matcher is safe, and faster.
 match.safe_steps = 100000 -- a field of the module, so that tests can have it 0
-local repeats_in, known, KNOWN_MAX = {}, 0, 1000
-
-local function repeats_of(pattern)
-  if known >= KNOWN_MAX then repeats_in, known = {}, 0 end
-  local repeats = select(2, gsub(pattern, "[*+?-]", "")) + select(2, gsub(pattern, "%%[bf]", ""))
-  repeats_in[pattern], known = repeats, known + 1
-  return repeats
-end
-
-local function is_safe(s, pattern)
-  return (#s + 1) ^ ((repeats_in[pattern] or repeats_of(pattern)) + 1) <= match.safe_steps
-end
 
 -- A start position as Lua's functions take it: counted from the end where negative.
 local function start_of(s, init)
@@ -34,13 +21,12 @@ local function text(v, index, name)
   if type(v) == "string" then return v end
   if type(v) == "number" then return tostring(v) end
   local got = v == nil and "no value" or type(v)
-  error(format("bad argument #%d to '%s' (string expected, got %s)", index, name, got), 3)
+  error(format("bad argument #%d to '%s' (string expected, got %s)", index, name, got), 4)
 end
 
 function patterns.find(s, pattern, init, plain)
   s, pattern = text(s, 1, "find"), text(pattern, 2, "find")
   if plain or not find(pattern, "[%^%$%*%+%?%.%(%[%%%-]") then return find(s, pattern, init, true) end
-  if is_safe(s, pattern) then return find(s, pattern, init) end
   return exec(s, pattern, start_of(s, init), -1, false)
 end
 
@@ -57,7 +43,6 @@ end
 
 function patterns.match(s, pattern, init)
   s, pattern = text(s, 1, "match"), text(pattern, 2, "match")
-  if is_safe(s, pattern) then return native_match(s, pattern, init) end
   return only_captures(s, captures(exec(s, pattern, start_of(s, init), -1, false)))
 end
 
@@ -114,9 +99,8 @@ function patterns.gsub(s, pattern, repl, most)
   s, pattern = text(s, 1, "gsub"), text(pattern, 2, "gsub")
   if type(repl) == "number" then repl = tostring(repl) end
   if type(repl) ~= "string" and type(repl) ~= "table" and type(repl) ~= "function" then
-    error(format("bad argument #3 to 'gsub' (string/function/table expected, got %s)", type(repl)), 2)
+    error(format("bad argument #3 to 'gsub' (string/function/table expected, got %s)", type(repl)), 3)
   end
-  if is_safe(s, pattern) then return gsub(s, pattern, repl, most) end
   local anchored, pieces = sub(pattern, 1, 1) == "^", {}
   local at, last, count = 1, -1, 0
   local function one(first, ended, ...)
@@ -131,6 +115,10 @@ function patterns.gsub(s, pattern, repl, most)
   end
   pieces[#pieces + 1] = sub(s, at)
   return table.concat(pieces), count
+end
+
+for _, name in ipairs { "find", "match", "gmatch", "gsub" } do
+  patterns[name] = match.either(string[name], patterns[name], match)
 end
 
 return patterns
