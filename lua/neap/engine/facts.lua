@@ -6,22 +6,25 @@ local guard_script = require "neap.guard_script"
 
 local facts = {}
 
---- The script whose output parse() reads; plain POSIX sh.
+--- The script whose output parse() reads; plain POSIX sh, to be run in a
+-- shell of its own, which it replaces at its end.
 facts.script = [[
 echo "[os]"; while IFS= read -r l || [ -n "$l" ]; do printf '%s\n' "$l"; done 2>/dev/null </etc/os-release
 echo "[machine_id]"; IFS= read -r l 2>/dev/null </etc/machine-id && printf '%s\n' "$l"
-echo "[uname]"; uname -snrm
+echo "[uname]"; cd /proc/sys/kernel; if { read -r s <ostype && read -r n <hostname && read -r r <osrelease &&
+read -r m <arch; } 2>/dev/null; then echo "$s $n $r $m"; else uname -snrm; fi; cd /
 echo "[memory]"; while IFS= read -r l; do case $l in MemTotal:*) echo "$l"; break;; esac
 done 2>/dev/null </proc/meminfo
 echo "[cpus]"; n=0; for d in /sys/devices/system/cpu/cpu[0-9]*; do [ -d "$d" ] && n=$((n+1)); done; echo "$n"
-echo "[addresses]"; ip -o addr show scope global 2>/dev/null
 echo "[init]"; [ -d /run/systemd/system ] && echo systemd
 echo "[packages]"; [ -x /usr/bin/dpkg ] && echo dpkg
 echo "[uid]"; u=; while read -r k _ l _; do case $k in Uid:) u=$l; break;; esac; done 2>/dev/null </proc/$$/status
 [ -n "$u" ] || u=$(id -u); echo "$u"
-:
 echo "[guards]"
-]] .. guard_script.FACTS
+]] .. guard_script.FACTS .. [[
+echo "[addresses]"; command -v ip >/dev/null && exec ip -o addr show scope global 2>/dev/null
+:
+]]
 
 local ARCHITECTURES = { x86_64 = "amd64", aarch64 = "arm64", armv7l = "armhf", i686 = "i386" }
 

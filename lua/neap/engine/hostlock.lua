@@ -34,10 +34,11 @@ for w in /dev/shm/neap.*.?????? /run/neap.*.??????; do
 p=${w#*/neap.}; kill -0 "${p%%.*}" 2>/dev/null || clean "$w"
 done
 cd /var/lib/neap 2>/dev/null || exit 0
-echo "[unfinished]"; [ ! -f journal ] || tail -n 1 journal
-[ -f temp ] || exit 0
+[ ! -f temp ] || {
 while IFS= read -r p; do clean "$p"/.neap.??????; done <temp
 rm -f temp
+}
+echo "[unfinished]"; [ ! -f journal ] || exec tail -n 1 journal
 ]]
 
 -- Runs in the shell that keeps the connection and leaves that one's variables
@@ -46,7 +47,7 @@ rm -f temp
 local TAKE = [[
 echo "[lock]"
 L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock; J=0
-if ! (umask 077; : >>"$L") 2>/dev/null; then echo "unlockable $L"
+if ! [ -w "$L" ] && ! (umask 077; : >>"$L") 2>/dev/null; then echo "unlockable $L"
 else
 exec 4<>"$L"
 while :; do
@@ -90,15 +91,15 @@ function hostlock.person()
   return (operator .. "@" .. machine):gsub("%c", "?")
 end
 
---- The first script of a connection: `facts`, a look at locks, and with
--- `holder` the run's own.
+--- The first script of a connection: a look at locks, `facts`, and with
+-- `holder` the run's own lock.
 function hostlock.prologue(facts, holder)
-  if not holder then return facts .. SEE .. ":\n" end
-  return "(\n" .. facts .. SEE .. ")\n" .. sh(TAKE, holder)
+  if not holder then return SEE .. facts end
+  return "(\n" .. SEE .. facts .. ")\n" .. sh(TAKE, holder)
 end
 
 local function lines_of(text, section)
-  local body = text:match("\n%[" .. section .. "%]\n(.*)$") or ""
+  local body = ("\n" .. text):match("\n%[" .. section .. "%]\n(.*)$") or ""
   local list = {}
   for line in body:gmatch("([^\n]*)\n") do
     if line:match("^%[%a+%]$") then break end
@@ -234,7 +235,7 @@ function hostlock.retake(conn, holder, lock)
   for try = 1, 2 do
     local reply, message = conn:request { script = sh(TAKE, holder), here = true, timeout_ms = TIMEOUT_MS }
     if not reply then return nil, message end
-    local now = hostlock.parse("\n" .. reply.out)
+    local now = hostlock.parse(reply.out)
     local ok, problem = pcall(hostlock.check, now)
     if ok then return now end
     if try == 2 or not (now.busy and lock.pid and now.busy.pid == lock.pid) then return nil, problem.message end

@@ -6,7 +6,8 @@ local sh = require "neap.sh"
 local databases = { "group", "passwd" }
 
 local FALLBACK = [[
-command -v getent >/dev/null || getent() { cat "/etc/$1"; }
+last=exec
+command -v getent >/dev/null || { getent() { cat "/etc/$1"; }; last=; }
 ]]
 
 local function keys_of(list)
@@ -21,11 +22,15 @@ local function keys_of(list)
 end
 
 local function script(list)
-  local keys, text = keys_of(list), FALLBACK
+  local keys, lines = keys_of(list), {}
   for _, db in ipairs(databases) do
     if keys[db][1] then
-      text = text .. sh("echo %s\ngetent %s ", "= " .. db, db) .. sh.words(keys[db]) .. " || [ $? -eq 2 ] || exit\n"
+      lines[#lines + 1] = { sh("echo %s\n", "= " .. db), sh("getent %s ", db) .. sh.words(keys[db]) }
     end
+  end
+  local text = FALLBACK
+  for i, line in ipairs(lines) do
+    text = text .. line[1] .. (i == #lines and "$last " .. line[2] or line[2] .. " || [ $? -eq 2 ] || exit\n")
   end
   return text
 end
@@ -48,7 +53,9 @@ local function index(out)
 end
 
 local function parse(r, list)
-  if r.rc ~= 0 then error(("the host could not answer 'getent' (status %d): %s"):format(r.rc, r.err), 0) end
+  if r.rc ~= 0 and r.rc ~= 2 then
+    error(("the host could not answer 'getent' (status %d): %s"):format(r.rc, r.err), 0)
+  end
   local seen, answers = index(r.out), {}
   for i, args in ipairs(list) do
     answers[i] = seen[args[1]] and seen[args[1]][tostring(args[2])]

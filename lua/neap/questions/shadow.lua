@@ -8,7 +8,7 @@ local taint = require "neap.core.taint"
 local function script(list)
   local keys = {}
   for i, args in ipairs(list) do keys[i] = names.check(args[1]) end
-  return "if command -v getent >/dev/null; then " .. sh("getent shadow ") .. sh.words(keys) ..
+  return "if command -v getent >/dev/null; then exec " .. sh("getent shadow ") .. sh.words(keys) ..
     "; else cat /etc/shadow 2>/dev/null; fi; :"
 end
 
