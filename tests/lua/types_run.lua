@@ -8,6 +8,7 @@ local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local kept = require "neap.kept"
 local plan = require "neap.engine.plan"
+local schema = require "neap.engine.schema"
 local t = require "harness"
 
 local run = {}
@@ -57,12 +58,23 @@ local function plan_of(host, desired)
   return made
 end
 
+-- What a probe finds is recorded, and read again only where each attribute is what its type says.
+local function as_declared(resource, found)
+  for name, value in pairs(found or {}) do
+    local spec = resource.rtype.attributes[name]
+    local ok, problem = true, nil
+    if type(spec) == "table" then ok, problem = schema.holds(spec, value) end
+    if not ok then error(("%s was found with a '%s' that %s"):format(resource.id, name, problem), 0) end
+  end
+end
+
 local function apply(host, made)
   for _, change in ipairs(made.changes) do
     assert(change.kind ~= "unknown", change.unknown)
     local round = ask.new(host, {})
     local job = plan.probe(round, { change.resource })[1]
     if job.error then error(job.error, 0) end
+    as_declared(change.resource, job.found)
     local names = plan.wanted(change.resource) or change.from
     if not difference.same_state(change.resource.rtype, job.found, change.from, names) then
       error(change.id .. " is not as the plan saw it: " .. t.show(job.found) .. " and not " .. t.show(change.from), 0)

@@ -1,11 +1,13 @@
 --- What a type says of its attributes, and values held against it.
--- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, option=, of=, readonly=, reads= }
+-- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, option=, of=, readonly=,
+--   or_false=, reads= }
 --   type      string integer number boolean mode list map any
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
 --   option    says how a change is made; it is not compared with the host
 --   recorded  false for an option that others are made of, and that a way back does not need
 --   readonly  is found on hosts and cannot be declared
+--   or_false  false is found, and recorded, where there is none of it
 --   reads     names the attribute that receives the content of the project's file given here
 -- A value is checked in the author's terms: errors name the attribute and what would be right.
 local taint = require "neap.core.taint"
@@ -130,6 +132,7 @@ end
 --- Whether a value that was not declared here (found once, and recorded) is of the attribute's type.
 -- @return true; or false and what is wrong
 function schema.holds(spec, v)
+  if v == false and spec.or_false then return true end
   local _, problem = convert[spec.type](v, spec)
   return problem == nil, problem
 end

@@ -25,7 +25,8 @@ local directory = {
     restore = { type = "boolean", option = true, recorded = false, readonly = true,
       doc = "Bring it back with what was in it; a rollback says so." },
     surplus = { type = "list", readonly = true, doc = "What `purge` found and takes away." },
-    occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no directory." },
+    occupied = { type = "string", or_false = true, readonly = true,
+      doc = "What was found in its place, when that is no directory." },
     target = { type = "string", readonly = true, doc = "Where a link that was found in its place points." },
   },
 }

@@ -25,7 +25,8 @@ local file = {
       doc = "A command that must succeed before the file is put into its place; %s is the path of the new file." },
     force = { type = "boolean", option = true,
       doc = "Replace a symbolic link, an empty directory or a device that stands in its place." },
-    occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no file." },
+    occupied = { type = "string", or_false = true, readonly = true,
+      doc = "What was found in its place, when that is no file." },
     target = { type = "string", readonly = true, doc = "Where a link that was found in its place points." },
   },
 }

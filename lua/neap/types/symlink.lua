@@ -15,7 +15,8 @@ local symlink = {
     force = { type = "boolean", option = true, doc = "Replace a file or an empty directory that stands in its place." },
     content = { type = "string", blob = true, readonly = true, doc = "What was in a file that it replaced." },
     mode = { type = "mode", readonly = true, doc = "The permissions of that file." },
-    occupied = { type = "string", readonly = true, doc = "What was found in its place, when that is no link." },
+    occupied = { type = "string", or_false = true, readonly = true,
+      doc = "What was found in its place, when that is no link." },
   },
 }
 
