@@ -45,7 +45,7 @@ function command.check(_, attrs, meta)
     end
   end
   if attrs.creates then place.check(attrs.creates) end
-  if attrs.cwd and attrs.cwd ~= "/" then place.check(attrs.cwd) end
+  if attrs.cwd and attrs.cwd ~= "/" then attrs.cwd = place.check((attrs.cwd:gsub("/$", ""))) end
   if attrs.user then names.check(attrs.user) end
   if not attrs.unless and not attrs.creates and meta and not (meta.run_on and meta.run_on[1]) then
     error("say when there is nothing to do, by unless or creates, or what makes it run, by run_on", 0)
