@@ -96,7 +96,8 @@ function service.steps(key, change)
   if differs.enabled and to.enabled then text[#text + 1] = sh("systemctl enable %s || exit 1\n", unit) end
   if differs.enabled and not to.enabled then text[#text + 1] = sh("systemctl disable %s || exit 1\n", unit) end
   local verb = verb_of(change)
-  if verb == "start" then text[#text + 1] = sh("systemctl reset-failed %s 2>/dev/null\n", unit) end
+  -- systemd counts starts to end a loop of crashes; those that are asked for are none
+  if verb and verb ~= "stop" then text[#text + 1] = sh("systemctl reset-failed %s 2>/dev/null\n", unit) end
   if verb == "reload" then verb = "reload-or-restart" end
   if verb then text[#text + 1] = sh(ACT, verb, unit, unit, unit) end
   if differs.masked and to.masked then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
