@@ -90,6 +90,7 @@ int key_read_file(
 	ssize_t n = 0;
 	int rc;
 
+	*len = 0;
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
 	if (fd < 0)
@@ -98,7 +99,8 @@ int key_read_file(
 	    (n = read(fd, text, size)) < 0)
 		rc = err_sys(e, errno, "cannot read key '%s'", path);
 	close(fd);
-	*len = rc < 0 ? 0 : (size_t)n;
+	if (rc == 0)
+		*len = (size_t)n;
 	return rc;
 }
 

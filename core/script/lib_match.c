@@ -78,10 +78,8 @@ static int repeats_of(const char *p, const char *end)
 	int n = 0;
 
 	for (; p < end; p++) {
-		if (*p == '*' || *p == '+' || *p == '?' || *p == '-')
-			n++;
-		else if (*p == '%' && p + 1 < end &&
-			 (p[1] == 'b' || p[1] == 'f'))
+		if (*p == '*' || *p == '+' || *p == '?' || *p == '-' ||
+		    (*p == '%' && p + 1 < end && (p[1] == 'b' || p[1] == 'f')))
 			n++;
 	}
 	return n;
