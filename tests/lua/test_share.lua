@@ -188,6 +188,16 @@ t.case("two who begin at once with a key each are told, and nothing is mixed", f
   t.equal({ st:head(), tree(remote)["hosts/b/x"] }, { ours, nil })
 end)
 
+t.case("somebody who is about to push is waited for", function()
+  local ann, _, remote = people()
+  run(ann, { ["hosts/a/x"] = "1" })
+  local lock = remote .. "/refs/heads/main.lock"
+  assert(sh((": >%s; (sleep 2; rm %s) >/dev/null 2>&1 &"):format(lock, lock)))
+  local _, problem = run(ann, { ["hosts/a/x"] = "2" })
+  t.equal(problem, nil)
+  t.equal(tree(remote), { ["hosts/a/x"] = "2" })
+end)
+
 local ROUNDS = tonumber(os.getenv("SHARE_ROUNDS")) or 5
 local writer = base .. "/writer.lua"
 assert(sys.write_file(writer, ([[

@@ -186,7 +186,11 @@ local function push(opts, st, met)
     pause(try)
     local reached, why = fetch(st)
     if not reached then return nil, why end
-    if st:resolve(THEIRS) == before then refused = refused + 1 end -- nobody was: it is us that are not wanted
+    if st:resolve(THEIRS) ~= before then
+      refused = 0
+    elseif not said:find("lock", 1, true) then -- nobody was, nor is about to be: it is us that are not wanted
+      refused = refused + 1
+    end
     if refused == REFUSALS then break end
   end
   return nil, message
