@@ -187,7 +187,7 @@ static bool is_any(const char *text, const char *a, const char *b)
 /* What whoever started us may have left: without the standard descriptors a
  * file of ours would get their numbers, and be written to by what writes to
  * stderr (instead, to write there fails); and with SIGCHLD ignored nobody could
- * wait for a child. */
+ * wait for a child. A run goes to its end though nobody reads on (`| head`). */
 static bool put_right(void)
 {
 	int fd;
@@ -198,6 +198,7 @@ static bool put_right(void)
 	} while (fd <= STDERR_FILENO);
 	close(fd);
 	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
 	return true;
 }
 

@@ -136,8 +136,18 @@ static int start(pid_t *pid, const char *command, const char *argument,
 {
 	char *argv[] = {
 	    "sh", "-c", (char *)command, "sh", (char *)argument, NULL};
+	posix_spawnattr_t attr;
+	sigset_t usual;
+	int errnum;
 
-	return posix_spawn(pid, "/bin/sh", actions, NULL, argv, environ);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE); /* which we ignore */
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	errnum = posix_spawn(pid, "/bin/sh", actions, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return errnum;
 }
 
 static int wait_for(pid_t pid)

@@ -26,6 +26,10 @@ t.case("what follows a -- is an argument, and not forgotten", function()
   t.matches(text, "too many arguments: %-%-limit")
 end)
 
+t.case("who stops reading what we say does not end us", function()
+  t.equal({ shell("(sleep 0.2; exec $NEAP doc group) | true; echo ${PIPESTATUS[0]}") }, { "0\n", 0 })
+end)
+
 local function key_command(setup, command)
   return shell(setup .. " NEAP_KEY_COMMAND=\"" .. command .. "\" exec $NEAP secret public")
 end
