@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 struct buf {
-	char *data;	/* len bytes and a NUL; never NULL after an append */
-	size_t len;	/* bytes in use */
-	size_t cap;	/* bytes allocated */
-	bool failed;	/* an allocation failed */
-	bool secret;	/* wipe memory whenever it is given back */
+	char *data;  /* len bytes and a NUL; never NULL after an append */
+	size_t len;  /* bytes in use */
+	size_t cap;  /* bytes allocated */
+	bool failed; /* an allocation failed */
+	bool secret; /* wipe memory whenever it is given back */
 };
 
 #define BUF_INIT                                                               \

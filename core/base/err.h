@@ -14,24 +14,24 @@
 
 enum err_code {
 	ERR_NONE = 0,
-	ERR_NOMEM = -1,	      /* memory is exhausted or a bound is reached */
-	ERR_IO = -2,	      /* a system call failed */
-	ERR_USAGE = -3,	      /* the caller's arguments make no sense */
-	ERR_PARSE = -4,	      /* foreign text has not the form it should */
-	ERR_NOTFOUND = -5,    /* no such thing */
-	ERR_CONFLICT = -6,    /* something has moved since it was looked at */
-	ERR_LOCKED = -7,      /* held by another run */
-	ERR_TIMEOUT = -8,     /* no answer in time */
-	ERR_UNREACHABLE = -9, /* no connection to the host */
-	ERR_HOSTKEY = -10,    /* the host is not who it should be */
-	ERR_AUTH = -11,	      /* the host does not let us in */
-	ERR_SUDO = -12,	      /* no privilege on the host */
-	ERR_SHELL = -13,      /* no usable shell on the host */
-	ERR_PROTOCOL = -14,   /* the host broke the protocol */
+	ERR_NOMEM = -1,	       /* memory is exhausted or a bound is reached */
+	ERR_IO = -2,	       /* a system call failed */
+	ERR_USAGE = -3,	       /* the caller's arguments make no sense */
+	ERR_PARSE = -4,	       /* foreign text has not the form it should */
+	ERR_NOTFOUND = -5,     /* no such thing */
+	ERR_CONFLICT = -6,     /* something has moved since it was looked at */
+	ERR_LOCKED = -7,       /* held by another run */
+	ERR_TIMEOUT = -8,      /* no answer in time */
+	ERR_UNREACHABLE = -9,  /* no connection to the host */
+	ERR_HOSTKEY = -10,     /* the host is not who it should be */
+	ERR_AUTH = -11,	       /* the host does not let us in */
+	ERR_SUDO = -12,	       /* no privilege on the host */
+	ERR_SHELL = -13,       /* no usable shell on the host */
+	ERR_PROTOCOL = -14,    /* the host broke the protocol */
 	ERR_INTERRUPTED = -15, /* stopped by a signal */
-	ERR_LIMIT = -16,      /* larger than the bound allows */
-	ERR_CRYPTO = -17,     /* a seal does not open */
-	ERR_SCRIPT = -18,     /* a Lua error */
+	ERR_LIMIT = -16,       /* larger than the bound allows */
+	ERR_CRYPTO = -17,      /* a seal does not open */
+	ERR_SCRIPT = -18,      /* a Lua error */
 };
 
 /* Longest text of an error in bytes, the closing NUL included. */

@@ -18,8 +18,8 @@
 
 enum {
 	EXIT_USAGE = 1,
-	MAX_SPECS = 64,	  /* options that one verb knows */
-	FIRST_KEY = 1000, /* keys of options without a letter */
+	MAX_SPECS = 64,	      /* options that one verb knows */
+	FIRST_KEY = 1000,     /* keys of options without a letter */
 	HEAP_BYTES = 4 << 20, /* what a run on a few hosts comes to */
 };
 
@@ -43,16 +43,15 @@ static void add_specs(struct parse *p, const struct option_spec *specs)
 		if (p->nspecs == MAX_SPECS)
 			abort();
 		o->name = specs->name;
-		o->key = specs->key ? specs->key
-				    : FIRST_KEY + (int)p->nspecs;
+		o->key = specs->key ? specs->key : FIRST_KEY + (int)p->nspecs;
 		o->arg = specs->arg;
 		o->doc = specs->doc;
 		p->specs[p->nspecs++] = specs;
 	}
 }
 
-static int usage_error(const struct parse *p, const char *what,
-    const char *subject)
+static int usage_error(
+    const struct parse *p, const char *what, const char *subject)
 {
 	fprintf(stderr, "neap %s: %s%s; see 'neap %s --help'\n", p->verb->name,
 	    what, subject, p->verb->name);
@@ -71,8 +70,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 		if (p->options[i].key != key)
 			continue;
 		p->values[p->nvalues++] = (struct option_value){
-			p->specs[i]->field, p->specs[i]->kind, arg
-		};
+		    p->specs[i]->field, p->specs[i]->kind, arg};
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -97,16 +95,16 @@ static int take_command(struct parse *p, int argc, char **argv)
 	while (cut < argc && strcmp(argv[cut], "--") != 0)
 		cut++;
 	for (int i = cut + 1; i < argc; i++)
-		p->values[p->nvalues++] = (struct option_value){ "command",
-			OPTION_LIST, argv[i] };
+		p->values[p->nvalues++] =
+		    (struct option_value){"command", OPTION_LIST, argv[i]};
 	return cut;
 }
 
 static int parse_line(struct parse *p, int argc, char **argv)
 {
 	char doc[1024];
-	struct argp argp = { p->options, parse_opt, p->verb->args, doc, NULL,
-		NULL, NULL };
+	struct argp argp = {
+	    p->options, parse_opt, p->verb->args, doc, NULL, NULL, NULL};
 	char name[64];
 
 	snprintf(doc, sizeof(doc), "%s\v%s", p->verb->doc,
@@ -120,8 +118,8 @@ static int parse_line(struct parse *p, int argc, char **argv)
 	if (p->nargs < p->verb->min_args)
 		return usage_error(p, "missing argument: ", p->verb->args);
 	if (p->nargs > p->verb->max_args)
-		return usage_error(p, "too many arguments: ",
-		    p->args[p->verb->max_args]);
+		return usage_error(
+		    p, "too many arguments: ", p->args[p->verb->max_args]);
 	return 0;
 }
 
@@ -146,14 +144,14 @@ static void warm_heap(void)
 static int run(const struct parse *p)
 {
 	struct script *sc = NULL;
-	struct err e = { 0 };
+	struct err e = {0};
 	char *trace = NULL;
 	int status = 0;
 
 	warm_heap();
 	if (script_new(&sc, script_lua_dir(), &e) < 0 ||
-	    verb_run(&status, sc, p->verb->name, p->values, p->nvalues,
-		p->args, p->nargs, &trace, &e) < 0) {
+	    verb_run(&status, sc, p->verb->name, p->values, p->nvalues, p->args,
+		p->nargs, &trace, &e) < 0) {
 		fprintf(stderr, "neap: %s\n", trace ? trace : e.text);
 		status = EXIT_USAGE;
 	}
@@ -225,7 +223,7 @@ static size_t count_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct parse p = { 0 };
+	struct parse p = {0};
 	int status = EXIT_FAILURE;
 
 	if (!put_right())

@@ -9,210 +9,206 @@
 	}
 
 const struct option_spec common_options[] = {
-	{ "verbose", 'v', NULL, "verbose", OPTION_COUNT,
-	    "say more; twice: the scripts that run; three times: all" },
-	{ "quiet", 'q', NULL, "quiet", OPTION_FLAG, "no progress" },
-	{ "json", 0, NULL, "json", OPTION_FLAG,
-	    "one JSON object a line on stdout" },
-	{ "no-color", 0, NULL, "no_color", OPTION_FLAG,
-	    "no colours (also: NO_COLOR)" },
-	END,
+    {"verbose", 'v', NULL, "verbose", OPTION_COUNT,
+	"say more; twice: the scripts that run; three times: all"},
+    {"quiet", 'q', NULL, "quiet", OPTION_FLAG, "no progress"},
+    {"json", 0, NULL, "json", OPTION_FLAG, "one JSON object a line on stdout"},
+    {"no-color", 0, NULL, "no_color", OPTION_FLAG,
+	"no colours (also: NO_COLOR)"},
+    END,
 };
 
 static const struct option_spec inventory_options[] = {
-	{ "inventory", 'i', "FILE", "inventory", OPTION_LIST,
-	    "inventory: .lua, .yml, .ini or a directory (default: "
-	    "inventory.lua beside the playbook, else here)" },
-	{ "limit", 'l', "PATTERN", "limit", OPTION_LIST,
-	    "only these hosts: names, groups, globs, `a:b', `:&c', `:!d'" },
-	{ "extra", 'e', "KEY=VALUE", "extra", OPTION_PAIR,
-	    "set a variable, over all others" },
-	END,
+    {"inventory", 'i', "FILE", "inventory", OPTION_LIST,
+	"inventory: .lua, .yml, .ini or a directory (default: "
+	"inventory.lua beside the playbook, else here)"},
+    {"limit", 'l', "PATTERN", "limit", OPTION_LIST,
+	"only these hosts: names, groups, globs, `a:b', `:&c', `:!d'"},
+    {"extra", 'e', "KEY=VALUE", "extra", OPTION_PAIR,
+	"set a variable, over all others"},
+    END,
 };
 
 static const struct option_spec connect_options[] = {
-	{ "user", 'u', "USER", "user", OPTION_TEXT, "log in as USER" },
-	{ "port", 0, "PORT", "port", OPTION_INTEGER, "port of sshd" },
-	{ "private-key", 0, "FILE", "private_key", OPTION_LIST,
-	    "log in with this key" },
-	{ "ask-pass", 'k', NULL, "ask_pass", OPTION_FLAG,
-	    "ask for the login password" },
-	{ "become", 'b', NULL, "become", OPTION_FLAG,
-	    "become root with sudo" },
-	{ "ask-become-pass", 'K', NULL, "ask_become_pass", OPTION_FLAG,
-	    "ask for the sudo password" },
-	{ "become-password-file", 0, "FILE", "become_password_file",
-	    OPTION_TEXT, "read the sudo password from FILE" },
-	{ "known-hosts", 0, "FILE", "known_hosts", OPTION_LIST,
-	    "host keys are looked up here" },
-	{ "accept-new-host-keys", 0, NULL, "accept_new", OPTION_FLAG,
-	    "trust and remember the key of a host never seen before" },
-	{ "forks", 'f', "N", "forks", OPTION_INTEGER,
-	    "at most N hosts at a time (default: 500; 128 for plans)" },
-	{ "timeout", 0, "SECONDS", "timeout", OPTION_INTEGER,
-	    "give up connecting after SECONDS (default 10)" },
-	END,
+    {"user", 'u', "USER", "user", OPTION_TEXT, "log in as USER"},
+    {"port", 0, "PORT", "port", OPTION_INTEGER, "port of sshd"},
+    {"private-key", 0, "FILE", "private_key", OPTION_LIST,
+	"log in with this key"},
+    {"ask-pass", 'k', NULL, "ask_pass", OPTION_FLAG,
+	"ask for the login password"},
+    {"become", 'b', NULL, "become", OPTION_FLAG, "become root with sudo"},
+    {"ask-become-pass", 'K', NULL, "ask_become_pass", OPTION_FLAG,
+	"ask for the sudo password"},
+    {"become-password-file", 0, "FILE", "become_password_file", OPTION_TEXT,
+	"read the sudo password from FILE"},
+    {"known-hosts", 0, "FILE", "known_hosts", OPTION_LIST,
+	"host keys are looked up here"},
+    {"accept-new-host-keys", 0, NULL, "accept_new", OPTION_FLAG,
+	"trust and remember the key of a host never seen before"},
+    {"forks", 'f', "N", "forks", OPTION_INTEGER,
+	"at most N hosts at a time (default: 500; 128 for plans)"},
+    {"timeout", 0, "SECONDS", "timeout", OPTION_INTEGER,
+	"give up connecting after SECONDS (default 10)"},
+    END,
 };
 
 static const struct option_spec state_options[] = {
-	{ "state", 0, "DIR", "state", OPTION_TEXT,
-	    "state repository (default: .neap/state.git beside the "
-	    "playbook)" },
-	{ "offline", 0, NULL, "offline", OPTION_FLAG,
-	    "do not reach for the state repository's remote" },
-	END,
+    {"state", 0, "DIR", "state", OPTION_TEXT,
+	"state repository (default: .neap/state.git beside the "
+	"playbook)"},
+    {"offline", 0, NULL, "offline", OPTION_FLAG,
+	"do not reach for the state repository's remote"},
+    END,
 };
 
 static const struct option_spec playbook_options[] = {
-	{ "tags", 't', "TAG", "tags", OPTION_LIST,
-	    "only resources with one of these tags" },
-	{ "secrets", 0, "FILE", "secrets", OPTION_TEXT,
-	    "file with the values of secret(\"name\") (also: "
-	    "NEAP_SECRETS_FILE, NEAP_SECRET_<NAME>)" },
-	END,
+    {"tags", 't', "TAG", "tags", OPTION_LIST,
+	"only resources with one of these tags"},
+    {"secrets", 0, "FILE", "secrets", OPTION_TEXT,
+	"file with the values of secret(\"name\") (also: "
+	"NEAP_SECRETS_FILE, NEAP_SECRET_<NAME>)"},
+    END,
 };
 
 static const struct option_spec apply_options[] = {
-	{ "yes", 'y', NULL, "yes", OPTION_FLAG, "do not ask" },
-	{ "adopt", 0, NULL, "adopt", OPTION_FLAG,
-	    "accept a host that was installed anew: its records begin anew" },
-	{ "discard-pending", 0, NULL, "discard_pending", OPTION_FLAG,
-	    "forget a rollback that is pending on a host" },
-	{ "check", 'C', NULL, "check", OPTION_FLAG,
-	    "only show the plan, as `neap plan' does" },
-	{ "guard-timeout", 0, "SECONDS", "guard_timeout", OPTION_INTEGER,
-	    "a change that cuts us off is taken back after SECONDS (default "
-	    "60)" },
-	{ "serial", 0, "N,...", "serial", OPTION_TEXT,
-	    "so many hosts at a time: 2, 10%, or one batch after the other "
-	    "as in 1,10%,50%" },
-	{ "max-fail", 0, "N", "max_fail", OPTION_TEXT,
-	    "go on while no more than N hosts (or N%) have failed (default "
-	    "with --serial: 0)" },
-	{ "on-failure", 0, "WHAT", "on_failure", OPTION_TEXT,
-	    "keep what was done (default); rollback: hosts that fail go back "
-	    "to what they were before the run; rollback-all: those that "
-	    "succeeded too" },
-	{ "diff", 'D', NULL, "diff", OPTION_FLAG,
-	    "show diffs (they are shown anyway)" },
-	END,
+    {"yes", 'y', NULL, "yes", OPTION_FLAG, "do not ask"},
+    {"adopt", 0, NULL, "adopt", OPTION_FLAG,
+	"accept a host that was installed anew: its records begin anew"},
+    {"discard-pending", 0, NULL, "discard_pending", OPTION_FLAG,
+	"forget a rollback that is pending on a host"},
+    {"check", 'C', NULL, "check", OPTION_FLAG,
+	"only show the plan, as `neap plan' does"},
+    {"guard-timeout", 0, "SECONDS", "guard_timeout", OPTION_INTEGER,
+	"a change that cuts us off is taken back after SECONDS (default "
+	"60)"},
+    {"serial", 0, "N,...", "serial", OPTION_TEXT,
+	"so many hosts at a time: 2, 10%, or one batch after the other "
+	"as in 1,10%,50%"},
+    {"max-fail", 0, "N", "max_fail", OPTION_TEXT,
+	"go on while no more than N hosts (or N%) have failed (default "
+	"with --serial: 0)"},
+    {"on-failure", 0, "WHAT", "on_failure", OPTION_TEXT,
+	"keep what was done (default); rollback: hosts that fail go back "
+	"to what they were before the run; rollback-all: those that "
+	"succeeded too"},
+    {"diff", 'D', NULL, "diff", OPTION_FLAG,
+	"show diffs (they are shown anyway)"},
+    END,
 };
 
 static const struct option_spec log_options[] = {
-	{ "max-count", 'n', "N", "max", OPTION_INTEGER,
-	    "at most N lines (default: 50 commits; all of a host)" },
-	{ "before", 0, "TIME", "before", OPTION_TEXT,
-	    "as of TIME: \"2026-11-01 12:00\", \"2 hours ago\"" },
-	END,
+    {"max-count", 'n', "N", "max", OPTION_INTEGER,
+	"at most N lines (default: 50 commits; all of a host)"},
+    {"before", 0, "TIME", "before", OPTION_TEXT,
+	"as of TIME: \"2026-11-01 12:00\", \"2 hours ago\""},
+    END,
 };
 
 static const struct option_spec doc_options[] = {
-	{ "markdown", 0, NULL, "markdown", OPTION_FLAG,
-	    "the reference as Markdown" },
-	END,
+    {"markdown", 0, NULL, "markdown", OPTION_FLAG, "the reference as Markdown"},
+    END,
 };
 
 static const struct option_spec run_options[] = {
-	{ "command-timeout", 0, "SECONDS", "command_timeout", OPTION_INTEGER,
-	    "end the command after SECONDS (default 300)" },
-	END,
+    {"command-timeout", 0, "SECONDS", "command_timeout", OPTION_INTEGER,
+	"end the command after SECONDS (default 300)"},
+    END,
 };
 
 static const struct option_spec graph_options[] = {
-	{ "graph", 0, NULL, "graph", OPTION_FLAG, "groups as a tree" },
-	{ "list", 0, NULL, "list", OPTION_FLAG, "hosts and their groups" },
-	END,
+    {"graph", 0, NULL, "graph", OPTION_FLAG, "groups as a tree"},
+    {"list", 0, NULL, "list", OPTION_FLAG, "hosts and their groups"},
+    END,
 };
 
 static const struct option_spec lock_options[] = {
-	{ "reason", 0, "TEXT", "reason", OPTION_TEXT,
-	    "what the others are told" },
-	{ "for", 0, "TIME", "lock_for", OPTION_TEXT,
-	    "until then: 45m, 2h, 1d (default: until it is taken away)" },
-	END,
+    {"reason", 0, "TEXT", "reason", OPTION_TEXT, "what the others are told"},
+    {"for", 0, "TIME", "lock_for", OPTION_TEXT,
+	"until then: 45m, 2h, 1d (default: until it is taken away)"},
+    END,
 };
 
 static const struct option_spec status_options[] = {
-	{ "live", 0, NULL, "live", OPTION_FLAG, "ask the hosts, too" },
-	END,
+    {"live", 0, NULL, "live", OPTION_FLAG, "ask the hosts, too"},
+    END,
 };
 
 static const struct option_spec unlock_options[] = {
-	{ "break", 0, NULL, "break_lock", OPTION_FLAG,
-	    "end the run that is at work on the host, too" },
-	END,
+    {"break", 0, NULL, "break_lock", OPTION_FLAG,
+	"end the run that is at work on the host, too"},
+    END,
 };
 
 static const struct option_spec rollback_options[] = {
-	{ "plan", 0, NULL, "plan", OPTION_FLAG, "only show the plan" },
-	{ "before", 0, "TIME", "before", OPTION_TEXT,
-	    "to what was recorded last before TIME: "
-	    "\"2026-11-01 12:00\", \"2 hours ago\"" },
-	END,
+    {"plan", 0, NULL, "plan", OPTION_FLAG, "only show the plan"},
+    {"before", 0, "TIME", "before", OPTION_TEXT,
+	"to what was recorded last before TIME: "
+	"\"2026-11-01 12:00\", \"2 hours ago\""},
+    END,
 };
 
 static const struct option_spec back_options[] = {
-	{ "theirs", 0, NULL, "theirs", OPTION_FLAG,
-	    "what others have changed on a host stays" },
-	{ "ours", 0, NULL, "ours", OPTION_FLAG,
-	    "what others have changed on a host is overwritten" },
-	{ "allow-data-loss", 0, NULL, "allow_data_loss", OPTION_FLAG,
-	    "cross barriers of databases: drop them, change their server "
-	    "and its role" },
-	{ "allow-barriers", 0, NULL, "allow_barriers", OPTION_FLAG,
-	    "go back although a command has no undo, or what was purged "
-	    "is gone" },
-	{ "keep-versions", 0, NULL, "keep_versions", OPTION_FLAG,
-	    "a package whose version no source has any more keeps the one "
-	    "it has" },
-	{ "remove-homes", 0, NULL, "remove_homes", OPTION_FLAG,
-	    "homes go with their users" },
-	END,
+    {"theirs", 0, NULL, "theirs", OPTION_FLAG,
+	"what others have changed on a host stays"},
+    {"ours", 0, NULL, "ours", OPTION_FLAG,
+	"what others have changed on a host is overwritten"},
+    {"allow-data-loss", 0, NULL, "allow_data_loss", OPTION_FLAG,
+	"cross barriers of databases: drop them, change their server "
+	"and its role"},
+    {"allow-barriers", 0, NULL, "allow_barriers", OPTION_FLAG,
+	"go back although a command has no undo, or what was purged "
+	"is gone"},
+    {"keep-versions", 0, NULL, "keep_versions", OPTION_FLAG,
+	"a package whose version no source has any more keeps the one "
+	"it has"},
+    {"remove-homes", 0, NULL, "remove_homes", OPTION_FLAG,
+	"homes go with their users"},
+    END,
 };
 
 static const struct option_spec secret_options[] = {
-	{ "file", 0, "FILE", "file", OPTION_TEXT,
-	    "the sealed file (default: secrets.sealed.yml here or above)" },
-	{ "add", 0, "NAME=PUBLIC-KEY", "add", OPTION_PAIR,
-	    "init, rekey: let this key open the file" },
-	{ "drop", 0, "NAME", "drop", OPTION_LIST,
-	    "rekey: do not let that one open it any more" },
-	END,
+    {"file", 0, "FILE", "file", OPTION_TEXT,
+	"the sealed file (default: secrets.sealed.yml here or above)"},
+    {"add", 0, "NAME=PUBLIC-KEY", "add", OPTION_PAIR,
+	"init, rekey: let this key open the file"},
+    {"drop", 0, "NAME", "drop", OPTION_LIST,
+	"rekey: do not let that one open it any more"},
+    END,
 };
 
 static const struct option_spec prune_options[] = {
-	{ "prune", 0, NULL, "prune", OPTION_FLAG,
-	    "what the playbook no longer has goes back to what it was before "
-	    "neap" },
-	END,
+    {"prune", 0, NULL, "prune", OPTION_FLAG,
+	"what the playbook no longer has goes back to what it was before "
+	"neap"},
+    END,
 };
 
 static const struct option_spec save_options[] = {
-	{ "out", 'o', "FILE", "out", OPTION_TEXT,
-	    "save the plan to FILE, for `neap apply FILE'" },
-	{ "valid-for", 0, "TIME", "valid_for", OPTION_TEXT,
-	    "how long a saved plan is good: 30m, 24h (default), 2d" },
-	END,
+    {"out", 'o', "FILE", "out", OPTION_TEXT,
+	"save the plan to FILE, for `neap apply FILE'"},
+    {"valid-for", 0, "TIME", "valid_for", OPTION_TEXT,
+	"how long a saved plan is good: 30m, 24h (default), 2d"},
+    END,
 };
 
 static const struct option_spec *const groups[OPTION_GROUPS] = {
-	inventory_options,
-	connect_options,
-	state_options,
-	playbook_options,
-	apply_options,
-	log_options,
-	doc_options,
-	run_options,
-	graph_options,
-	lock_options,
-	unlock_options,
-	rollback_options,
-	status_options,
-	secret_options,
-	back_options,
-	prune_options,
-	save_options,
+    inventory_options,
+    connect_options,
+    state_options,
+    playbook_options,
+    apply_options,
+    log_options,
+    doc_options,
+    run_options,
+    graph_options,
+    lock_options,
+    unlock_options,
+    rollback_options,
+    status_options,
+    secret_options,
+    back_options,
+    prune_options,
+    save_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -233,57 +229,57 @@ static const char exit_codes[] =
     "7 a change was made and then taken back; 128+n ended by signal n.";
 
 const struct verb verbs[] = {
-	{ "plan", "PLAYBOOK", 1, 1, PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK | GROUP_SAVE,
-	    "show what apply would change, with diffs", exit_codes },
-	{ "apply", "PLAYBOOK|PLAN", 1, 1,
-	    PLAN_GROUPS | GROUP_APPLY | GROUP_PRUNE | GROUP_BACK,
-	    "plan, show, ask, change, verify, record", exit_codes },
-	{ "rollback", "[REV]", 0, 1,
-	    PLAN_GROUPS | GROUP_APPLY | GROUP_ROLLBACK | GROUP_BACK,
-	    "bring hosts back to a recorded state",
-	    "REV is what git understands (HEAD~1, a tag, a commit), or "
-	    "`genesis': before neap.\n\n"
-	    "Exit codes: as for apply; 2 with --plan: there are differences; "
-	    "5: a conflict, a barrier, or something that cannot be brought "
-	    "back, and nothing was changed." },
-	{ "drift", "[PLAYBOOK]", 0, 1, PLAN_GROUPS,
-	    "what has changed on hosts since it was recorded", exit_codes },
-	{ "history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
-	    "what was done, when, by whom; of a host: who last changed "
-	    "what, by which line of the playbook", NULL },
-	{ "show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
-	    "what a run has changed, or a saved plan would, with diffs", NULL },
-	{ "diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,
-	    "what differs between two recorded states", NULL },
-	{ "facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
-	    "what hosts say of themselves", NULL },
-	{ "ping", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
-	    "whether hosts can be reached and managed", NULL },
-	{ "run", "[PATTERN] -- COMMAND...", 0, 1,
-	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
-	    "run a command on hosts, side by side", NULL },
-	{ "status", "[PATTERN]", 0, 1,
-	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_STATUS,
-	    "how hosts stand: complete, interrupted, what is pending", NULL },
-	{ "lock", "[PATTERN]", 0, 1,
-	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_LOCK,
-	    "keep hosts from being changed, with a reason", NULL },
-	{ "unlock", "[PATTERN]", 0, 1,
-	    GROUP_INVENTORY | GROUP_CONNECT | GROUP_UNLOCK,
-	    "take such locks away again", NULL },
-	{ "inventory", "[HOST]", 0, 1,
-	    GROUP_INVENTORY | GROUP_PLAYBOOK | GROUP_GRAPH,
-	    "hosts, groups, and where each variable comes from", NULL },
-	{ "lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_PLAYBOOK,
-	    "find what can be found without a host", NULL },
-	{ "secret", "ACTION [NAME]", 1, 2, GROUP_SECRET,
-	    "secrets of a project, sealed for a team",
-	    "Actions: keygen [FILE], public, init, set NAME, get NAME, edit, "
-	    "list, remove NAME, rekey. Values are typed without echo, or "
-	    "read from standard input. Your key is in ~/.config/neap/key, or "
-	    "where NEAP_KEY_FILE says, or in NEAP_KEY, or what the command "
-	    "in NEAP_KEY_COMMAND prints." },
-	{ "doc", "[TYPE]", 0, 1, GROUP_DOC,
-	    "reference of the resource types", NULL },
-	{ NULL, NULL, 0, 0, 0, NULL, NULL },
+    {"plan", "PLAYBOOK", 1, 1,
+	PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK | GROUP_SAVE,
+	"show what apply would change, with diffs", exit_codes},
+    {"apply", "PLAYBOOK|PLAN", 1, 1,
+	PLAN_GROUPS | GROUP_APPLY | GROUP_PRUNE | GROUP_BACK,
+	"plan, show, ask, change, verify, record", exit_codes},
+    {"rollback", "[REV]", 0, 1,
+	PLAN_GROUPS | GROUP_APPLY | GROUP_ROLLBACK | GROUP_BACK,
+	"bring hosts back to a recorded state",
+	"REV is what git understands (HEAD~1, a tag, a commit), or "
+	"`genesis': before neap.\n\n"
+	"Exit codes: as for apply; 2 with --plan: there are differences; "
+	"5: a conflict, a barrier, or something that cannot be brought "
+	"back, and nothing was changed."},
+    {"drift", "[PLAYBOOK]", 0, 1, PLAN_GROUPS,
+	"what has changed on hosts since it was recorded", exit_codes},
+    {"history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
+	"what was done, when, by whom; of a host: who last changed "
+	"what, by which line of the playbook",
+	NULL},
+    {"show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
+	"what a run has changed, or a saved plan would, with diffs", NULL},
+    {"diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,
+	"what differs between two recorded states", NULL},
+    {"facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
+	"what hosts say of themselves", NULL},
+    {"ping", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
+	"whether hosts can be reached and managed", NULL},
+    {"run", "[PATTERN] -- COMMAND...", 0, 1,
+	GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
+	"run a command on hosts, side by side", NULL},
+    {"status", "[PATTERN]", 0, 1,
+	GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_STATUS,
+	"how hosts stand: complete, interrupted, what is pending", NULL},
+    {"lock", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT | GROUP_LOCK,
+	"keep hosts from being changed, with a reason", NULL},
+    {"unlock", "[PATTERN]", 0, 1,
+	GROUP_INVENTORY | GROUP_CONNECT | GROUP_UNLOCK,
+	"take such locks away again", NULL},
+    {"inventory", "[HOST]", 0, 1,
+	GROUP_INVENTORY | GROUP_PLAYBOOK | GROUP_GRAPH,
+	"hosts, groups, and where each variable comes from", NULL},
+    {"lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_PLAYBOOK,
+	"find what can be found without a host", NULL},
+    {"secret", "ACTION [NAME]", 1, 2, GROUP_SECRET,
+	"secrets of a project, sealed for a team",
+	"Actions: keygen [FILE], public, init, set NAME, get NAME, edit, "
+	"list, remove NAME, rekey. Values are typed without echo, or "
+	"read from standard input. Your key is in ~/.config/neap/key, or "
+	"where NEAP_KEY_FILE says, or in NEAP_KEY, or what the command "
+	"in NEAP_KEY_COMMAND prints."},
+    {"doc", "[TYPE]", 0, 1, GROUP_DOC, "reference of the resource types", NULL},
+    {NULL, NULL, 0, 0, 0, NULL, NULL},
 };

@@ -39,7 +39,7 @@ struct verb {
 	const char *args; /* arguments as the help shows them */
 	unsigned min_args, max_args;
 	unsigned groups;
-	const char *doc; /* one line, for the list of verbs */
+	const char *doc;  /* one line, for the list of verbs */
 	const char *more; /* what --help says below, or NULL */
 };
 

@@ -27,10 +27,10 @@ struct pool {
 	pthread_cond_t more;
 	struct list waiting, ended;
 	struct worker workers[THREADS_MAX];
-	int count; /* threads made */
-	int idle; /* threads that wait */
+	int count;  /* threads made */
+	int idle;   /* threads that wait */
 	int queued; /* jobs that wait */
-	int refs; /* threads, and the loop */
+	int refs;   /* threads, and the loop */
 	int fd;
 	bool closing;
 };

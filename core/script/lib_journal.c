@@ -26,10 +26,9 @@ static int fail(lua_State *L, int errnum, const char *what, const char *path)
 {
 	luaL_pushfail(L);
 	lua_pushfstring(L, "%s '%s': %s", what, path, strerror(errnum));
-	lua_pushstring(L,
-	    errnum == ENOENT	       ? "notfound"
-		: errnum == EWOULDBLOCK ? "locked"
-					: "io");
+	lua_pushstring(L, errnum == ENOENT	  ? "notfound"
+			  : errnum == EWOULDBLOCK ? "locked"
+						  : "io");
 	return 3;
 }
 
@@ -66,8 +65,8 @@ static int open_locked(
 	j->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir < 0 || flock(j->dir, LOCK_EX) < 0)
 		return errno;
-	j->fd = openat(
-	    j->dir, name, flags | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+	j->fd =
+	    openat(j->dir, name, flags | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
 	if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB) < 0)
 		return errno;
 	/* Its writer has taken it away just now. */
@@ -141,16 +140,16 @@ static int journal_remove(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{ "append", journal_append },
-	{ "remove", journal_remove },
-	{ "close", journal_close },
-	{ NULL, NULL },
+    {"append", journal_append},
+    {"remove", journal_remove},
+    {"close", journal_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg funcs[] = {
-	{ "create", journal_create },
-	{ "adopt", journal_adopt },
-	{ NULL, NULL },
+    {"create", journal_create},
+    {"adopt", journal_adopt},
+    {NULL, NULL},
 };
 
 int luaopen_neap_core_journal(lua_State *L)

@@ -136,8 +136,8 @@ static void read_request(lua_State *L, int t, struct request *r)
 	r->here = option_bool(L, t, "here", false);
 	r->limit_ms = option_integer(L, t, "timeout_ms", 0);
 	r->watched = !r->here && option_bool(L, t, "watch", r->limit_ms > 0);
-	r->max_bytes =
-	    (size_t)option_integer(L, t, "max_bytes", (lua_Integer)r->max_bytes);
+	r->max_bytes = (size_t)option_integer(
+	    L, t, "max_bytes", (lua_Integer)r->max_bytes);
 	if (buf_failed(&r->script) || buf_failed(&r->input))
 		luaL_error(L, "out of memory");
 }

@@ -296,9 +296,9 @@ static int sys_usage(lua_State *L)
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
-	lua_pushnumber(L,
-	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-		(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
+	lua_pushnumber(
+	    L, (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+		   (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
 	lua_pushinteger(L, ru.ru_maxrss);
 	return 2;
 }
@@ -339,23 +339,23 @@ static int sys_prompt(lua_State *L)
 }
 
 static const luaL_Reg funcs[] = {
-	{ "read_file", sys_read_file },
-	{ "write_file", sys_write_file },
-	{ "create", sys_create },
-	{ "list_dir", sys_list_dir },
-	{ "stat", sys_stat },
-	{ "real_path", sys_real_path },
-	{ "mkdir", sys_mkdir },
-	{ "writable", sys_writable },
-	{ "getenv", sys_getenv },
-	{ "isatty", sys_isatty },
-	{ "width", sys_width },
-	{ "operator", sys_operator },
-	{ "time", sys_time },
-	{ "usage", sys_usage },
-	{ "write", sys_write },
-	{ "prompt", sys_prompt },
-	{ NULL, NULL },
+    {"read_file", sys_read_file},
+    {"write_file", sys_write_file},
+    {"create", sys_create},
+    {"list_dir", sys_list_dir},
+    {"stat", sys_stat},
+    {"real_path", sys_real_path},
+    {"mkdir", sys_mkdir},
+    {"writable", sys_writable},
+    {"getenv", sys_getenv},
+    {"isatty", sys_isatty},
+    {"width", sys_width},
+    {"operator", sys_operator},
+    {"time", sys_time},
+    {"usage", sys_usage},
+    {"write", sys_write},
+    {"prompt", sys_prompt},
+    {NULL, NULL},
 };
 
 int luaopen_neap_core_sys(lua_State *L)

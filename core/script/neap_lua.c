@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 {
 	struct script *sc = NULL;
 	char *trace = NULL;
-	struct err e = { 0 };
+	struct err e = {0};
 	int status = EXIT_FAILURE;
 
 	if (argc < 2) {
@@ -31,8 +31,7 @@ int main(int argc, char **argv)
 		goto out;
 	push_args(script_lua(sc), argc, argv);
 	if (luaL_loadfile(script_lua(sc), argv[1]) != LUA_OK) {
-		err_set(&e, ERR_SCRIPT, "%s",
-		    lua_tostring(script_lua(sc), -1));
+		err_set(&e, ERR_SCRIPT, "%s", lua_tostring(script_lua(sc), -1));
 		goto out;
 	}
 	if (script_call(sc, 0, 0, &trace, &e) == 0)

@@ -10,7 +10,8 @@
 #define OPTION_MAX ((lua_Integer)1 << 50)
 
 /* A string, which may be a secret where `secret`. */
-static const char *option_text(lua_State *L, int t, const char *name, bool secret)
+static const char *option_text(
+    lua_State *L, int t, const char *name, bool secret)
 {
 	const char *value;
 	size_t len;

@@ -17,22 +17,22 @@ struct script {
 };
 
 static const luaL_Reg libs[] = {
-	{ "neap.core.loop", luaopen_neap_core_loop },
-	{ "neap.core.remote", luaopen_neap_core_remote },
-	{ "neap.core.child", luaopen_neap_core_child },
-	{ "neap.core.crypto", luaopen_neap_core_crypto },
-	{ "neap.core.diff", luaopen_neap_core_diff },
-	{ "neap.core.store", luaopen_neap_core_store },
-	{ "neap.core.json", luaopen_neap_core_json },
-	{ "neap.core.match", luaopen_neap_core_match },
-	{ "neap.core.memory", luaopen_neap_core_memory },
-	{ "neap.core.journal", luaopen_neap_core_journal },
-	{ "neap.core.pair", luaopen_neap_core_pair },
-	{ "neap.core.private", luaopen_neap_core_private },
-	{ "neap.core.sys", luaopen_neap_core_sys },
-	{ "neap.core.taint", luaopen_neap_core_taint },
-	{ "neap.core.yaml", luaopen_neap_core_yaml },
-	{ NULL, NULL },
+    {"neap.core.loop", luaopen_neap_core_loop},
+    {"neap.core.remote", luaopen_neap_core_remote},
+    {"neap.core.child", luaopen_neap_core_child},
+    {"neap.core.crypto", luaopen_neap_core_crypto},
+    {"neap.core.diff", luaopen_neap_core_diff},
+    {"neap.core.store", luaopen_neap_core_store},
+    {"neap.core.json", luaopen_neap_core_json},
+    {"neap.core.match", luaopen_neap_core_match},
+    {"neap.core.memory", luaopen_neap_core_memory},
+    {"neap.core.journal", luaopen_neap_core_journal},
+    {"neap.core.pair", luaopen_neap_core_pair},
+    {"neap.core.private", luaopen_neap_core_private},
+    {"neap.core.sys", luaopen_neap_core_sys},
+    {"neap.core.taint", luaopen_neap_core_taint},
+    {"neap.core.yaml", luaopen_neap_core_yaml},
+    {NULL, NULL},
 };
 
 static int on_error(lua_State *L)
@@ -114,8 +114,8 @@ lua_State *script_lua(struct script *sc)
 	return sc->L;
 }
 
-int script_call(struct script *sc, int nargs, int nresults, char **trace,
-    struct err *e)
+int script_call(
+    struct script *sc, int nargs, int nresults, char **trace, struct err *e)
 {
 	lua_State *L = sc->L;
 	int base = lua_gettop(L) - nargs;

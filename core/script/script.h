@@ -27,8 +27,8 @@ lua_State *script_lua(struct script *sc);
  * `nresults` there. Returns 0 or ERR_SCRIPT with the message and a traceback
  * in `e` (the whole of it, which may be long, in *trace if that is not NULL:
  * the caller's to free()). */
-int script_call(struct script *sc, int nargs, int nresults, char **trace,
-    struct err *e);
+int script_call(
+    struct script *sc, int nargs, int nresults, char **trace, struct err *e);
 
 /* The directory of the library: $NEAP_LUA_DIR, else the source tree that the
  * program was built in if it stands there, else where it was installed. */

@@ -63,8 +63,8 @@ int remote_ssh_config(lua_State *L)
 {
 	const char *host = luaL_checkstring(L, 1);
 	const char *path = luaL_optstring(L, 2, NULL);
-	struct client_config *c = box_local(
-	    L, sizeof(*c), "neap.client_config", config_gc);
+	struct client_config *c =
+	    box_local(L, sizeof(*c), "neap.client_config", config_gc);
 	struct err e = {0};
 
 	if (client_config_read(c, host, path, &e) < 0)

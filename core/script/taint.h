@@ -56,8 +56,8 @@ void taint_add_derived(
 /* Whether anything in the tainted value at `idx` is secret. */
 bool taint_has_secret(lua_State *L, int idx);
 
-/* Functions for Lua: (a, b) -> whether their clear bytes are the same, (v) -> how
- * many it has. */
+/* Functions for Lua: (a, b) -> whether their clear bytes are the same, (v) ->
+ * how many it has. */
 int taint_equal(lua_State *L);
 int taint_length(lua_State *L);
 

@@ -115,7 +115,7 @@ int verb_run(int *status, struct script *sc, const char *name,
     const struct option_value *options, size_t n, char *const *args,
     size_t nargs, char **trace, struct err *e)
 {
-	struct verb_call call = { name, options, n, args, nargs };
+	struct verb_call call = {name, options, n, args, nargs};
 	lua_State *L = script_lua(sc);
 	int rc;
 

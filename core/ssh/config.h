@@ -18,7 +18,7 @@ struct client_config {
 	char **user_known_hosts, **global_known_hosts;
 	char *strict_checking; /* "yes", "no", "accept-new", "ask", "off" */
 	char *identity_agent, *host_key_alias;
-	char *proxy_jump; /* of the two, the first that is found */
+	char *proxy_jump;    /* of the two, the first that is found */
 	char *proxy_command; /* all that follows it, its tokens as they are */
 	unsigned connect_timeout_s;
 	int identities_only; /* 1 yes, -1 no, 0 not said */

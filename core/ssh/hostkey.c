@@ -52,8 +52,8 @@ static bool has_bare_name(const struct session *s)
 	return !s->host_key_alias && s->port != 22;
 }
 
-static int known_types(struct buf *out, const struct session *s, bool bare,
-    struct err *e)
+static int known_types(
+    struct buf *out, const struct session *s, bool bare, struct err *e)
 {
 	struct buf name = BUF_INIT;
 	int rc;

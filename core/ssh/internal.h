@@ -78,8 +78,8 @@ struct session {
 	void *arg;
 	bool handed_over; /* the socket, to libssh */
 	bool unblocked;	  /* it, again */
-	bool closed;	/* by the other side */
-	bool told;	/* data since the last `settled` */
+	bool closed;	  /* by the other side */
+	bool told;	  /* data since the last `settled` */
 	bool wants_room;
 };
 

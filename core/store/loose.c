@@ -208,8 +208,8 @@ static int read_object(void **data, size_t *len, git_object_t *type,
 	return rc;
 }
 
-static int read_header(
-    size_t *len, git_object_t *type, git_odb_backend *backend, const git_oid *oid)
+static int read_header(size_t *len, git_object_t *type,
+    git_odb_backend *backend, const git_oid *oid)
 {
 	struct reading r;
 	int rc = begin(&r, (struct loose *)backend, oid);
@@ -234,8 +234,8 @@ int store_read_loose(git_repository *repo, struct err *e)
 	git_odb *odb = NULL;
 	int rc;
 
-	if (!l ||
-	    asprintf(&l->objects, "%sobjects/", git_repository_path(repo)) < 0) {
+	if (!l || asprintf(&l->objects, "%sobjects/",
+		      git_repository_path(repo)) < 0) {
 		free(l);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}

@@ -49,8 +49,9 @@ struct differing_list {
 /* Appends to `to` what differs from `a` to `b` (NULL: nothing), by path, the
  * paths beginning with `root`. Directories more than `depth` levels down (1:
  * none is gone into) count as one thing. */
-int store_compare(struct differing_list *to, struct store *st, const git_tree *a,
-    const git_tree *b, const char *root, unsigned depth, struct err *e);
+int store_compare(struct differing_list *to, struct store *st,
+    const git_tree *a, const git_tree *b, const char *root, unsigned depth,
+    struct err *e);
 
 /* Appends a copy. */
 int differing_add(

@@ -78,12 +78,12 @@ struct store_change {
 
 /* Signs `text`: appends the signature, as git keeps it, to `to`. Returns as
  * everything here. */
-typedef int store_signer(void *ctx, const char *text, size_t len,
-    struct buf *to, struct err *e);
+typedef int store_signer(
+    void *ctx, const char *text, size_t len, struct buf *to, struct err *e);
 
 struct store_commit {
-	const char *parent;	      /* an id; NULL: there is no commit yet */
-	bool aside; /* not put on the branch: on top of any `parent` */
+	const char *parent; /* an id; NULL: there is no commit yet */
+	bool aside;	    /* not put on the branch: on top of any `parent` */
 	struct store_change *changes; /* gets sorted */
 	size_t count;
 	const char *message;
@@ -148,12 +148,12 @@ void store_log_free(struct store_log *log);
 /* One file that differs. Pointers are borrowed until the next one. */
 struct store_delta {
 	const char *path;
-	const char *status; /* "added", "deleted", "modified" */
-	bool is_tree;	    /* with `depth`: a directory, as a whole */
+	const char *status;	    /* "added", "deleted", "modified" */
+	bool is_tree;		    /* with `depth`: a directory, as a whole */
 	char old_id[STORE_ID_SIZE]; /* of the content; "": added */
 	char new_id[STORE_ID_SIZE]; /* "": deleted */
-	const char *old_data; /* with `content`; NULL: added */
-	const char *new_data; /* NULL: deleted */
+	const char *old_data;	    /* with `content`; NULL: added */
+	const char *new_data;	    /* NULL: deleted */
 	size_t old_len, new_len;
 };
 

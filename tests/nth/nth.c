@@ -105,8 +105,8 @@ static bool fails_alloc(const void *caller)
 
 	if (from < nth.text || from >= nth.text_end)
 		return false;
-	return fails(from >= nth.lua && from < nth.lua_end ? "lua" : "alloc",
-	    ENOMEM);
+	return fails(
+	    from >= nth.lua && from < nth.lua_end ? "lua" : "alloc", ENOMEM);
 }
 
 #define CALLER __builtin_return_address(0)
@@ -128,7 +128,7 @@ static void *early_alloc(size_t size)
 static bool is_early(const void *p)
 {
 	return (const char *)p >= early &&
-	    (const char *)p < early + sizeof(early);
+	       (const char *)p < early + sizeof(early);
 }
 
 /* The next function of that name; NULL while it is being looked for. */
@@ -201,9 +201,8 @@ char *strndup(const char *s, size_t n)
 	return memcpy(p, s, len);
 }
 
-static int opens(
-    int (*next)(int, const char *, int, ...), int at, const char *path,
-    int flags, mode_t mode)
+static int opens(int (*next)(int, const char *, int, ...), int at,
+    const char *path, int flags, mode_t mode)
 {
 	if (fails("open", flags & O_CREAT ? ENOSPC : EMFILE))
 		return -1;
@@ -343,8 +342,9 @@ int rename(const char *from, const char *to)
 
 int renameat(int from_at, const char *from, int to_at, const char *to)
 {
-	return fails("rename", ENOSPC) ? -1
-				       : NEXT(renameat)(from_at, from, to_at, to);
+	return fails("rename", ENOSPC)
+		   ? -1
+		   : NEXT(renameat)(from_at, from, to_at, to);
 }
 
 int link(const char *from, const char *to)

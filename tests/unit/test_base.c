@@ -19,11 +19,11 @@
 
 static void an_error_keeps_code_and_text(void **state)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	(void)state;
-	assert_int_equal(err_set(&e, ERR_TIMEOUT, "host '%s'", "a"),
-	    ERR_TIMEOUT);
+	assert_int_equal(
+	    err_set(&e, ERR_TIMEOUT, "host '%s'", "a"), ERR_TIMEOUT);
 	assert_string_equal(e.text, "host 'a'");
 	assert_string_equal(err_name(e.code), "timeout");
 	assert_int_equal(err_set(NULL, ERR_IO, "nobody listens"), ERR_IO);
@@ -31,7 +31,7 @@ static void an_error_keeps_code_and_text(void **state)
 
 static void a_long_error_is_cut_visibly(void **state)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 	char text[2 * ERR_TEXT_MAX];
 
 	(void)state;
@@ -44,12 +44,12 @@ static void a_long_error_is_cut_visibly(void **state)
 
 static void a_system_error_names_its_cause(void **state)
 {
-	struct err e = { 0 };
+	struct err e = {0};
 
 	(void)state;
 	assert_int_equal(err_sys(&e, 2, "cannot read '%s'", "/x"), ERR_IO);
-	assert_string_equal(e.text,
-	    "cannot read '/x': No such file or directory");
+	assert_string_equal(
+	    e.text, "cannot read '/x': No such file or directory");
 }
 
 static void a_buffer_grows_drops_and_gives_away(void **state)
@@ -146,8 +146,7 @@ static void all_is_written_to_a_descriptor_that_does_not_block(void **state)
 	(void)state;
 	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
 	assert_int_equal(fcntl(ends[0], F_SETFL, 0), 0);
-	assert_int_equal(
-	    pthread_create(&reader, NULL, read_much, &ends[0]), 0);
+	assert_int_equal(pthread_create(&reader, NULL, read_much, &ends[0]), 0);
 	assert_int_equal(write_fully(ends[1], data, MUCH), 0);
 	close(ends[1]);
 	pthread_join(reader, &got);
@@ -176,18 +175,17 @@ static void a_program_ignores_what_nohup_has_us_ignore(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_error_keeps_code_and_text),
-		cmocka_unit_test(a_long_error_is_cut_visibly),
-		cmocka_unit_test(a_system_error_names_its_cause),
-		cmocka_unit_test(a_buffer_grows_drops_and_gives_away),
-		cmocka_unit_test(
-		    a_buffer_that_cannot_grow_says_so_once_and_for_all),
-		cmocka_unit_test(a_secret_buffer_moves_without_losing_bytes),
-		cmocka_unit_test(
-		    a_buffer_ends_in_a_nul_though_nothing_was_written),
-		cmocka_unit_test(
-		    all_is_written_to_a_descriptor_that_does_not_block),
-		cmocka_unit_test(a_program_ignores_what_nohup_has_us_ignore),
+	    cmocka_unit_test(an_error_keeps_code_and_text),
+	    cmocka_unit_test(a_long_error_is_cut_visibly),
+	    cmocka_unit_test(a_system_error_names_its_cause),
+	    cmocka_unit_test(a_buffer_grows_drops_and_gives_away),
+	    cmocka_unit_test(
+		a_buffer_that_cannot_grow_says_so_once_and_for_all),
+	    cmocka_unit_test(a_secret_buffer_moves_without_losing_bytes),
+	    cmocka_unit_test(a_buffer_ends_in_a_nul_though_nothing_was_written),
+	    cmocka_unit_test(
+		all_is_written_to_a_descriptor_that_does_not_block),
+	    cmocka_unit_test(a_program_ignores_what_nohup_has_us_ignore),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

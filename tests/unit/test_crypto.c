@@ -157,8 +157,8 @@ static void a_key_that_cannot_be_written_whole_is_not_left(void **state)
 	errno = 0;
 	assert_int_equal(pair_save(pair, other, &e), ERR_IO);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_string_equal(e.text,
-	    "cannot write key '/tmp/neap-crypto-pair': File too large");
+	assert_string_equal(
+	    e.text, "cannot write key '/tmp/neap-crypto-pair': File too large");
 	assert_int_equal(access(other, F_OK), -1);
 	assert_int_equal(pair_save(pair, other, &e), 0);
 	assert_int_equal(pair_save(pair, other, &e), ERR_CONFLICT);

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
+#include "base/sha1.h"
 #include "ssh/known_hosts.h"
 #include "ssh/pattern.h"
-#include "base/sha1.h"
 
 /* RFC 2202, section 3: key, data, digest. */
 static const struct {

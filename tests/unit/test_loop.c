@@ -75,7 +75,7 @@ static void jobs_do_not_wait_for_each_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(jobs_do_not_wait_for_each_other),
+	    cmocka_unit_test(jobs_do_not_wait_for_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

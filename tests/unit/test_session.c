@@ -94,9 +94,9 @@ static void what_was_opened_is_closed_once(void **state)
 		int turns;
 		enum err_code code;
 	} cases[] = {
-	    {"", "exec sleep 5", 0, ERR_USAGE}, /* before the handshake */
+	    {"", "exec sleep 5", 0, ERR_USAGE},	   /* before the handshake */
 	    {"x", "exec sleep 5", 0, ERR_TIMEOUT}, /* in it */
-	    {"x", "exec sleep 5", 1, ERR_NONE}, /* by its owner */
+	    {"x", "exec sleep 5", 1, ERR_NONE},	   /* by its owner */
 	    {"x", "exec sleep 5", 2, ERR_NONE},
 	    {"x", "echo 'no SSH'; exec sleep 5", 0, ERR_TIMEOUT},
 	    {"x", "exit 1", 0, ERR_UNREACHABLE}, /* by the other side */
@@ -119,7 +119,7 @@ static void what_was_opened_is_closed_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_opened_is_closed_once),
+	    cmocka_unit_test(what_was_opened_is_closed_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
