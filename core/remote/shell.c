@@ -276,13 +276,12 @@ static int take_config(
 	return make_random(sh->token, TOKEN_LEN, e);
 }
 
-static void on_unknown_key(
-    void *arg, const char *name, const char *type, const char *fingerprint)
+static void on_unknown_key(void *arg, const struct shown_key *key)
 {
 	struct shell *sh = arg;
 
 	if (sh->events.unknown_key)
-		sh->events.unknown_key(sh->arg, name, type, fingerprint);
+		sh->events.unknown_key(sh->arg, key);
 }
 
 static int start(struct shell *sh, struct realm *realm,

@@ -32,8 +32,7 @@ struct shell_events {
 	/* Once, and nothing after; may free the shell. */
 	void (*ended)(void *arg, const struct err *e);
 	/* As in session.h; may be NULL. */
-	void (*unknown_key)(void *arg, const char *name, const char *type,
-	    const char *fingerprint);
+	void (*unknown_key)(void *arg, const struct shown_key *key);
 };
 
 struct shell_stats {

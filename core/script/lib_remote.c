@@ -25,9 +25,11 @@ struct conn {
 	struct task *opener; /* who waits for it to open, or NULL */
 	bool ready, ended;
 	struct err error; /* why it ended */
-	struct unknown_key {
+	struct refused_key {
 		char name[256], type[64], fingerprint[64];
-	} unknown; /* the host's, where that is why */
+		struct buf authorities;
+		bool other;
+	} refused; /* the host's, where that is why: see struct shown_key */
 };
 
 struct op {
@@ -327,6 +329,7 @@ static int conn_close(lua_State *L)
 
 	c->shell = NULL;
 	shell_free(sh);
+	buf_release(&c->refused.authorities);
 	return 0;
 }
 
@@ -394,30 +397,40 @@ static struct conn *push_conn(lua_State *L)
 	return c;
 }
 
-static void on_unknown_key(
-    void *arg, const char *name, const char *type, const char *fingerprint)
+static void on_unknown_key(void *arg, const struct shown_key *key)
 {
-	struct unknown_key *k = &((struct conn *)arg)->unknown;
+	struct refused_key *k = &((struct conn *)arg)->refused;
 
-	snprintf(k->name, sizeof(k->name), "%s", name);
-	snprintf(k->type, sizeof(k->type), "%s", type);
-	snprintf(k->fingerprint, sizeof(k->fingerprint), "%s", fingerprint);
+	snprintf(k->name, sizeof(k->name), "%s", key->name);
+	snprintf(k->type, sizeof(k->type), "%s", key->type);
+	snprintf(
+	    k->fingerprint, sizeof(k->fingerprint), "%s", key->fingerprint);
+	buf_puts(&k->authorities, key->authorities);
+	k->other = key->other;
 }
 
-/* nil, message, code, and the host's key where it is not known. */
+/* nil, message, code, and the host's key where known_hosts does not vouch for
+ * it. */
 static int push_refusal(lua_State *L, const struct conn *c)
 {
+	const struct refused_key *k = &c->refused;
 	int n = box_fail(L, &c->error);
 
-	if (c->error.code != ERR_HOSTKEY || !*c->unknown.fingerprint)
+	if (c->error.code != ERR_HOSTKEY || !*k->fingerprint)
 		return n;
-	lua_createtable(L, 0, 3);
-	lua_pushstring(L, c->unknown.name);
+	if (buf_failed(&k->authorities))
+		return luaL_error(L, "out of memory");
+	lua_createtable(L, 0, 5);
+	lua_pushstring(L, k->name);
 	lua_setfield(L, -2, "name");
-	lua_pushstring(L, c->unknown.type);
+	lua_pushstring(L, k->type);
 	lua_setfield(L, -2, "type");
-	lua_pushstring(L, c->unknown.fingerprint);
+	lua_pushstring(L, k->fingerprint);
 	lua_setfield(L, -2, "fingerprint");
+	box_push_bytes(L, &k->authorities);
+	lua_setfield(L, -2, "authorities");
+	lua_pushboolean(L, k->other);
+	lua_setfield(L, -2, "other");
 	return n + 1;
 }
 
@@ -454,10 +467,11 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 
 /* connect{ name=, address=, port=, host_key_alias=, user=, identities=,
  * agent=, password=, known_hosts=, host_key_check=, become=, become_user=,
- * accept_key=, proxy_command=,
+ * accept_key=, certified_key=, certified_type=, proxy_command=,
  * become_password=, connect_timeout_ms=, auth_timeout_ms=, prologue=,
  * prologue_here= }
- * -> connection | nil, message, code */
+ * -> connection | nil, message, code[, { name=, type=, fingerprint=,
+ * authorities=, other= }: the host's key, where that is why] */
 static int remote_connect(lua_State *L)
 {
 	static const struct shell_events events = {

@@ -112,6 +112,8 @@ void option_config(lua_State *L, int t, struct shell_config *c)
 		    .password = option_text(L, t, "password", true),
 		    .known_hosts = option_list(L, t, "known_hosts"),
 		    .accept_key = option_string(L, t, "accept_key"),
+		    .certified_key = option_string(L, t, "certified_key"),
+		    .certified_type = option_string(L, t, "certified_type"),
 		    .proxy_command = option_string(L, t, "proxy_command"),
 		    .connect_ms =
 			option_integer(L, t, "connect_timeout_ms", 10000),

@@ -74,8 +74,12 @@ static int known_types(
 int hostkey_prepare(struct session *s, struct err *e)
 {
 	struct buf known = BUF_INIT, algorithms = BUF_INIT;
-	int rc = known_types(&known, s, false, e);
+	int rc = 0;
 
+	if (s->certified_type)
+		buf_puts(&known, s->certified_type);
+	else
+		rc = known_types(&known, s, false, e);
 	if (rc == 0 && !known.len && has_bare_name(s))
 		rc = known_types(&known, s, true, e);
 	if (rc < 0)
@@ -194,41 +198,73 @@ static int check_bare(const struct session *s, const char *type,
 	return rc < 0 ? rc : known.state == KNOWN_SAME;
 }
 
+/* Who may vouch for the host by a certificate: appended to `out`. */
+static int authorities(
+    struct buf *out, const struct session *s, const char *name, struct err *e)
+{
+	const char *const *paths = (const char *const *)s->known_hosts;
+	struct buf bare = BUF_INIT;
+	int rc = known_hosts_authorities(out, s->realm->known, paths, name, e);
+
+	if (rc == 0 && !out->len && has_bare_name(s)) {
+		known_hosts_name(&bare, s->address, 22);
+		if (buf_failed(&bare))
+			rc = err_set(e, ERR_NOMEM, "out of memory");
+		else
+			rc = known_hosts_authorities(
+			    out, s->realm->known, paths, bare.data, e);
+	}
+	buf_release(&bare);
+	return rc;
+}
+
+/* Tells the owner of a key that is not taken. */
+static int tell(const struct session *s, struct shown_key *key, struct err *e)
+{
+	struct buf who = BUF_INIT;
+	int rc = 0;
+
+	if (!s->events.unknown_key || !key->fingerprint)
+		return 0;
+	if ((rc = authorities(&who, s, key->name, e)) == 0) {
+		key->authorities = who.len ? who.data : "";
+		s->events.unknown_key(s->arg, key);
+	}
+	buf_release(&who);
+	return rc;
+}
+
+static bool is(const char *wanted, const char *shown)
+{
+	return wanted && shown && !strcmp(wanted, shown);
+}
+
 static int judge(const struct session *s, const char *name, const char *type,
     const char *key, const char *shown, struct err *e)
 {
+	struct shown_key told = {name, type, shown, NULL, false};
 	struct known_answer known;
 	int rc = known_hosts_check(&known, s->realm->known,
 	    (const char *const *)s->known_hosts, name, type, key, e);
 
-	if (rc < 0)
+	if (rc < 0 || known.state == KNOWN_SAME)
 		return rc;
-	switch (known.state) {
-	case KNOWN_SAME:
-		return 0;
-	case KNOWN_REVOKED:
+	if (known.state == KNOWN_REVOKED)
 		return say_revoked(s, &known, type, shown, e);
-	case KNOWN_OTHER:
-		return say_other(s, name, &known, type, shown, e);
-	case KNOWN_AUTHORITY:
-		return err_set(e, ERR_HOSTKEY,
-		    "host '%s': '%s' has only a @cert-authority in %s:%u, and "
-		    "host certificates are not supported by libssh: its own "
-		    "key (%s %s) has to stand there too: ssh(1), which checks "
-		    "the certificate, brings it: "
-		    "ssh HOST cat '/etc/ssh/ssh_host_*_key.pub'",
-		    s->name, name, known.path, known.line, type,
-		    or_damaged(shown));
-	case KNOWN_NOT:
-		break;
-	}
-	if (has_bare_name(s) && (rc = check_bare(s, type, key, shown, e)) != 0)
+	told.other = known.state == KNOWN_OTHER;
+	if (has_bare_name(s) &&
+	    (rc = check_bare(s, type, key, shown, e)) != 0 &&
+	    (rc < 0 || !told.other))
 		return rc < 0 ? rc : 0;
-	if (s->accept_new ||
-	    (s->accept_key && shown && !strcmp(s->accept_key, shown)))
+	if (is(s->certified_key, shown))
+		return 0;
+	if ((s->accept_new && known.state == KNOWN_NOT) ||
+	    (is(s->accept_key, shown) && !told.other))
 		return take_new(s, name, type, key, e);
-	if (s->events.unknown_key && shown)
-		s->events.unknown_key(s->arg, name, type, shown);
+	if ((rc = tell(s, &told, e)) < 0)
+		return rc;
+	if (known.state == KNOWN_OTHER)
+		return say_other(s, name, &known, type, shown, e);
 	return say_unknown(s, name, type, shown, e);
 }
 

@@ -52,7 +52,7 @@ struct session {
 	struct realm *realm;
 	/* the configuration, our own copy */
 	char *name, *address, *user, *password, *command, *host_key_alias;
-	char *accept_key, *proxy_command;
+	char *accept_key, *certified_key, *certified_type, *proxy_command;
 	char **identities, **known_hosts; /* the realm's where not given */
 	bool own_identities, own_known_hosts;
 	uint16_t port;

@@ -424,6 +424,51 @@ int known_hosts_types(struct buf *out, struct known_hosts *kh,
 	return 0;
 }
 
+static bool is_among(const struct known_file *f, const char *const *paths)
+{
+	while (*paths && strcmp(f->path, *paths) != 0)
+		paths++;
+	return *paths != NULL;
+}
+
+/* Whether a @revoked line of the files read so far has the entry's key. */
+static bool is_revoked(const struct known_hosts *kh, const char *const *paths,
+    const char *name, const struct entry *entry)
+{
+	struct known_answer known = {0};
+
+	for (const struct known_file *f = kh->files; f; f = f->next)
+		if (is_among(f, paths))
+			known_file_check(
+			    &known, f, name, entry->type, entry->key);
+	return known.state == KNOWN_REVOKED;
+}
+
+int known_hosts_authorities(struct buf *out, struct known_hosts *kh,
+    const char *const *paths, const char *name, struct err *e)
+{
+	const struct known_file *f;
+	int rc;
+
+	for (size_t i = 0; paths[i]; i++)
+		if ((rc = get_file(&f, kh, paths[i], e)) < 0)
+			return rc;
+	for (f = kh->files; f; f = f->next) {
+		for (size_t i = 0; is_among(f, paths) && i < f->count; i++) {
+			const struct entry *entry = &f->entries[i];
+
+			if (entry->mark == MARK_AUTHORITY &&
+			    names_host(entry, name) &&
+			    !is_revoked(kh, paths, name, entry))
+				buf_printf(
+				    out, "%s %s\n", entry->type, entry->key);
+		}
+	}
+	if (buf_failed(out))
+		return err_set(e, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
 /* ---- a new host ---- */
 
 static void make_parent(const char *path)

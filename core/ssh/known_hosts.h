@@ -1,6 +1,7 @@
 /* Who is who: the known_hosts files, in the form of sshd(8), "SSH_KNOWN_HOSTS
  * FILE FORMAT": plain names, patterns, `[host]:port`, hashed names, @revoked.
- * Lines of @cert-authority are found but vouch for nobody here.
+ * A @cert-authority vouches for certificates, not for keys: whoever asks gets
+ * the authorities of a host.
  *
  * A file is read once and again when it has changed. A file that is not there
  * is an empty one. */
@@ -49,6 +50,12 @@ int known_hosts_check(struct known_answer *out, struct known_hosts *kh,
 /* Appends the types of the keys known for `name`, each once, with commas
  * between. Returns as above. */
 int known_hosts_types(struct buf *out, struct known_hosts *kh,
+    const char *const *paths, const char *name, struct err *e);
+
+/* Appends the authorities that may vouch for `name`, a line each: type and
+ * key, as known_hosts_check() takes them. One that is revoked for that name is
+ * none. Returns as above. */
+int known_hosts_authorities(struct buf *out, struct known_hosts *kh,
     const char *const *paths, const char *name, struct err *e);
 
 /* Appends a line to the file `path`, made with mode 0600 (its directory with

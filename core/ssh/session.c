@@ -98,6 +98,8 @@ void session_free(struct session *s)
 	free(s->command);
 	free(s->host_key_alias);
 	free(s->accept_key);
+	free(s->certified_key);
+	free(s->certified_type);
 	free(s->proxy_command);
 	free(s);
 }
@@ -307,6 +309,8 @@ static bool take_config(
 	s->command = copy(command, &failed);
 	s->host_key_alias = copy(c->host_key_alias, &failed);
 	s->accept_key = copy(c->accept_key, &failed);
+	s->certified_key = copy(c->certified_key, &failed);
+	s->certified_type = copy(c->certified_type, &failed);
 	s->proxy_command = copy(c->proxy_command, &failed);
 	s->identities = copy_list(c->identities, s->realm->default_identities,
 	    &s->own_identities, &failed);

@@ -18,6 +18,16 @@
 struct realm;
 struct session;
 
+/* A host's key that the known_hosts files do not vouch for. */
+struct shown_key {
+	const char *name;	 /* what the host goes by in these files */
+	const char *type;	 /* as "ssh-ed25519" */
+	const char *fingerprint; /* as "SHA256:..." */
+	const char *authorities; /* who may vouch for it by a certificate, a
+				  * line each: type and key; or "" */
+	bool other;		 /* a line has another key of the host */
+};
+
 /* The loop is borrowed and outlives the realm. */
 int realm_new(struct realm **out, struct loop *loop, struct err *e);
 void realm_free(struct realm *realm);
@@ -46,7 +56,11 @@ struct session_config {
 					 * NULL or empty: those of ssh(1) */
 	bool accept_new;	/* write down a host that no file names */
 	const char *accept_key; /* or only with this fingerprint; may be NULL */
-	const char *proxy_command; /* for sh: reach it through this; or NULL */
+	const char *certified_key;  /* the fingerprint of a key that an
+				     * authority was seen to vouch for: taken,
+				     * and not written down; may be NULL */
+	const char *certified_type; /* its type, the only one asked for */
+	const char *proxy_command;  /* for sh: reach it through this; or NULL */
 	int64_t connect_ms, auth_ms; /* limits of time: to connect, and the
 				      * same again for the key exchange; and
 				      * to log in */
@@ -62,8 +76,7 @@ struct session_events {
 	void (*ended)(void *arg, const struct err *e); /* e->code is 0 when the
 							* command ended */
 	/* Before it ends for want of a key in known_hosts; may be NULL. */
-	void (*unknown_key)(void *arg, const char *name, const char *type,
-	    const char *fingerprint);
+	void (*unknown_key)(void *arg, const struct shown_key *key);
 };
 
 /* Begins. Returns 0, ERR_NOMEM or ERR_IO; no event comes before it returns. */

@@ -3,6 +3,7 @@
 -- The command line wins over the inventory, the inventory over ssh_config, that over the defaults. Where somebody sits
 -- at a terminal, a host key that no file knows is shown and may be accepted, and the passphrase of a key is asked for
 -- when nothing else lets us in: one question at a time, in the order of the hosts.
+local certificate = require "neap.engine.certificate"
 local facts = require "neap.engine.facts"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
@@ -155,12 +156,28 @@ local function unlocks(self, host, options)
   return false
 end
 
-local function connect(self, host, options)
+-- Connects; where an authority may vouch for a key that is not known, asks for the host's certificate.
+local function connect(host, options)
+  local conn, message, code, key = remote.connect(options)
+  if code == "hostkey" and key and key.authorities ~= "" then
+    local certified, why = certificate.check(options, key)
+    if certified then
+      host.certified = certified
+      for name, value in pairs(certified) do options[name] = value end
+      conn, message, code, key = remote.connect(options)
+    else
+      message = ("%s (its certificate: %s)"):format(message, why)
+    end
+  end
+  return conn, message, code, key
+end
+
+local function persuade(self, host, options)
   local unlocked = false
   while true do
-    local conn, message, code, key = remote.connect(options)
+    local conn, message, code, key = connect(host, options)
     if conn or not may_ask(self) then return conn, message, code end
-    if code == "hostkey" and key and not options.accept_key then
+    if code == "hostkey" and key and not key.other and not options.accept_key then
       if not trusts(self, host, options, key) then return nil, message, code end
       options.accept_key = key.fingerprint
     elseif code == "auth" and not unlocked and unlocks(self, host, options) then
@@ -174,7 +191,7 @@ end
 --- Connects to a host of a session: connection | nil, message, code.
 function approach.connect(self, host, options)
   host.on_its_way = loop.event()
-  local ok, conn, message, code = pcall(connect, self, host, options)
+  local ok, conn, message, code = pcall(persuade, self, host, options)
   host.on_its_way:set(true)
   host.on_its_way = nil
   if not ok then error(conn, 0) end

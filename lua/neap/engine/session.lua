@@ -79,6 +79,7 @@ end
 --- Another connection to a host, by full authentication: connection | nil, message, code.
 function session.reconnect(self, host, timeout_ms)
   local options = approach.options(host.entry, self.opts)
+  for name, value in pairs(host.certified or {}) do options[name] = value end
   options.connect_timeout_ms, options.auth_timeout_ms, options.prologue = timeout_ms, timeout_ms, nil
   return remote.connect(options)
 end
