@@ -24,8 +24,8 @@ static int refused(const struct session *s, struct err *e)
 	    s->user, s->address, s->port, tried, *words ? ": " : "", words);
 }
 
-/* The next identity that can be read. A default that is not there is passed
- * over without a word. */
+/* The next identity that can be read, first with its certificate where it has
+ * one. A default that is not there is passed over without a word. */
 static ssh_key current_key(struct session *s)
 {
 	struct err why = {0};
@@ -33,8 +33,13 @@ static ssh_key current_key(struct session *s)
 	const char *path;
 
 	while ((path = s->identities[s->auth.identity])) {
-		if (identities_get(&key, s->realm->identities, path, &why) == 0)
-			return key;
+		if (identities_get(&key, s->realm->identities, path,
+			!s->auth.without_certificate, &why) == 0) {
+			if (key)
+				return key;
+			s->auth.without_certificate = true;
+			continue;
+		}
 		if (s->own_identities || why.code != ERR_NOTFOUND)
 			note_tried(s, why.text, "");
 		s->auth.identity++;
@@ -54,7 +59,11 @@ static int try_key(struct session *s)
 	rc = ssh_userauth_publickey(s->ssh, NULL, key);
 	if (rc == SSH_AUTH_AGAIN)
 		return rc;
-	note_tried(s, "key ", s->identities[s->auth.identity++]);
+	note_tried(s,
+	    s->auth.without_certificate ? "key " : "certificate of key ",
+	    s->identities[s->auth.identity]);
+	s->auth.identity += s->auth.without_certificate;
+	s->auth.without_certificate = !s->auth.without_certificate;
 	return rc;
 }
 

@@ -6,10 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+
 struct identity {
 	struct identity *next;
 	char *path;
 	ssh_key key; /* NULL: it could not be read, and why is in `error` */
+	ssh_key certified; /* the same with its certificate, or NULL */
 	bool encrypted;
 	struct err error;
 };
@@ -32,6 +35,7 @@ void identities_free(struct identities *ids)
 	for (id = ids->first; id; id = next) {
 		next = id->next;
 		ssh_key_free(id->key);
+		ssh_key_free(id->certified);
 		free(id->path);
 		free(id);
 	}
@@ -50,6 +54,28 @@ static int no_passphrase(const char *prompt, char *buf, size_t len, int echo,
 	return -1;
 }
 
+/* A certificate that cannot be read is none: the key may do without. */
+static void load_certificate(struct identity *id, const char *passphrase)
+{
+	struct buf path = BUF_INIT;
+	ssh_key cert = NULL;
+
+	buf_printf(&path, "%s-cert.pub", id->path);
+	if (buf_failed(&path) || access(path.data, R_OK) < 0 ||
+	    ssh_pki_import_cert_file(path.data, &cert) != SSH_OK)
+		goto out;
+	if (ssh_pki_import_privkey_file(
+		id->path, passphrase, NULL, NULL, &id->certified) != SSH_OK)
+		id->certified = NULL;
+	else if (ssh_pki_copy_cert_to_privkey(cert, id->certified) != SSH_OK) {
+		ssh_key_free(id->certified);
+		id->certified = NULL;
+	}
+out:
+	ssh_key_free(cert);
+	buf_release(&path);
+}
+
 static void load(struct identity *id)
 {
 	if (access(id->path, R_OK) < 0) {
@@ -58,8 +84,10 @@ static void load(struct identity *id)
 		return;
 	}
 	if (ssh_pki_import_privkey_file(id->path, NULL, no_passphrase,
-		&id->encrypted, &id->key) == SSH_OK)
+		&id->encrypted, &id->key) == SSH_OK) {
+		load_certificate(id, NULL);
 		return;
+	}
 	id->key = NULL;
 	if (id->encrypted)
 		err_set(&id->error, ERR_AUTH,
@@ -94,16 +122,20 @@ int identities_unlock(struct identities *ids, const char *path,
 
 	if (!id)
 		return err_set(e, ERR_NOTFOUND, "there is no key '%s'", path);
-	if (id->key || ssh_pki_import_privkey_file(
-			   path, passphrase, NULL, NULL, &id->key) == SSH_OK)
+	if (id->key)
 		return 0;
+	if (ssh_pki_import_privkey_file(
+		path, passphrase, NULL, NULL, &id->key) == SSH_OK) {
+		load_certificate(id, passphrase);
+		return 0;
+	}
 	id->key = NULL;
 	return err_set(
 	    e, ERR_AUTH, "this is not the passphrase of the key '%s'", path);
 }
 
-int identities_get(
-    ssh_key *out, struct identities *ids, const char *path, struct err *e)
+int identities_get(ssh_key *out, struct identities *ids, const char *path,
+    bool certified, struct err *e)
 {
 	struct identity *id = find(ids, path);
 
@@ -122,6 +154,6 @@ int identities_get(
 			*e = id->error;
 		return id->error.code;
 	}
-	*out = id->key;
+	*out = certified ? id->certified : id->key;
 	return 0;
 }

@@ -32,7 +32,8 @@ enum stage {
 /* How far the log-in has come: see auth.c. */
 struct auth {
 	int method;
-	size_t identity; /* next to try */
+	size_t identity;	  /* next to try */
+	bool without_certificate; /* it alone: with it, it was refused */
 	bool agent_tried;
 	bool answered;	  /* the prompt of keyboard-interactive */
 	struct buf tried; /* for the message */

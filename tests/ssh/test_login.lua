@@ -203,6 +203,39 @@ t.case("keys of each type let in", function()
   for _, type in ipairs { "ed25519", "ecdsa", "rsa" } do works { identities = { s.dir .. "/id_" .. type } } end
 end)
 
+t.case("a key with a certificate beside it lets in", function()
+  works { identities = { s.dir .. "/id_foreign", s.dir .. "/id_signed" } }
+  local remote, taint = require "neap.core.remote", require "neap.core.taint"
+  local path = s.dir .. "/id_locked"
+  fails({ identities = { path } }, "auth", "is encrypted")
+  t.equal({ remote.unlock_key(path, taint.new("secret", "passphrase")) }, { true })
+  works { identities = { path } }
+end)
+
+t.case("a certificate that does not let in leaves the key itself", function()
+  local function key_with(name, key, cert)
+    s.shell(("cp %s/%s %s/%s; chmod 600 %s/%s"):format(s.dir, key, s.dir, name, s.dir, name))
+    s.write(name .. "-cert.pub", cert)
+    return { identities = { s.dir .. "/" .. name } }
+  end
+  local cert = s.read("id_signed-cert.pub")
+  works(key_with("own", "id_ed25519", cert))
+  fails(key_with("not_own", "id_foreign", cert), "auth", "tried: certificate of key [^,]*not_own, key [^,]*not_own%)")
+  fails(key_with("torn", "id_foreign", "no certificate\n"), "auth", "tried: key [^,]*torn%)")
+end)
+
+t.case("the agent shows certificates, too", function()
+  local sock = s.dir .. "/agent2"
+  s.shell("ssh-agent -a " .. sock .. " sh -c 'ssh-add -q " .. s.dir .. "/id_signed </dev/null; " .. os.getenv("NEAP_LUA") .. " "
+    .. s.write("by_certificate.lua", [[
+      package.path = os.getenv("NEAP_TESTS") .. "/ssh/?.lua;" .. os.getenv("NEAP_TESTS") .. "/lua/?.lua;" .. package.path
+      local s = require "ssh_host"
+      local conn, message = s.connect { agent = true, identities = { s.dir .. "/id_foreign" } }
+      s.write("by_certificate", conn and "in" or message)
+    ]]) .. "'")
+  t.equal(s.read("by_certificate"), "in")
+end)
+
 t.case("identities are tried in their order", function()
   works { identities = { s.dir .. "/nowhere", s.dir .. "/id_foreign", s.dir .. "/id_ed25519" } }
 end)
