@@ -53,9 +53,16 @@ net_cut() { ip -n "$NETNS" link set "$1" down; }
 # net_mute HOST: a switch in between drops all frames; the host's link stays up
 net_mute() { nsenter "--net=/run/netns/$NETNS" bridge link set dev "$1" state 0; }
 
+# net_heal HOST: ends either, and waits until the host answers, if it does:
+# that it was not to be found is remembered for a while
 net_heal() {
 	ip -n "$NETNS" link set "$1" up
 	nsenter "--net=/run/netns/$NETNS" bridge link set dev "$1" state 3
+	for _ in 1 2 3 4 5 6 7 8; do
+		ip -n "$NETNS" neigh flush dev br0
+		nsenter "--net=/run/netns/$NETNS" ping -q -c 1 -W 0.3 "$(host_address "$1")" >/dev/null && return
+	done
+	return 0
 }
 
 # net_state HOST: "up", "cut" or "mute"
