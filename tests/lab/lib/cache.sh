@@ -82,6 +82,14 @@ apt_machine_options() {
 	done
 }
 
+# apt_options ADDRESS: apt.conf of a host that reaches the package cache there.
+# A mirror that is just being updated has a bad moment now and then.
+apt_options() {
+	apt_machine_options
+	echo 'Acquire::Retries "3";'
+	echo "Acquire::http::Proxy \"http://$1:$PROXY_PORT\";"
+}
+
 # cacher_start: makes sure that the cache daemon runs and counts STATE as a user
 cacher_start() {
 	local dir=$CACHE/acng
@@ -211,12 +219,9 @@ base_build() {
 	ip netns add "$ns"
 	ip -n "$ns" link set lo up
 	forward_start "$ns" 127.0.0.1 "$STATE/base-forward.pid"
-	{
-		apt_machine_options
-		echo "Acquire::http::Proxy \"http://127.0.0.1:$PROXY_PORT\";"
-	} >"$STATE/base-apt.conf"
+	apt_options 127.0.0.1 >"$STATE/base-apt.conf"
 	suite_sources "$suite" |
-		timeout 900 nsenter "--net=/run/netns/$ns" mmdebstrap --mode=root --quiet \
+		timeout 900 nsenter "--net=/run/netns/$ns" mmdebstrap --mode=root \
 			--variant=minbase --include="$packages" --aptopt="$STATE/base-apt.conf" \
 			--customize-hook="'$LAB_HOME/lib/base-setup' \"\$1\"" \
 			"$suite" "$dir" - >"$STATE/base.log" 2>&1 || rc=$?
