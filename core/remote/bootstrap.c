@@ -16,7 +16,9 @@
  * A watched script is a process, and a session, of its own. While it runs, a
  * second process of the loop waits for one more line, which is either "k", or
  * the end of the stream, or the next request, which is sent only after the
- * answer, when that process is gone: so nothing of it is lost. At "k" all that
+ * answer, when that process is gone: so nothing of it is lost. It is killed,
+ * not asked: a signal that has a trap here is lost in a child that has hardly
+ * begun (dash, ash), or has it carry out our traps (bash). At "k" all that
  * the script has started is ended with it: its session, and whatever descends
  * from it. Only what has become a daemon (in a session of its own, its parents
  * gone) stays. A "k" that comes too late is skipped where a request should
@@ -101,7 +103,7 @@ const char bootstrap_loop[] =
     "case $m in ?w)rm -f \"$d/w\" \"$d/k\";W >/dev/null 2>&1 4<&- & w=$!;esac;"
     "case $m in h*)eval \"$s\";r=$?;;c*)D;R >\"$d/o$i\" "
     "2>\"$d/e$i\";r=$?;;*)R;r=$?;esac;"
-    "case $m in ?w){ [ -e \"$d/k\" ]||kill $w;wait $w;"
+    "case $m in ?w){ [ -e \"$d/k\" ]||kill -KILL $w;wait $w;"
     "case $t,$r in 0,*);;*,124|*,137|*,143):>\"$d/k\";esac;"
     "[ ! -e \"$d/k\" ]||E;} >/dev/null 2>&1;esac;"
     "case $m in c*)O \"$d/o$i\";O \"$d/e$i\" >&2;"

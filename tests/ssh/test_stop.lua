@@ -128,6 +128,16 @@ s.case("a stop that comes too late is no request", {}, function(conn)
   end
 end)
 
+-- What watches a script may have hardly begun when the script has ended.
+for _, user in ipairs(s.users { "dash", "bash", "ash" }) do
+  s.shared_case(user, "scripts that end at once, many", function(conn)
+    for i = 1, 200 do
+      local r, message = conn:request { script = "echo " .. i, watch = true }
+      t.equal(r and r.out, i .. "\n", message)
+    end
+  end)
+end
+
 t.case("a captured script leaves nothing in a later answer, and no output looks like an end", function()
   s.task(function()
     local conn <close> = assert(remote.connect(s.options()))
