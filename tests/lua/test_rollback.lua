@@ -44,6 +44,10 @@ for _, case in ipairs {
   { "a reader that was not there goes in its turn",
     { { "thing:a", size(2), size(1) }, { "daemon:d", size(1), false } }, {}, "-daemon:d thing:a", "" },
   { "what has no genesis leaves without a look", { { "thing:a", size(1), nil } }, {}, "", "-thing:a" },
+  { "what is to be away goes before the directory in which it lies",
+    { { "thing:/d", size(1), false }, { "thing:/d/e", size(1), false }, { "thing:/d/e/f", size(1), false } },
+    { { "thing:/dd", false, false }, { "thing:/d/e/f", false, false }, { "thing:/b", size(1), false } },
+    "-thing:/d/e/f -thing:/d/e -thing:/d -thing:/dd thing:/b", "" },
   { "what is recorded there and not here comes back", {}, { { "thing:a", size(1), false } }, "thing:a", "" },
 } do
   t.case(case[1], function()

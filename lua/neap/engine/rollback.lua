@@ -152,6 +152,30 @@ local function going_of(self, now, target, wanted)
   return first, table.move(owning, 1, #owning, #readers + 1, readers), dropped
 end
 
+local function lies_in(resource, directory) return resource.key:sub(1, #directory.key + 1) == directory.key .. "/" end
+
+-- What goes, and then what is wanted: but what is wanted away goes before the
+-- directory in which it lies, which else would not be empty when its turn comes.
+local function in_turn(going, wanted)
+  local away, list, moved = {}, {}, {}
+  for i = #wanted, 1, -1 do
+    if wanted[i].absent then away[#away + 1] = wanted[i] end
+  end
+  for _, resource in ipairs(going) do
+    for _, inner in ipairs(away) do
+      if resource.absent and not moved[inner] and lies_in(inner, resource) then
+        moved[inner] = true
+        list[#list + 1] = inner
+      end
+    end
+    list[#list + 1] = resource
+  end
+  for _, resource in ipairs(wanted) do
+    if not moved[resource] then list[#list + 1] = resource end
+  end
+  return list
+end
+
 --- The desired state of one host: a list in order, with what is `dropped`.
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
@@ -159,8 +183,7 @@ function rollback.compose(self, host, now, target)
   local wanted = wanted_of(self, now, target)
   local first, readers, dropped = going_of(self, now, target, wanted)
   recorded.adopt(wanted)
-  local list = first
-  table.move(wanted, 1, #wanted, #list + 1, list)
+  local list = in_turn(first, wanted)
   table.move(readers, 1, #readers, #list + 1, list)
   local desired = recorded.desired(host, list)
   desired.dropped = dropped
@@ -211,7 +234,7 @@ function rollback.take_back(self, desired, now, going)
   end
   for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], going) end
   local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
-  local list = table.move(desired.list, 1, #desired.list, #first + 1, first)
+  local list = in_turn(first, desired.list)
   desired.list = table.move(readers, 1, #readers, #list + 1, list)
   for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
   desired.dropped = dropped
