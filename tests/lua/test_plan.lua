@@ -170,3 +170,29 @@ t.case("two transactions that stand side by side stay two", function()
   local _, result = planned(fake.new(), { p, q })
   t.truthy(result.changes[1].batch ~= result.changes[2].batch)
 end)
+
+t.case("what is recorded as a secret is hidden where it was found, and only where it changes", function()
+  local taint = require "neap.core.taint"
+  local note = {
+    name = "note", key = "name", attributes = { text = { type = "string" }, mode = { type = "string" } },
+    probe = function(host, key) return host:thing(key) end, steps = function() return {} end,
+  }
+  local asked = {}
+  local function secrets_of(one)
+    asked[#asked + 1] = one.id
+    return one.key ~= "c" and { text = true } or nil
+  end
+  local host = fake.new {
+    a = { text = "hunter2", mode = "1" }, b = { text = "hunter2", mode = "1" },
+    c = { text = "plain" }, d = { text = "d" },
+  }
+  local list = {
+    resource("a", nil, {}, note), resource("b", { text = "clear" }, {}, note), resource("c", nil, {}, note),
+    resource("d", { text = "d" }, {}, note), resource("e", { text = "new" }, {}, note),
+  }
+  local changes = plan.host(host.round(), desired(list), secrets_of).changes
+  t.equal(asked, { "note:a", "note:b", "note:c" })
+  t.equal({ tostring(changes[1].from.text), changes[1].from.mode }, { "<secret:previous>", "1" })
+  t.truthy(taint.is(changes[2].from.text) and changes[2].to.text == "clear" and changes[2].differs.text)
+  t.equal(changes[3].from.text, "plain")
+end)

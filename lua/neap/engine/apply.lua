@@ -157,7 +157,7 @@ local function look_again(self, change)
   local job = plan.probe(round, { resource })[1]
   if job.error then fault.raise("failed", change.id, "%s", job.error) end
   if job.unknown then fault.raise("failed", change.id, "still not known: %s", job.unknown) end
-  local found = plan.hide(job.found, plan.wanted(resource))
+  local found = plan.hide(job.found, plan.wanted(resource), resource.secrets)
   return found, difference.change(resource.rtype, found, plan.wanted(resource))
 end
 

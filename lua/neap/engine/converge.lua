@@ -18,6 +18,7 @@ local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
+local veiled = require "neap.engine.veiled"
 local waits = require "neap.engine.waits"
 
 local converge = {}
@@ -73,7 +74,7 @@ local function plan_host(self, host, desired_of)
   local desired = desired_of(host, round)
   desired.list = converge.only_tagged(desired.list, self.opts.tags)
   desired.dropped = desired.dropped and converge.only_tagged(desired.dropped, self.opts.tags)
-  host.plan = plan.host(round, desired)
+  host.plan = plan.host(round, desired, veiled.of(self, host.name))
   host.resources = #desired.list
   local errors = host.plan.errors
   if #errors == 0 then

@@ -55,15 +55,19 @@ function plan.probe(round, resources, model)
   return jobs
 end
 
---- Hides what was found where what is wanted is a secret: the old value is
--- likely one too.
-function plan.hide(found, want)
-  if not found or not want then return found end
-  for name, value in pairs(want) do
-    if taint.is(value) and type(found[name]) == "string" then
-      found[name] = taint.wrap(found[name], "previous")
-    end
+local function hide_one(found, name)
+  if type(found[name]) == "string" then found[name] = taint.wrap(found[name], "previous") end
+end
+
+--- Hides what was found where what is wanted is a secret, or what is recorded
+-- is one: the old value is likely one too.
+-- @param secrets set of the names that are recorded so, or nil
+function plan.hide(found, want, secrets)
+  if not found then return found end
+  for name, value in pairs(want or {}) do
+    if taint.is(value) then hide_one(found, name) end
   end
+  for name in pairs(secrets or {}) do hide_one(found, name) end
   return found
 end
 
@@ -94,8 +98,12 @@ local function change_of(self, resource, job)
   if job.unknown then
     change = { kind = "unknown", unknown = job.unknown, differs = {} }
   else
-    plan.hide(job.found, wanted(resource))
-    change = difference.change(resource.rtype, job.found, wanted(resource))
+    local want = wanted(resource)
+    change = difference.change(resource.rtype, plan.hide(job.found, want), want)
+    resource.secrets = change and change.from and self.secrets_of(resource)
+    if resource.secrets then
+      change = difference.change(resource.rtype, plan.hide(job.found, want, resource.secrets), want)
+    end
   end
   local verb, because = trigger_of(self, resource, job.owed)
   if verb and not resource.absent then
@@ -190,14 +198,17 @@ end
 --- Plans one host.
 -- @param round neap.engine.ask round of the host
 -- @param desired what evaluate.host returned, its list in order
+-- @param secrets_of function(resource) -> set of the names of attributes that
+--   are recorded as secrets | nil; nil: none are
 -- @return { changes = { change … } in order, errors = { fault … },
 --   observed = { [id] = attrs|false } as first probed, desired = desired }
 --   remarks = { { id, kind, text } … } of resources on their way back.
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
-function plan.host(round, desired)
+function plan.host(round, desired, secrets_of)
   local self = {
-    round = round, model = Model.new(round.answers), changes = {}, changed = {}, errors = {}, remarks = {},
+    round = round, secrets_of = secrets_of or function() end, model = Model.new(round.answers), changes = {},
+    changed = {}, errors = {}, remarks = {},
   }
   local resources = desired.list
   local jobs = plan.probe(round, resources)

@@ -77,7 +77,9 @@ function show.text_diff(name, old, new)
   if taint.is(before) and taint.is(after) then before = taint.reveal(before) end
   local was, is = taint.length(before), taint.length(after)
   if was > DIFF_MAX_BYTES or is > DIFF_MAX_BYTES then return nil, string.format("%d → %d bytes", was, is) end
-  if is_sealed(after) and before ~= "" then return nil, count_lines(before, after) end
+  if is_sealed(after) and before ~= "" or is_sealed(before) and after == "" then
+    return nil, count_lines(before, after)
+  end
   local text, why = diff.unified(before, after, { context = 3, old_label = name, new_label = name })
   if not text then return nil, string.format("%s, %d → %d bytes", why or "binary", was, is) end
   if text:find("\n\\ only the values of secrets differ\n", 1, true) then return nil, "a secret in it changes" end
