@@ -114,9 +114,13 @@ local function message_of(self)
   return subject .. "\n" .. table.concat(lines, "\n") .. "\n"
 end
 
+-- Whether something was done there: news, though all is as it was recorded before (a file that somebody had changed
+-- is put back, a restart that was owed is made).
+local function has_acted(host) return host.done_ids and next(host.done_ids) ~= nil end
+
 -- A host of which there is something to say: it was looked at, or something
 -- was done there before it was lost.
-local function is_known(host) return host.observed or host.done_ids and next(host.done_ids) end
+local function is_known(host) return host.observed or has_acted(host) end
 
 local function commit_once(self, st, key)
   local head = st:head()
@@ -124,7 +128,7 @@ local function commit_once(self, st, key)
   for _, host in ipairs(self.hosts) do
     if is_known(host) and not host.held then
       hosts[#hosts + 1] = host
-      news = record_host(self, st, head, host, changes, key) or news
+      news = record_host(self, st, head, host, changes, key) or has_acted(host) or news
     elseif host.pending then
       changes["hosts/" .. host.name .. "/status.json"] = json.encode(host.pending, { indent = 2 }) .. "\n"
       news = true
@@ -178,7 +182,8 @@ local function digests_of(self)
     elseif is_known(host) then
       digests[host.name] = digest_of(self, host)
       complete = complete and digests[host.name] ~= nil
-      held = held and digests[host.name] ~= nil and self.remembered and digests[host.name] == self.remembered[host.name]
+      held = held and not has_acted(host) and digests[host.name] ~= nil and self.remembered
+        and digests[host.name] == self.remembered[host.name]
     end
   end
   return complete and digests or nil, held
