@@ -131,7 +131,10 @@ local function allowed(self, settings)
 end
 
 --- Whether more hosts have failed than may.
-function rolling.is_over(self) return failures(self) > allowed(self, self.rolling) end
+function rolling.is_over(self)
+  local most = allowed(self, self.rolling)
+  return most < math.huge and failures(self) > most -- they are not counted for each host of a fleet
+end
 
 --- Whether so many have failed that those that succeeded go back too.
 function rolling.has_failed(self)
