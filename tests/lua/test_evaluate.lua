@@ -58,6 +58,19 @@ gadget { "c", "d" } { size = 1 }
   t.equal(desired.by_id["gadget:b"].where, "playbooks/site.lua:2")
 end)
 
+t.case("attributes may stand in the parentheses of the key, as Lua people write", function()
+  local desired = declare([[
+gadget("a", { size = 3 })
+local ref = gadget({ "b", "c" }, { size = 1, after = "gadget:a" })
+template("/t", { source = "x" })
+absent.gadget("d", { where = { x = "y" } })
+]], { ["templates/x"] = "text" })
+  t.equal(ids(desired), { "gadget:a", "gadget:b", "gadget:c", "file:/t", "gadget:d" })
+  t.equal({ desired.by_id["gadget:a"].attrs.size, desired.by_id["gadget:c"].attrs.size }, { 3, 1 })
+  t.equal({ desired.by_id["gadget:a"].where, desired.by_id["gadget:b"].where }, { "playbooks/site.lua:1", "playbooks/site.lua:2" })
+  t.equal(desired.by_id["file:/t"].attrs.content, "text")
+end)
+
 t.case("absent declares absence", function()
   local desired = declare [[absent.gadget "old" absent.gadget { "x", "y" }]]
   t.equal(ids(desired), { "gadget:old", "gadget:x", "gadget:y" })
@@ -207,6 +220,10 @@ end)
 local wrong = {
   { "a misspelt attribute names its own line", 'gadget "a" {\n  label = "x",\n  colour = "red",\n}',
     "^playbooks/site.lua:3: gadget:a: no attribute 'colour' %(did you mean 'color'%?%)$" },
+  { "an attribute that nothing is like", 'gadget "a" { purpose = "x" }', "no attribute 'purpose': see neap doc gadget$" },
+  { "what others say by an attribute", 'gadget "a" { state = "absent" }',
+    "no attribute 'state': to declare it says that it is there, absent.gadget \"a\" that it is not$" },
+  { "attributes that are none, in parentheses", 'gadget("a", "b")', "^playbooks/site.lua:1: gadget:a: its attributes are given as a table" },
   { "a misspelt meta attribute", 'gadget "a" { reloads_on = "gadget:a" }', "no attribute 'reloads_on' %(did you mean 'reload_on'%?%)" },
   { "a misspelt type", 'gadgt "a"', "^playbooks/site.lua:1: unknown name 'gadgt' %(did you mean 'gadget'%?%)$" },
   { "a misspelt absent type", 'absent.gadgt "a"', "no resource type 'gadgt' %(did you mean 'gadget'%?%)" },

@@ -52,9 +52,10 @@ end
 --- From now on the attributes that are given to `ref` go through `fn(given, where)` first.
 function Declarations:transform(ref, fn) references.declaration(ref).transform = fn end
 
---- The word for a type: `file "/x"`, or `file { "/x", "/y" }` for several.
+--- The word for a type: `file "/x"`, or `file { "/x", "/y" }` for several; their attributes follow, as
+-- `file "/x" { … }` or `file("/x", { … })`.
 function Declarations:word(rtype, absent)
-  return function(key)
+  local function declare(key)
     if type(key) ~= "table" or references.declaration(key) then return self:add(rtype, key, absent) end
     local refs = {}
     for i, one in ipairs(key) do refs[i] = self:add(rtype, one, absent) end
@@ -66,6 +67,7 @@ function Declarations:word(rtype, absent)
     end
     return references.several(refs)
   end
+  return function(key, ...) return references.given(declare(key), ...) end
 end
 
 local function equal(a, b)

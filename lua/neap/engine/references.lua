@@ -62,6 +62,12 @@ function references.several(refs)
   return several
 end
 
+--- A reference, with the attributes that stand in the same parentheses as its key: `file("/x", { … })`.
+function references.given(ref, ...)
+  if select("#", ...) == 0 then return ref end
+  return ref(...)
+end
+
 --- The declaration behind a reference; nil for anything else.
 function references.declaration(v) return declaration_of[v] end
 

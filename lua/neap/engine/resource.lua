@@ -30,7 +30,15 @@ local function unknown_attribute(declaration, name)
   if name:find("_on$") and #(declaration.rtype.triggers or {}) == 0 and near.hint(name, known) == "" then
     return resource.problem(declaration, name, "a %s takes no '%s': it cannot be told to", declaration.type, name)
   end
-  return resource.problem(declaration, name, "no attribute '%s'%s", name, near.hint(name, known))
+  local hint = near.hint(name, known)
+  if hint == "" then
+    hint = (": see neap doc %s"):format(declaration.type)
+    if name == "state" or name == "ensure" then
+      hint = (": to declare it says that it is there, absent.%s \"%s\" that it is not"):format(declaration.type,
+        declaration.key)
+    end
+  end
+  return resource.problem(declaration, name, "no attribute '%s'%s", name, hint)
 end
 
 -- One given attribute into made.attrs or made.meta; returns a fault or nil.

@@ -14,6 +14,7 @@ local frozen = require "neap.engine.frozen"
 local helpers = require "neap.engine.helpers"
 local hosts = require "neap.engine.hosts"
 local near = require "neap.near"
+local references = require "neap.engine.references"
 local rolling = require "neap.engine.rolling_words"
 local sandbox = require "neap.engine.sandbox"
 local template = require "neap.template"
@@ -145,7 +146,7 @@ end
 
 -- template "/x" { source = …, vars = … } is file "/x" { content = <rendered> }.
 local function template_word(run)
-  return function(key)
+  return function(key, ...)
     local open = open_word(run, ("template '%s' is not told its source: template \"%s\" { source = \"…\" }"):format(
       tostring(key), tostring(key)))
     local ref = run.declarations:add(run.project.types:get("file"), key, false)
@@ -161,7 +162,7 @@ local function template_word(run)
       attrs.content = render(run, source, given.vars)
       return attrs
     end)
-    return ref
+    return references.given(ref, ...)
   end
 end
 
