@@ -25,13 +25,14 @@ local function gone_by_then(model)
   return names
 end
 
---- On a way back, what came along with packages goes with them where nothing else needs it.
+--- On a way back, what came along with packages goes with them where nothing else needs it, nor what comes now.
 -- @return their names
 function package_back.take_along(host, changes, model)
-  local names, first, brought, gone = gone_by_then(model), nil, {}, {}
+  local names, first, brought, gone, coming = gone_by_then(model), nil, {}, {}, {}
   for _, name in ipairs(names) do gone[name] = true end
   for _, change in ipairs(changes) do
     local back = change.resource.back
+    if change.kind == "create" then coming[#coming + 1] = change.resource.key end
     if change.kind == "delete" and back then
       names[#names + 1] = change.resource.key
       first = first or change
@@ -44,7 +45,8 @@ function package_back.take_along(host, changes, model)
   for name in pairs(brought) do candidates[#candidates + 1] = not gone[name] and name or nil end
   table.sort(candidates)
   local needed = lifeline.of(host)
-  for _, name in ipairs(host:unneeded(table.concat(names, " "), table.concat(candidates, " "))) do
+  local unneeded = host:unneeded(table.concat(names, " "), table.concat(candidates, " "), table.concat(coming, " "))
+  for _, name in ipairs(unneeded) do
     if brought[name] and not gone[name] and not needed[name] then first.brings[name] = false end
   end
   return package_back.taken_by(first)

@@ -445,6 +445,14 @@ t.case("package: what came along goes along, where nothing else needs it", funct
   local host = { lifeline = function() end, unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
   t.equal(package_back.take_along(host, { change }, Model.new()), { "nginx-common" })
 end)
+t.case("package: what comes back at the same time still needs what it needs", function()
+  local package_back = require "neap.package_back"
+  local goes = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "libfoo" } } } } }
+  local asked
+  local host = { lifeline = function() end, unneeded = function(_, ...) asked = { ... } return {} end }
+  package_back.take_along(host, { goes, { kind = "create", resource = { key = "haproxy" } } }, Model.new())
+  t.equal(asked, { "nginx", "libfoo", "haproxy" })
+end)
 t.case("package: what two transactions needed goes with the second", function()
   local package_back = require "neap.package_back"
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "common" } } } } }

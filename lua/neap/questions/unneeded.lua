@@ -1,7 +1,8 @@
---- What nobody needs any more once some packages are gone: unneeded("nginx haproxy", "nginx-common gawk") ->
--- { "nginx-common", … }. The second are candidates. They go all, as far as they were installed automatically, if
--- nothing but they would go along. Otherwise those of which apt says that nothing needs them then, and something did
--- until now: it keeps some that only could be needed (what one of several packages provides).
+--- What nobody needs any more once some packages are gone: unneeded("nginx haproxy", "nginx-common gawk", "mawk") ->
+-- { "nginx-common", … }. The second are candidates, the third come at the same time. The candidates go all, as far as
+-- they were installed automatically, if nothing but they would go along. Otherwise those of which apt says that nothing
+-- needs them then, and something did until now: it keeps some that only could be needed (what one of several packages
+-- provides).
 local apt = require "neap.apt"
 local sh = require "neap.sh"
 
@@ -14,13 +15,17 @@ gone() {
 fresh || update
 W=$(mktemp -d "$D/unneeded.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
+come() { sed -n 's/^Inst \([^ ]*\).*/\1/p' | sort -u; }
 gone install >"$W/today"
 without() { for name in "$@"; do printf '%s-\n' "$name"; done; }
-unneeded() { # NAMES CANDIDATES, words in each
+unneeded() { # NAMES CANDIDATES COMING, words in each
   auto=
   [ -z "$2" ] || auto=$(apt-mark showauto $2 2>/dev/null)
-  if apt_get -s -o Debug::NoLocking=true --no-install-recommends install $(without $1 $auto) >"$W/all" 2>/dev/null &&
-    ! grep -q '^Inst ' "$W/all"; then
+  : >"$W/come"
+  [ -z "$3" ] || apt_get -s -o Debug::NoLocking=true --no-install-recommends install $(without $1) $3 2>/dev/null |
+    come >"$W/come"
+  if apt_get -s -o Debug::NoLocking=true --no-install-recommends install $(without $1 $auto) $3 >"$W/all" 2>/dev/null &&
+    [ -z "$(come <"$W/all" | comm -23 - "$W/come")" ]; then
     sed -n 's/^Remv \([^ ]*\).*/\1/p' "$W/all" | sort -u >"$W/then"
     printf '%s\n' $1 $auto | sort -u >"$W/asked"
     if [ -z "$(comm -23 "$W/then" "$W/asked")" ]; then
@@ -28,7 +33,7 @@ unneeded() { # NAMES CANDIDATES, words in each
       return
     fi
   fi
-  gone --no-install-recommends install $(without $1) >"$W/then"
+  gone --no-install-recommends install $(without $1) $3 >"$W/then"
   comm -13 "$W/today" "$W/then"
 }
 ]]
@@ -36,7 +41,7 @@ unneeded() { # NAMES CANDIDATES, words in each
 local function script(list)
   local text = { apt.PRELUDE, SCRIPT }
   for i, args in ipairs(list) do
-    text[#text + 1] = sh("printf '#%%d\\n' %d; unneeded %s %s\n", i, args[1], args[2] or "")
+    text[#text + 1] = sh("printf '#%%d\\n' %d; unneeded %s %s %s\n", i, args[1], args[2] or "", args[3] or "")
   end
   return table.concat(text)
 end
