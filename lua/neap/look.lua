@@ -46,6 +46,22 @@ function look.owner(st, want)
   return by(st.owner, st.uid, want and want.owner), by(st.group, st.gid, want and want.group)
 end
 
+--- Raises unless an account is there, or will be when the plan gets here. A number is taken as it is.
+-- @param database "passwd" or "group"
+function look.account(host, database, name)
+  if not name or name == "root" or name:find("^%d+$") or host:getent(database, name) then return end
+  local what = database == "passwd" and "user" or "group"
+  host:missing("%s '%s' does not exist and no resource makes it: declare %s \"%s\"", what, name, what, name)
+end
+
+--- The same for the owner and group that a change gives (a `foresee` of types).
+function look.foresee(host, _, change)
+  local from, to = change.from or {}, change.to
+  for _, name in ipairs { "owner", "group" } do
+    if to[name] ~= from[name] then look.account(host, name == "owner" and "passwd" or "group", to[name]) end
+  end
+end
+
 --- What `stat` will say of something that `attrs` describe.
 function look.predicted(kind, attrs, mode)
   return {

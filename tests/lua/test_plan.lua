@@ -196,3 +196,28 @@ t.case("what is recorded as a secret is hidden where it was found, and only wher
   t.truthy(taint.is(changes[2].from.text) and changes[2].to.text == "clear" and changes[2].differs.text)
   t.equal(changes[3].from.text, "plain")
 end)
+
+t.case("what a change will need and will not find is an error of the plan, all asked together", function()
+  local picky = setmetatable({
+    name = "picky",
+    foresee = function(host, key, change)
+      if change.to.size ~= 0 and not host:thing("for-" .. key) then host:missing("nothing for '%s'", key) end
+    end,
+  }, { __index = fake.thing })
+  local function wants(key, size) return resource(key, { size = size or 1 }, {}, picky) end
+  local host = fake.new { a = { size = 1 }, ["for-b"] = { size = 1 } }
+  local lines, result = planned(host, { wants "a", wants "b", wants "c", wants "d", resource("for-d", { size = 1 }), wants("e", 0) })
+  t.equal(lines, { "create picky:b", "create picky:c", "create picky:d", "create thing:for-d", "create picky:e" })
+  t.equal({ #result.errors, result.errors[1].message, result.errors[2].message },
+    { 2, "picky:c: nothing for 'c'", "picky:d: nothing for 'd'" })
+  t.equal(host.rounds, 2, "flights of questions")
+  local _, later = planned(fake.new(), { resource("for-d", { size = 1 }), wants "d" })
+  t.equal(#later.errors, 0, "errors where an earlier resource brings it")
+  local barrier = setmetatable({ name = "barrier", barrier = true, effects = function() end }, { __index = fake.thing })
+  local _, unsure = planned(fake.new(), { resource("b", { size = 1 }, {}, barrier), wants "d" })
+  t.equal({ #unsure.errors, unsure.changes[2].kind }, { 0, "create" }, "where it may come unsaid")
+  local back = wants "d"
+  back.back = {}
+  local _, way_back = planned(fake.new(), { back })
+  t.equal(#way_back.errors, 0, "errors of a way back")
+end)

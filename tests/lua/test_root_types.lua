@@ -123,13 +123,13 @@ local cases = {
 types.all(t, cases, { private = true })
 
 if Host.is_root() and Host.can_be_private() then
-  t.case("sysctl: sets the running kernel", function()
+  t.case("sysctl: sets the running kernel, and before the next boot is told", function()
     local sysctl = require "neap.types.sysctl"
     local host = Host.new { private = true }
     local to = sysctl.check("net.ipv4.ip_forward", { value = 1 })
     local steps = sysctl.steps("net.ipv4.ip_forward", { kind = "create", to = to, differs = {} })
     t.equal(#steps, 2)
-    local script = "cat /proc/sys/net/ipv4/ip_forward\n" .. steps[2].run .. "\ncat /proc/sys/net/ipv4/ip_forward"
+    local script = "cat /proc/sys/net/ipv4/ip_forward\n" .. steps[1].run .. "\ncat /proc/sys/net/ipv4/ip_forward"
     local r = host:request { script = "unshare -n sh -c " .. require("neap.sh").quote(script) }
     t.equal(r.out .. r.err, "0\n1\n")
     host:close()

@@ -146,6 +146,29 @@ local function look_again(self, resource, job)
   return plan.probe(self.round, { resource }, self.model)[1]
 end
 
+-- What stands against a change by the type's own foresight, or nil. A way back is not stopped by it.
+local function foreseen(self, change)
+  local resource = change.resource
+  local foresee = resource.rtype.foresee
+  if not foresee or not change.to or resource.back then return nil end
+  local job = { model = self.model, run = function(host) foresee(host, resource.key, change) end }
+  self.round:run { job }
+  return job.error and describe(job, resource)
+end
+
+-- The same for all that differs at first sight, together, so that the walk finds its answers heard.
+local function foresee_all(self, resources, jobs)
+  local list = {}
+  for i, resource in ipairs(resources) do
+    local want, job = wanted(resource), jobs[i]
+    local change = want and not (job.error or job.unknown) and difference.change(resource.rtype, job.found, want)
+    if change and resource.rtype.foresee and not resource.back then
+      list[#list + 1] = { run = function(host) resource.rtype.foresee(host, resource.key, change) end }
+    end
+  end
+  if list[1] then self.round:run(list) end
+end
+
 local function plan_one(self, resource, job)
   job = look_again(self, resource, job)
   local problem = describe(job, resource)
@@ -157,6 +180,8 @@ local function plan_one(self, resource, job)
   change = change and way_back.hear(self, resource, change, function()
     return change_of(self, resource, plan.probe(self.round, { resource }, self.model)[1])
   end)
+  problem = change and foreseen(self, change)
+  if problem then self.errors[#self.errors + 1] = problem end
   if change then
     add(self, change)
     take_effect(self, change)
@@ -217,6 +242,7 @@ function plan.host(round, desired, secrets_of)
   for i, resource in ipairs(resources) do
     observed[resource.id] = plan.hide(jobs[i].found, wanted(resource)) or false
   end
+  foresee_all(self, resources, jobs)
   local i = 1
   while resources[i] do
     if resources[i].rtype.batch then

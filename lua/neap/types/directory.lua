@@ -78,6 +78,8 @@ local function surplus_of(host, key, want)
   return surplus
 end
 
+directory.foresee = look.foresee
+
 function directory.probe(host, key, want, attrs)
   if want and want.purge then host:expect("list", key) end
   local st = host:stat(key)

@@ -55,6 +55,8 @@ local function content_of(host, key, want)
   return host:content(key)
 end
 
+file.foresee = look.foresee
+
 function file.probe(host, key, want)
   if want and want.content then host:expect("sha256", key) end
   local st = host:stat(key)

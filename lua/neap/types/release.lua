@@ -73,6 +73,8 @@ function release.depends(key, attrs)
   return ids
 end
 
+release.foresee = look.foresee
+
 function release.probe(host, key)
   local st = host:stat(key .. "/current")
   if not st then return nil end

@@ -36,6 +36,8 @@ function symlink.depends(key, attrs)
   return ids
 end
 
+symlink.foresee = look.foresee
+
 function symlink.probe(host, key, want)
   local st = host:stat(key)
   if not st then

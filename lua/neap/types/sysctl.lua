@@ -61,6 +61,11 @@ function sysctl.probe(host, key, want)
   return { value = live, persisted = persisted }
 end
 
+function sysctl.foresee(host, key, change)
+  if change.to.live == false or change.to.persisted == false or host:sysctl(key) then return end
+  host:missing("the kernel of this host has no %s: load what brings it first, or say live = false", question.path(key))
+end
+
 local function set_live(key, value)
   local path = question.path(key)
   local function otherwise(fmt) return sh(" || { echo %s >&2; exit 1; }\n", fmt:format(path)) end
@@ -73,17 +78,18 @@ local function set_live(key, value)
   }
 end
 
+-- The kernel is asked first: a value that it refuses is not left for the next boot.
 function sysctl.steps(key, change)
   local to, path, steps = change.to, file_of(key), {}
+  if to and to.live ~= false and (change.kind == "create" or change.differs.value) then
+    steps[1] = set_live(key, to.value)
+  end
   if not to or to.persisted == false then
-    steps[1] = { run = place.remove(path, "file"), title = "remove " .. path }
+    steps[#steps + 1] = { run = place.remove(path, "file"), title = "remove " .. path }
   elseif change.kind == "create" or change.differs.persisted or change.differs.value then
     local write = "[ -d /etc/sysctl.d ] || mkdir -m 0755 /etc/sysctl.d || exit 1\n" ..
       place.write(path, { mode = "0644", replaces = "any" })
-    steps[1] = { run = write, stdin = text_of(key, to.value), title = "write " .. path }
-  end
-  if to and to.live ~= false and (change.kind == "create" or change.differs.value) then
-    steps[#steps + 1] = set_live(key, to.value)
+    steps[#steps + 1] = { run = write, stdin = text_of(key, to.value), title = "write " .. path }
   end
   return steps
 end

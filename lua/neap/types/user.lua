@@ -3,6 +3,7 @@
 -- The password is a hash as crypt(3) makes it, and a secret.
 -- @usage user "deploy" { groups = { "www-data" }, shell = "/bin/bash", password = secret("deploy_hash") }
 -- @usage user "app" { system = true, home = "/srv/app", create_home = false }
+local accounts = require "neap.look"
 local names = require "neap.user_names"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
@@ -102,6 +103,14 @@ function user.probe(host, key, want, attrs)
   found.disabled = shadow ~= nil and shadow.disabled or false
   if shadow and look_at_password then found.password, found.locked = shadow.password, shadow.locked end
   return found
+end
+
+function user.foresee(host, key, change)
+  local from, to = change.from or {}, change.to
+  if to.group ~= from.group then accounts.account(host, "group", to.group) end
+  for _, name in ipairs(to.groups or {}) do
+    if name ~= key then accounts.account(host, "group", name) end
+  end
 end
 
 local function option(flag, value) return value and sh(" %s %s", flag, tostring(value)) or "" end
