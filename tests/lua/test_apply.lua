@@ -109,11 +109,11 @@ t.case("a step that finds another state under its hand is stale, not failed", fu
 end)
 
 t.case("a signal stops between two steps", function()
-  local host, stop = fake.new(), false
+  local host, stop = fake.new(), nil
   local result = run(host, { resource("a", { size = 1 }), resource("b", { size = 1 }) }, nil, {
-    progress = function() stop = true end, interrupted = function() return stop end,
+    progress = function() stop = 15 end, interrupted = function() return stop end,
   })
-  t.equal(result.failure.code, "interrupted")
+  t.equal({ result.failure.code, result.failure.message }, { "interrupted", "interrupted by signal 15" })
   t.equal(steps(host), { "set a 1" })
 end)
 

@@ -82,9 +82,14 @@ local function send(self, change, step, prefix)
   error(problem, 0)
 end
 
+local function stop_at_signal(self, change)
+  local signal = self.interrupted()
+  if signal then fault.raise("interrupted", change.id, "interrupted by signal %d", signal) end
+end
+
 local function run_steps(self, change, steps, prefix)
   for _, step in ipairs(steps) do
-    if self.interrupted() then fault.raise("interrupted", change.id, "stopped by a signal") end
+    stop_at_signal(self, change)
     send(self, change, as_step(step), prefix)
     prefix = nil
   end
@@ -236,7 +241,7 @@ end
 local function run_all(self, changes)
   local batch
   for _, change in ipairs(changes) do
-    if self.interrupted() then fault.raise("interrupted", change.id, "stopped by a signal") end
+    stop_at_signal(self, change)
     wait_for_others(self, change)
     self.guard:before(change, self.ctx)
     if not change.batch then
@@ -261,7 +266,7 @@ local UNGUARDED = {
 -- @param hooks { journal = function(steps) that writes down what is about to
 --   be done ({ { change, owes } … }) and returns what the host is to run
 --   before it, progress = function(change),
---   wait = function(host, id, waiter), interrupted = function(),
+--   wait = function(host, id, waiter), interrupted = function() that returns the number of a signal that has come,
 --   guard = guard.new()|nil }
 -- @return { done = { [id] = change }, surprises = { … }, failure = fault|nil,
 --   owed = { [id] = verb } of restarts that are still due }; of those done,

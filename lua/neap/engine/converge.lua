@@ -229,7 +229,7 @@ local function hooks_of(self, host)
       self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
     end,
     wait = function(other, id, waiter) wait_for(self, other, id or WHOLE_HOST, waiter) end,
-    interrupted = function() return loop.signal() ~= nil end, guard = guard_of(self, host),
+    interrupted = loop.signal, guard = guard_of(self, host),
   }
 end
 
@@ -293,7 +293,7 @@ end
 local function hooks_back(self, host)
   return {
     journal = function(steps) return journal.step(self, host, steps) end,
-    interrupted = function() return loop.signal() ~= nil end,
+    interrupted = loop.signal,
     guard = function(there) return guard_of(self, there) end,
   }
 end
