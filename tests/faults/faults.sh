@@ -14,10 +14,10 @@ session     4           plain    all    lost|closed|ended|does.not.start       s
 loop        4           plain    all    has.ended|does.not.start               the shell on the host is killed, as for want of memory
 nomem       3,4         plain    all    memory|space|ended|start|status        the shell and what it starts get no more memory
 truncated   4           plain    all    has.ended|does.not.start               half an answer, and no more
-cut         4           plain    all    no.answer|lost|route                   the cable is pulled
-mute        4           plain    all    no.answer|lost                         all frames are dropped: half-open
-power       4           plain    all    no.answer|lost|route                   the host loses power
-stall       0,3,4       plain    all    no.answer|lost                         the session stands still for half a minute
+cut         4           plain    all    no.answer|lost|route|no.end                   the cable is pulled
+mute        4           plain    all    no.answer|lost|no.end                    all frames are dropped: half-open
+power       4           plain    all    no.answer|lost|route|no.end                   the host loses power
+stall       0,3,4       plain    all    no.answer|lost|no.end                    the session stands still for half a minute
 garbage     0,3,4       plain    all    malformed|turn|start|.                 something writes into the stream of answers
 disk        0,3         plain    all    No.space.left                          the disk of the controller is full
 damaged     0,3         plain    all    state.repository|git|ref               the state repository is damaged
@@ -38,13 +38,11 @@ fault_at() { fault_row "$1" | awk '{ print $4 }'; }
 fault_says() { fault_row "$1" | awk '{ print $5 }'; }
 faults_of() { awk -v g="$1" '$3 == g { print $1 }' <<<"$FAULTS"; }
 
-# The session of this run on the host: what sshd has forked, and its shell.
-SESSIONS='for p in /proc/[0-9]*; do
-	read -r name <"$p/comm" 2>/dev/null || continue
-	[ "$name" = sshd ] && tr "\0" " " <"$p/cmdline" | grep -qE "^sshd: (root|ops)" && echo "${p#/proc/}"
-done'
-LOOPS='for p in /proc/[0-9]*; do
-	tr "\0" " " <"$p/cmdline" 2>/dev/null | grep -qE "^sh -c .*IFS= read -r l&&eval" && echo "${p#/proc/}"
+# What runs on the host in sessions of sshd, by process; of that, sshd itself and the shells that carry out runs.
+RUNNING='grep -vx "$(cat /run/sshd.pid)" /sys/fs/cgroup/system.slice/ssh.service/cgroup.procs'
+SESSIONS='for p in $('$RUNNING'); do read -r name <"/proc/$p/comm" && [ "$name" = sshd ] && echo "$p"; done'
+LOOPS='for p in $(grep -lsz "[I]FS= read -r l&&eval" /proc/[0-9]*/cmdline | cut -d/ -f3); do
+	read -r name <"/proc/$p/comm" && [ "$name" = sh ] && echo "$p"
 done'
 
 # fault_NAME begins (and fails where there was nothing to strike); mend_NAME ends it, after neap has ended

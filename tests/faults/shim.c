@@ -3,8 +3,8 @@
  *
  *	SHIM_CLOCK  a file: while it holds a number, the time of day is so many
  *		    seconds off; clocks that only go forward are left alone
- *	SHIM_SLOW   so many milliseconds pass before the branch of a state
- *		    repository moves, so that something can happen then */
+ *	SHIM_HOLD   a file: while it is there, for some seconds at most, the
+ *		    branch of a state repository does not move */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,12 +61,14 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 static void wait_before(const char *target)
 {
 	static const char branch[] = "refs/heads/main";
-	const char *ms = getenv("SHIM_SLOW");
+	const char *path = getenv("SHIM_HOLD");
 	size_t len = strlen(target);
 
-	if (ms && len >= sizeof(branch) - 1 &&
-	    !strcmp(target + len - (sizeof(branch) - 1), branch))
-		usleep((useconds_t)(atol(ms) * 1000));
+	if (!path || len < sizeof(branch) - 1 ||
+	    strcmp(target + len - (sizeof(branch) - 1), branch) != 0)
+		return;
+	for (int i = 0; i < 300 && access(path, F_OK) == 0; i++)
+		usleep(10000);
 }
 
 int rename(const char *from, const char *to)
