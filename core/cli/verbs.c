@@ -62,7 +62,7 @@ static const struct option_spec state_options[] = {
 };
 
 static const struct option_spec playbook_options[] = {
-    {"tags", 't', "TAG", "tags", OPTION_LIST,
+    {"tags", 't', "TAG,...", "tags", OPTION_LIST,
 	"only resources with one of these tags"},
     {"secrets", 0, "FILE", "secrets", OPTION_TEXT,
 	"file with the values of secret(\"name\") (also: "

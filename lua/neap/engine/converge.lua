@@ -18,6 +18,7 @@ local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
+local tags = require "neap.engine.tags"
 local veiled = require "neap.engine.veiled"
 local waits = require "neap.engine.waits"
 
@@ -30,25 +31,6 @@ local PLANNERS = 128
 
 -- What a host waits for where the playbook names another host only.
 local WHOLE_HOST = "everything"
-
-local function has_tag(resource, tags)
-  for _, tag in ipairs(resource.meta.tags or {}) do
-    for _, wanted in ipairs(tags) do
-      if tag == wanted then return true end
-    end
-  end
-  return false
-end
-
---- Of a list of resources, those with one of the tags (nil: all).
-function converge.only_tagged(resources, tags)
-  if not tags then return resources end
-  local list = {}
-  for _, resource in ipairs(resources) do
-    if has_tag(resource, tags) then list[#list + 1] = resource end
-  end
-  return list
-end
 
 -- Of a host that needs no change and is recorded as it is, or will not be
 -- recorded, nothing is kept: most hosts of a large fleet, most of the time.
@@ -72,8 +54,9 @@ local function plan_host(self, host, desired_of)
   settle_guards(self, host)
   local round = ask.new(host.conn, host.facts)
   local desired = desired_of(host, round)
-  desired.list = converge.only_tagged(desired.list, self.opts.tags)
-  desired.dropped = desired.dropped and converge.only_tagged(desired.dropped, self.opts.tags)
+  tags.note(self.tags, desired.list, self.opts.tags)
+  desired.list = tags.only(desired.list, self.opts.tags)
+  desired.dropped = desired.dropped and tags.only(desired.dropped, self.opts.tags)
   host.plan = plan.host(round, desired, veiled.of(self, host.name))
   host.resources = #desired.list
   local errors = host.plan.errors
@@ -132,12 +115,14 @@ end
 --   where the desired states come from (converge.playbook, a recorded state)
 function converge.plan(self, source)
   local desired_of = source(self)
+  self.tags = {}
   session.each(self, "planning", function(host)
     session.enter(self, host)
     plan_host(self, host, desired_of)
   end, self.opts.forks or PLANNERS)
   stop_on_mistakes(self)
   stop_on_circles(self)
+  tags.check(self.tags, self.hosts, self.opts.tags)
   self.rolling = rolling_words.settle(self)
   self.batches = rolling.batches(self, self.rolling.serial)
 end

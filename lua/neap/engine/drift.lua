@@ -9,11 +9,11 @@
 --        a          a          b       not yet applied
 
 local ask = require "neap.engine.ask"
-local converge = require "neap.engine.converge"
 local difference = require "neap.engine.difference"
 local plan = require "neap.engine.plan"
 local recorded = require "neap.engine.recorded"
 local show = require "neap.engine.show"
+local tags = require "neap.engine.tags"
 
 local drift = {}
 
@@ -115,11 +115,11 @@ local function compare(made, resource, job, desired)
   end
 end
 
-local function resources_of(kept, types, tags)
+local function resources_of(kept, types, said)
   local list = {}
   for _, id in ipairs(kept.order) do list[#list + 1] = recorded.wanted(kept.resources[id], types) end
   recorded.adopt(list)
-  return converge.only_tagged(list, tags)
+  return tags.only(list, said)
 end
 
 --- How a host has drifted.
@@ -127,19 +127,19 @@ end
 -- @param kept what recorded.host() gave
 -- @param types where resource types are found
 -- @param desired what evaluate.host() gave, or nil where there is no playbook
--- @param tags only resources with one of these, or nil
+-- @param said what -t says: only resources with one of these tags; nil: all
 -- @return { foreign = { change … }, pending = { change … }, gone = { id … }
 --   that are recorded and no longer in the playbook, count = resources looked
 --   at, machine = text where it is another machine }
-function drift.host(host, kept, types, desired, tags)
+function drift.host(host, kept, types, desired, said)
   local made = { foreign = {}, pending = {}, gone = {} }
-  local resources = resources_of(kept, types, tags)
+  local resources = resources_of(kept, types, said)
   local jobs = look(ask.new(host.conn, host.facts), resources)
   for i, resource in ipairs(resources) do
     compare(made, resource, jobs[i], desired)
     if desired and not desired.by_id[resource.id] then made.gone[#made.gone + 1] = resource.id end
   end
-  for _, wanted in ipairs(desired and converge.only_tagged(desired.list, tags) or {}) do
+  for _, wanted in ipairs(desired and tags.only(desired.list, said) or {}) do
     made.pending[#made.pending + 1] = pending(wanted, kept.resources[wanted.id])
   end
   made.count = #resources
