@@ -230,6 +230,23 @@ for _, case in ipairs {
   t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
 end
 
+t.case("what a script that was killed has left goes with the host's part that failed", function()
+  for _, problem in ipairs { "stopped", false } do
+    local dir, script = folder(), nil
+    run_that_dies(dir, two, function(run, host)
+      host.problem = problem or nil
+      host.conn.request = function(_, request) script = request.script end
+      journal.ended(run, host)
+      loop.sleep(10)
+    end)
+    local there = dir .. "/host"
+    local pipe = io.popen(("mkdir -p %s/app/.neap.Abc123 && echo %s/app >%s/temp && sh 2>&1 <<'END'\n%s\nEND\nls -A %s/app")
+      :format(there, there, there, script:gsub("/var/lib/neap", (there:gsub("%%", "%%%%"))), there))
+    t.equal({ pipe:read("a"), pipe:close() and sys.stat(there .. "/temp") },
+      { problem and "" or ".neap.Abc123\n", nil })
+  end
+end)
+
 t.case("a host that a rollback has not reached has it pending", function()
   local self = { verb = "rollback", target = "abc", opts = {} }
   local host = { name = "n1", status = "unreachable", problem = { message = "no answer" } }

@@ -24,20 +24,24 @@ local TIMEOUT_MS = 30000
 -- That the host is out of rotation, by whom and since when (see rotation.lua).
 local DRAINED = "/var/lib/neap/drained"
 
--- What a run that died has left: the last line of its journal, temporary
--- directories beside what it wrote (see neap.place), and its shell's own.
-local CLEAN = [[
+-- Takes away temporary directories beside what a run wrote, where it noted them (see neap.place).
+local SWEEP = [[
 clean() { for w do
 [ ! -d "$w" ] || [ -h "$w" ] || [ ! -O "$w" ] || rm -rf -- "$w"
 done; }
+[ ! -f /var/lib/neap/temp ] || {
+while IFS= read -r p; do clean "$p"/.neap.??????; done </var/lib/neap/temp
+rm -f /var/lib/neap/temp
+}
+]]
+
+-- What a run that died has left: the last line of its journal, temporary
+-- directories beside what it wrote, and its shell's own.
+local CLEAN = SWEEP .. [[
 for w in /dev/shm/neap.*.?????? /run/neap.*.??????; do
 p=${w#*/neap.}; kill -0 "${p%%.*}" 2>/dev/null || clean "$w"
 done
 cd /var/lib/neap 2>/dev/null || exit 0
-[ ! -f temp ] || {
-while IFS= read -r p; do clean "$p"/.neap.??????; done <temp
-rm -f temp
-}
 echo "[unfinished]"; [ ! -f journal ] || exec tail -n 1 journal
 ]]
 
@@ -90,6 +94,9 @@ function hostlock.person()
   local operator, machine = sys.operator()
   return (operator .. "@" .. machine):gsub("%c", "?")
 end
+
+--- A script that takes away what scripts that were killed have left.
+function hostlock.sweep_script() return SWEEP end
 
 --- The first script of a connection: a look at locks, `facts`, and with
 -- `holder` the run's own lock.

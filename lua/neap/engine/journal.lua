@@ -236,8 +236,9 @@ end
 
 local END = [[
 [ ! -f /var/lib/neap/journal ] || (umask 077; printf '%%s\n' %s >>/var/lib/neap/journal)
-rm -f /var/lib/neap/temp
 ]]
+-- Where all went well no script has been killed, and each has taken away its own.
+local FORGET = "rm -f /var/lib/neap/temp\n"
 
 --- A host's part is over: says so on both sides. The host learns it in the
 -- flight of whatever is asked next.
@@ -246,7 +247,7 @@ function journal.ended(self, host)
   local entry = { ended = how, host = host.name, time = math.floor(sys.time()) }
   local there = host.facts.uid == 0 and host.conn
   if there and (host.step or host.lock and host.lock.unfinished) then
-    local script_text = sh(END, (taint.mask(json.encode(entry))))
+    local script_text = sh(END, (taint.mask(json.encode(entry)))) .. (host.problem and hostlock.sweep_script() or FORGET)
     local function tell() host.conn:request { script = script_text, timeout_ms = 60000, watch = false } end
     -- Where nothing was changed, nothing is asked afterwards.
     if host.step then loop.spawn(tell) else tell() end
