@@ -8,8 +8,8 @@
 #   name      exit codes  group    at     what it says where it fails (ERE)      what it is
 FAULTS='
 kill        137         plain    all    -                                      the controller gets SIGKILL
-term        143         plain    all    signal.15                              the controller gets SIGTERM
-int         130         plain    all    signal.2                               Ctrl-C
+term        143         plain    all    signal.15|stopped                        the controller gets SIGTERM
+int         130         plain    all    signal.2|stopped                        Ctrl-C
 session     4           plain    all    lost|closed|ended|does.not.start       sshd ends the session: the connection is reset
 loop        4           plain    all    has.ended|does.not.start               the shell on the host is killed, as for want of memory
 nomem       3,4         plain    all    memory|space|ended|start|status        the shell and what it starts get no more memory

@@ -5,9 +5,10 @@ local remote = require "neap.core.remote"
 local loop = require "neap.core.loop"
 local facts = require "neap.engine.facts"
 local hostlock = require "neap.engine.hostlock"
+local process = require "neap.engine.process"
 
-local function connect(user, what)
-  local holder = what and ("ada@ctl\t1000000000\t" .. what)
+local function connect(user, what, by)
+  local holder = what and ((by or "ada@ctl") .. "\t1000000000\t" .. what)
   local conn = assert(remote.connect(s.options {
     user = user, prologue = hostlock.prologue(facts.script, holder), prologue_here = holder ~= nil,
   }))
@@ -66,6 +67,23 @@ for _, user in ipairs(s.users { "dash", "bash", "busybox" }) do
       t.matches(why, "^locked by ada@ctl since")
       t.equal(second:request({ script = "echo here" }).out, "here\n")
       first:close()
+    end)
+  end)
+
+  t.case(user .. ": a run of this machine that has ended loses it, though the host has not heard so", function()
+    s.task(function()
+      local me, ended = process.me, process.me():gsub("^%d+", "99999999")
+      local by = hostlock.person()
+      for _, case in ipairs { { by, ended, true }, { "eve@elsewhere", ended, false }, { by, me(), false } } do
+        process.me = function() return case[2] end
+        local first, lock = connect(user, "apply one.lua", case[1])
+        process.me = me
+        t.truthy(lock.own)
+        local second <close>, other = connect(user, "apply two.lua")
+        t.equal(hostlock.is_stale(other), case[3])
+        if case[3] then t.truthy(hostlock.retake(second, by .. "\t1000000000\tapply two.lua", other.busy).own) end
+        first:close()
+      end
     end)
   end)
 

@@ -12,6 +12,7 @@
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local fault = require "neap.engine.fault"
+local process = require "neap.engine.process"
 local sh = require "neap.sh"
 
 local hostlock = {}
@@ -64,7 +65,7 @@ fi
 [ $J -lt 3 ] || break
 J=$((J+1)); sleep 1
 done
-if [ $J = own ]; then printf '%%s\t%%s\n' %s $$ >"$L"; echo "taken $$"
+if [ $J = own ]; then printf '%%s\t%%s\t%%s\n' %s $$ %s >"$L"; echo "taken $$"
 else exec 4<&-; echo busy; cat "$L"; fi
 fi
 [ $J != own ] || (
@@ -79,6 +80,9 @@ echo "[locked]"; [ ! -f ]] .. HELD .. [[ ] || cat ]] .. HELD .. [[
 echo "[drained]"; [ ! -f ]] .. DRAINED .. [[ ] || cat ]] .. DRAINED .. "\n"
 
 local CHANGES = { apply = true, rollback = true }
+
+-- The script that takes the lock.
+local function take_script(holder) return sh(TAKE, holder, process.me()) end
 
 --- What this run says of itself in the locks that it takes: nil for one that
 -- changes nothing.
@@ -102,7 +106,7 @@ function hostlock.sweep_script() return SWEEP end
 -- `holder` the run's own lock.
 function hostlock.prologue(facts, holder)
   if not holder then return SEE .. facts end
-  return "(\n" .. SEE .. facts .. ")\n" .. sh(TAKE, holder)
+  return "(\n" .. SEE .. facts .. ")\n" .. take_script(holder)
 end
 
 local function lines_of(text, section)
@@ -122,7 +126,7 @@ local function fields(line)
 end
 
 --- What the first script saw: { own = bool, pid = of the shell that holds the
---   run's own lock, busy = { by, since, what, pid }, unlockable = path,
+--   run's own lock, busy = { by, since, what, pid, run }, unlockable = path,
 --   held = { by, since, ends, reason }, unfinished = the last line of the
 --   journal of a run that did not end, drained = { by, since } of a host that
 --   is out of rotation }.
@@ -134,7 +138,7 @@ function hostlock.parse(text)
   if state == "unlockable" then lock.unlockable = rest end
   if state == "busy" then
     local f = fields(lines[2])
-    lock.busy = { by = f[1], since = tonumber(f[2]), what = f[3], pid = math.tointeger(tonumber(f[4])) }
+    lock.busy = { by = f[1], since = tonumber(f[2]), what = f[3], pid = math.tointeger(tonumber(f[4])), run = f[5] }
   end
   local last = json.decode(lines_of(text, "unfinished")[1] or "")
   if type(last) == "table" and not last.ended then lock.unfinished = last end
@@ -220,7 +224,7 @@ function hostlock.break_script(only)
   return ("only=%s\n"):format(only and math.tointeger(only) or "") .. [[
 L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock
 [ -s "$L" ] || exit 0
-IFS='	' read -r by since what pid <"$L"
+IFS='	' read -r by since what pid run <"$L"
 case $pid in ''|*[!0-9]*) exit 0;; esac
 [ "${only:-$pid}" = "$pid" ] || exit 0
 if command -v flock >/dev/null; then flock -n "$L" true && exit 0; fi
@@ -233,6 +237,13 @@ echo "the run's shell ($pid) waits for what it has started: end that first" >&2;
 ]]
 end
 
+--- Whether the lock is that of a run of this machine that has ended, though the
+-- host has not heard so.
+function hostlock.is_stale(lock)
+  local busy = lock.busy
+  return busy and busy.pid and busy.by == hostlock.person() and process.has_ended(busy.run) or false
+end
+
 --- Takes the lock of a run again, on a connection that is to stand in for the
 -- one that had it. Its shell may live on where the host has not heard that the
 -- connection is gone: it is ended, but nobody else's.
@@ -240,7 +251,7 @@ end
 -- @return the lock as it is now, or nil and why not
 function hostlock.retake(conn, holder, lock)
   for try = 1, 2 do
-    local reply, message = conn:request { script = sh(TAKE, holder), here = true, timeout_ms = TIMEOUT_MS }
+    local reply, message = conn:request { script = take_script(holder), here = true, timeout_ms = TIMEOUT_MS }
     if not reply then return nil, message end
     local now = hostlock.parse(reply.out)
     local ok, problem = pcall(hostlock.check, now)

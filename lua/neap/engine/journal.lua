@@ -247,7 +247,8 @@ function journal.ended(self, host)
   local entry = { ended = how, host = host.name, time = math.floor(sys.time()) }
   local there = host.facts.uid == 0 and host.conn
   if there and (host.step or host.lock and host.lock.unfinished) then
-    local script_text = sh(END, (taint.mask(json.encode(entry)))) .. (host.problem and hostlock.sweep_script() or FORGET)
+    local script_text = sh(END, (taint.mask(json.encode(entry)))) ..
+      (host.problem and hostlock.sweep_script() or FORGET)
     local function tell() host.conn:request { script = script_text, timeout_ms = 60000, watch = false } end
     -- Where nothing was changed, nothing is asked afterwards.
     if host.step then loop.spawn(tell) else tell() end

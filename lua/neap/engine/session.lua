@@ -63,6 +63,16 @@ function session.drop(host, problem)
   host.status = STATUS_OF_CODE[problem.code] or "failed"
 end
 
+-- An earlier run of this machine has ended, but not its shell on the host.
+local function take_stale(self, host)
+  local was = host.lock
+  local now = hostlock.retake(host.conn, host.holder, { pid = was.busy.pid })
+  if not now then return end
+  now.held, now.drained = was.held, was.drained
+  host.lock = now
+  self.ui:detail(string.format("%s: took the lock of a run that has ended: %s", host.name, hostlock.say(was)))
+end
+
 --- Connects to a host, and learns its facts and locks.
 function session.enter(self, host)
   local holder = hostlock.holder(self)
@@ -70,6 +80,7 @@ function session.enter(self, host)
   if not conn then fault.raise(code, nil, "%s", message) end
   host.conn, host.holder = conn, holder
   host.lock = hostlock.parse(conn.prologue.out)
+  if holder and hostlock.is_stale(host.lock) then take_stale(self, host) end
   if holder then hostlock.check(host.lock) end
   host.out = host.lock.drained
   host.facts, host.guards = facts.parse(conn.prologue.out)
