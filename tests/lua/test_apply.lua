@@ -73,7 +73,7 @@ t.case("a run that fails before the restart leaves the debt, and the next run pa
   local list = { resource("a", { size = 1 }), resource("b", { size = 1 }), watcher }
   local result = run(host, list)
   t.equal(result.failure.code, "failed")
-  t.matches(tostring(result.failure), "thing:b: exit status 1: it is broken")
+  t.equal(tostring(result.failure), "test.lua:1: thing:b: exit status 1: it is broken")
   t.equal(host.marks, { ["daemon:d"] = "restart" })
   host.broken = {}
   result = run(host, list)

@@ -15,6 +15,7 @@ local sh = require "neap.sh"
 local apply = {}
 
 local STEP_TIMEOUT_MS = 30 * 60 * 1000
+local EVIDENCE_TIMEOUT_MS = 10 * 1000
 -- What a step's script exits with when what it is about to replace is not
 -- what the plan saw (EX_TEMPFAIL of sysexits.h).
 local EXIT_MOVED = 75
@@ -68,6 +69,13 @@ local function limit_of(change, step)
   return seconds and seconds * 1000 or step.timeout_ms or STEP_TIMEOUT_MS
 end
 
+-- What a step is about, where that is more than the resource, whose id stands before it.
+local function title_of(change, step)
+  local resource, title = change.resource, step.title
+  if not title or title == resource.key or title == resource.type .. " " .. resource.key then return "" end
+  return title .. ": "
+end
+
 -- Sends one script; raises a fault when it fails.
 local function send(self, change, step, prefix)
   local reply, message, code = self.conn:request {
@@ -77,7 +85,7 @@ local function send(self, change, step, prefix)
   if not reply then fault.raise(fault.of_reply(self.conn, code), change.id, "%s", message) end
   if reply.rc == 0 then return reply end
   if reply.rc == EXIT_MOVED then fault.raise("stale", change.id, "%s", last_lines(reply.err, 3)) end
-  local problem = fault.new("failed", change.id, "%s", (step.title and step.title .. ": " or "") .. complaint(reply))
+  local problem = fault.new("failed", change.id, "%s", title_of(change, step) .. complaint(reply))
   problem.said_by_host = true -- and not by a clock
   error(problem, 0)
 end
@@ -283,6 +291,8 @@ function apply.host(host, hooks)
     return fault.caught(e) or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))
   end, self, host.plan.changes)
   local failure = not ok and self.guard:failed(problem, self.done, self.owed) or nil
+  local culprit = failure and desired.by_id[failure.where]
+  if culprit then failure.declared = culprit.where end
   return { done = self.done, surprises = self.surprises, owed = self.owed, failure = failure }
 end
 
@@ -305,6 +315,15 @@ function apply.verify(host, resources)
     end
   end
   return observed, left
+end
+
+--- What the host says of a resource that is not as wanted, where its type can ask; "" where it cannot.
+function apply.evidence(host, one)
+  local rtype = one.resource.rtype
+  local script = one.change and rtype.evidence and rtype.evidence(one.resource.key, one.change)
+  local reply = script and host.conn:request { script = script, timeout_ms = EVIDENCE_TIMEOUT_MS }
+  local said = reply and last_lines(reply.out .. reply.err, 12) or ""
+  return said ~= "" and ":\n" .. said or ""
 end
 
 return apply

@@ -218,15 +218,15 @@ local function hooks_of(self, host)
   }
 end
 
-local function not_as_wanted(left)
+local function not_as_wanted(host, left)
   local first = left[1]
   local names = {}
   for name in pairs(first.change and first.change.differs or {}) do names[#names + 1] = name end
   table.sort(names)
   local what = first.message or (#names > 0 and "still differs in " .. table.concat(names, ", ")) or
       ("still to " .. first.change.kind)
-  return fault.new("failed", first.resource.where, "%s: %s after it was applied%s", first.id, what,
-    #left > 1 and string.format(" (and %d more)", #left - 1) or "")
+  return fault.new("failed", first.resource.where, "%s: %s after it was applied%s%s", first.id, what,
+    #left > 1 and string.format(" (and %d more)", #left - 1) or "", apply.evidence(host, first))
 end
 
 -- Compares what the plan predicted with what is there now.
@@ -263,7 +263,9 @@ local function verify(host)
   host.observed, left = apply.verify(host, host.plan.desired.list)
   count_accuracy(host)
   let_go(host, left)
-  if #left > 0 and not host.result.failure and host.status == "ok" then session.drop(host, not_as_wanted(left)) end
+  if #left > 0 and not host.result.failure and host.status == "ok" then
+    session.drop(host, not_as_wanted(host, left))
+  end
 end
 
 local function count_changes(host)

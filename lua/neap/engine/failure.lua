@@ -23,12 +23,13 @@ function failure.take_back(self, host, why, hooks)
   self.ui:status(host.name .. ": going back")
   local ok, count, reason = pcall(back.host, host, hooks)
   if not ok then count, reason = nil, fault.plain(count) end
-  local where = host.problem and host.problem.where
+  local where, declared = host.problem and host.problem.where, host.problem and host.problem.declared
   if count then
     host.problem = fault.new("rolled-back", where, "%s\nwent back to what it was before this run", why)
   else
     host.problem = fault.new("failed", where, "%s\ndid not go back: %s", why, reason)
   end
+  host.problem.declared = declared
   host.status = count and "rolled-back" or "failed"
   self.ui:event { event = "went-back", host = host.name, ok = count ~= nil, changes = count, message = reason }
 end

@@ -6,7 +6,8 @@
 --              "usage", "unreachable", "hostkey", "auth", "sudo", "timeout",
 --              "failed", "rolled-back", "stale", "locked", "store", "interrupted",
 --              "memory", "internal"
---     where    "file:line", a host, or nil
+--     where    "file:line", a host, the id of a resource whose step failed, or nil
+--     declared "file:line" of that resource, or nil
 --     message  one sentence, lower case, no full stop
 -- A Lua error that is not a fault is a mistake in Neap or in a type, and is
 -- shown with its traceback.
@@ -20,7 +21,8 @@ Fault.__index = Fault
 Fault.__name = "fault"
 
 function Fault:__tostring()
-  if self.where then return self.where .. ": " .. self.message end
+  local declared = self.declared and self.declared .. ": " or ""
+  if self.where then return declared .. self.where .. ": " .. self.message end
   return self.message
 end
 

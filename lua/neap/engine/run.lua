@@ -39,11 +39,21 @@ local function say_undone(ui, host)
     #host.plan.changes, shown, more))
 end
 
+-- How many changes of a host that came through were not to be made any more: a port that was to open is open by now.
+local function count_settled(host)
+  local count = 0
+  if not host.result or host.result.failure or host.status ~= "ok" then return 0 end
+  for _, change in ipairs(host.plan.changes) do
+    if not host.result.done[change.id] then count = count + 1 end
+  end
+  return count
+end
+
 local function report(self, total, id)
-  local ui, right, wrong, changes = self.ui, 0, {}, 0
+  local ui, right, wrong, changes, settled = self.ui, 0, {}, 0, 0
   ui:done()
   for _, host in ipairs(self.hosts) do
-    changes = changes + (host.changes or 0)
+    changes, settled = changes + (host.changes or 0), settled + count_settled(host)
     for _, surprise in ipairs(host.result and host.result.surprises or {}) do
       ui:err(string.format("%s: %s: %s", host.name, surprise.id, surprise.message))
     end
@@ -55,7 +65,8 @@ local function report(self, total, id)
     end
   end
   if total > 0 then
-    ui:line(string.format("applied: %d of %d changes; %d of %d ended as predicted", changes, total, right,
+    local by_itself = settled > 0 and string.format(" (%d came about by itself)", settled) or ""
+    ui:line(string.format("applied: %d of %d changes%s; %d of %d ended as predicted", changes, total, by_itself, right,
       right + #wrong))
   end
   for _, wrong_id in ipairs(wrong) do ui:err(wrong_id .. ": is not what the plan predicted") end

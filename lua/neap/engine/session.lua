@@ -26,13 +26,15 @@ for _, code in ipairs { "unreachable", "timeout", "hostkey", "auth", "sudo", "sh
 end
 
 local function ask_passwords(opts)
-  local function ask(text)
+  local function ask(text, otherwise)
     local answer, message = private.prompt(text, "password")
-    if not answer then fault.raise("usage", nil, "%s", message) end
+    if not answer then fault.raise("usage", nil, "%s: %s", message, otherwise) end
     return answer
   end
-  if opts.ask_pass then opts.password = ask("login password: ") end
-  if opts.ask_become_pass then opts.become_password = ask("sudo password: ") end
+  if opts.ask_pass then opts.password = ask("login password: ", "log in with a key, or put it into the inventory") end
+  if opts.ask_become_pass then
+    opts.become_password = ask("sudo password: ", "--become-password-file reads it from a file")
+  end
   if opts.become_password_file then
     local text, message = sys.read_file(opts.become_password_file)
     if not text then fault.raise("usage", nil, "%s", message) end

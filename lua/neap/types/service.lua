@@ -85,6 +85,13 @@ if ! systemctl %s %s; then
 fi
 ]]
 
+--- The same of one that was started and ended soon after, which systemctl takes for a start.
+function service.evidence(key, change)
+  if not (change.to and change.to.running) then return nil end
+  return sh("systemctl show -P Result %s | sed 's/^/systemd says: /'\njournalctl --no-pager -q -n 5 -o cat -u %s\n",
+    service.unit(key), service.unit(key))
+end
+
 function service.steps(key, change)
   local unit, differs, to = service.unit(key), change.differs, change.to
   if change.kind == "delete" then -- the unit itself goes with what brought it
