@@ -180,7 +180,9 @@ local function unset(vars, words)
     local names = {}
     for known in pairs(frozen.raw(vars)) do names[#names + 1] = known end
     for known in pairs(words) do names[#names + 1] = known end
-    fault.raise("playbook", sandbox.where(), "variable '%s' is not set%s", name, near.hint(name, names))
+    local hint = near.hint(name, names)
+    if hint == "" then hint = (": one that may be missing is asked for by vars(\"%s\", …)"):format(name) end
+    fault.raise("playbook", sandbox.where(), "variable '%s' is not set%s", name, hint)
   end
 end
 

@@ -47,6 +47,8 @@ t.case("a key is made once, for its owner alone", function()
   t.equal(works("alice", "neap secret public"), out)
   t.equal(shell("stat -c %a " .. dir .. "/alice/neap/key"), "600\n")
   fails("alice", "neap secret keygen", "already: it is not written over")
+  fails("alice", "NEAP_KEY_FILE=own.key neap secret public", "no key 'own.key' %(NEAP_KEY_FILE%): make it with 'neap secret keygen'")
+  works("alice", "NEAP_KEY_FILE=own.key neap secret keygen >made 2>/dev/null && NEAP_KEY_FILE=own.key neap secret public | cmp - made")
 end)
 
 t.case("values go in by stdin and come out as they were", function()

@@ -43,6 +43,8 @@ end
 -- { name, template, variables, error }
 local wrong = {
   { "a variable that is not set", "a\nb <%= prot %>", { port = 1 }, "^templates/t:2: variable 'prot' is not set %(did you mean 'port'%?%)$" },
+  { "a variable that nothing is like", "<%= shards %>", { port = 1 },
+    "variable 'shards' is not set: one that may be missing is asked for by vars%(\"shards\", …%)$" },
   { "a field that is not set", "<% if true then %>\n<%= app.prot %>\n<% end %>", { app = { port = 1 } },
     "^templates/t:2: variable 'app.prot' is not set %(did you mean 'app.port'%?%)$" },
   { "nil", "\n\n<%= list[3] %>", { list = { 1 } }, "^templates/t:3: 'list%[3%]' is nil$" },

@@ -57,6 +57,13 @@ n2
 ]])
 end)
 
+t.case("inventory: a long value puts its own line out of line, and no other", function()
+  local long = ("x"):rep(60)
+  local _, out = run(inventory, { inventory = paths, args = { "n10" }, extra = { ["db_name"] = long } })
+  t.matches(out, "\n  app%.port     = 80        # [^\n]*inventory.lua: vars\n")
+  t.matches(out, "\n  db_name      = " .. long .. "  # %-e\n")
+end)
+
 project.clean()
 
 t.case("a run that a signal has stopped before it began exits as that signal says", function()

@@ -40,8 +40,11 @@ local function missing(meta, key)
     if type(name) == "string" then siblings[#siblings + 1] = path_to(meta, name) end
   end
   local path = path_to(meta, key)
-  fault.raise("playbook", meta.where and meta.where(), "%s '%s' is not set%s", meta.label, path,
-    near.hint(path, siblings))
+  local hint = near.hint(path, siblings)
+  if hint == "" and meta.label == "variable" then
+    hint = (": give it a default in defaults.lua, or ask for it with one: site(\"%s\", …)"):format(path)
+  end
+  fault.raise("playbook", meta.where and meta.where(), "%s '%s' is not set%s", meta.label, path, hint)
 end
 
 local function read(meta, key)

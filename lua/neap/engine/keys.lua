@@ -11,6 +11,9 @@ local function set(name)
   return value ~= "" and value or nil
 end
 
+--- Where a new key is put: where NEAP_KEY_FILE will look for it, else the usual place.
+function keys.own_path() return set("NEAP_KEY_FILE") or keys.default_path() end
+
 --- Where the key stands where nothing else is said.
 function keys.default_path()
   local config = set("XDG_CONFIG_HOME") or (set("HOME") or "/root") .. "/.config"
@@ -24,7 +27,11 @@ end
 
 local function find()
   local path = set("NEAP_KEY_FILE")
-  if path then return must(pair.load(path)) end
+  if path then
+    local own, message, code = pair.load(path)
+    local remedy = code == "notfound" and " (NEAP_KEY_FILE): make it with 'neap secret keygen'" or ""
+    return own or fault.raise("usage", nil, "%s%s", message, remedy)
+  end
   local text = private.environment("NEAP_KEY", "key")
   if text then return must(pair.parse("NEAP_KEY", text)) end
   local command = set("NEAP_KEY_COMMAND")

@@ -122,8 +122,9 @@ function Secrets:get(name, where)
     local path = self.path or "a file given by --secrets"
     local how = self.is_sealed and "run neap secret set " .. name .. ", or put it into"
       or "put it into " .. path .. " or into"
-    fault.raise("playbook", where, "secret '%s' is not set%s: %s %s", name, near.hint(name, self.values), how,
-      variable_of(name))
+    local sealed = self.path and "" or ", or keep it sealed in the project (neap secret init)"
+    fault.raise("playbook", where, "secret '%s' is not set%s: %s %s%s", name, near.hint(name, self.values), how,
+      variable_of(name), sealed)
   end
   self.values[name] = value
   return value

@@ -188,7 +188,7 @@ function session.problems(self)
       table.insert(by_text[text], host.name)
       ui:event {
         event = "error", host = host.name, code = host.problem.code, where = host.problem.where,
-        message = host.problem.message,
+        declared = host.problem.declared, message = host.problem.message,
       }
     end
   end

@@ -20,15 +20,21 @@ end
 
 local function address_of(host) return host.port and ("%s:%d"):format(host.address, host.port) or host.address end
 
+-- A cell wider than this puts its own row out of line, and no other.
+local WIDEST = 40
+
 -- Rows of cells as aligned text.
 local function table_text(rows)
   local widths, lines = {}, {}
   for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, utf8.len(cell) or #cell) end
+    for i, cell in ipairs(row) do
+      local width = utf8.len(cell) or #cell
+      widths[i] = math.max(widths[i] or 0, width <= WIDEST and width or 0)
+    end
   end
   for i, row in ipairs(rows) do
     local cells = {}
-    for j, cell in ipairs(row) do cells[j] = cell .. (" "):rep(widths[j] - (utf8.len(cell) or #cell)) end
+    for j, cell in ipairs(row) do cells[j] = cell .. (" "):rep(math.max(0, widths[j] - (utf8.len(cell) or #cell))) end
     lines[i] = table.concat(cells, "  "):gsub("%s+$", "")
   end
   return lines

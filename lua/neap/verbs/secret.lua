@@ -43,7 +43,7 @@ local function make_folders(path)
 end
 
 function actions.keygen(opts, ui)
-  local path = opts.args[2] or keys.default_path()
+  local path = opts.args[2] or keys.own_path()
   make_folders(path)
   local own = pair.new()
   must(pair.save(own, path))
