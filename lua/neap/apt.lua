@@ -44,6 +44,13 @@ update() {
 }
 ]], apt.DIR, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S)
 
+--- Sources of packages that resources before this one will have written or removed: { [file name] = text|false }.
+function apt.planned_sources(model)
+  local sources = {}
+  for name, edit in pairs(model.edits.apt_source or {}) do sources[name] = edit.answer or false end
+  return sources
+end
+
 --- Shell text that reads sources from a copy in which `repositories` ({ [file name] = text|false }) are as planned.
 function apt.with_sources(repositories)
   local names = {}

@@ -1,6 +1,8 @@
 --- Packages on a way back: which version can be had again, and what goes with a package that goes.
 -- What apt installed automatically goes where Neap brought it, where nothing needs it any more, and where somebody
 -- needed it until now; what others have left behind is theirs.
+local apt = require "neap.apt"
+local json = require "neap.core.json"
 local lifeline = require "neap.lifeline"
 
 local package_back = {}
@@ -82,11 +84,11 @@ local function look_at_removal(host, key, change)
 end
 
 --- Whether the version that was recorded can be had.
-function package_back.look(host, key, change, back)
+function package_back.look(host, key, change, back, model)
   if change.kind == "delete" then return look_at_removal(host, key, change) end
   local wanted = change.resource.attrs.version
   if not wanted or change.kind == "update" and not change.differs.version then return nil end
-  local offered = host:offered(key)
+  local offered = host:offered(key, json.encode(apt.planned_sources(model)))
   for _, version in ipairs(offered) do
     if version == wanted then
       return {

@@ -1,5 +1,7 @@
---- Which versions of a package the sources of the host offer: offered("nginx") -> { "1.22.1-9", … }.
+--- Which versions of a package the sources of the host offer: offered("nginx", "{}") -> { "1.22.1-9", … }. The second
+-- argument is JSON: the sources that will have been written or removed by then, see apt.with_sources.
 local apt = require "neap.apt"
+local json = require "neap.core.json"
 local sh = require "neap.sh"
 
 local SCRIPT = [[
@@ -7,20 +9,44 @@ fresh || update
 apt-cache -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= \
   -o Dir::Etc::sourceparts="$parts" madison ]]
 
+-- The names that are asked for with the same sources.
+local function by_sources(list)
+  local groups, known = {}, {}
+  for _, args in ipairs(list) do
+    local spec = args[2]
+    if not known[spec] then
+      known[spec] = { spec = spec, names = {} }
+      groups[#groups + 1] = known[spec]
+    end
+    table.insert(known[spec].names, args[1])
+  end
+  return groups
+end
+
 local function script(list)
-  local names = {}
-  for i, args in ipairs(list) do names[i] = args[1] end
-  return apt.PRELUDE .. SCRIPT .. sh.words(names)
+  local text = { apt.PRELUDE }
+  for i, group in ipairs(by_sources(list)) do
+    text[#text + 1] = ("echo '#%d'\nparts=/etc/apt/sources.list.d\n"):format(i)
+    text[#text + 1] = apt.with_sources(json.decode(group.spec)) .. SCRIPT .. sh.words(group.names) .. "\n"
+  end
+  return table.concat(text)
 end
 
 local function parse(r, list)
   if r.rc ~= 0 then error(r.err:match("([^\n]*)\n*$"), 0) end
-  local offered, answers = {}, {}
-  for name, version in r.out:gmatch("([^%s|]+)%s*|%s*([^%s|]+)%s*|[^\n]*") do
-    offered[name] = offered[name] or {}
-    table.insert(offered[name], version)
+  local offered, answers, groups, spec = {}, {}, by_sources(list), nil
+  for line in r.out:gmatch("[^\n]+") do
+    local number = line:match("^#(%d+)$")
+    local name, version = line:match("^%s*([^%s|]+)%s*|%s*([^%s|]+)%s*|")
+    if number then
+      spec = groups[tonumber(number)].spec
+      offered[spec] = {}
+    elseif name and spec then
+      offered[spec][name] = offered[spec][name] or {}
+      table.insert(offered[spec][name], version)
+    end
   end
-  for i, args in ipairs(list) do answers[i] = offered[args[1]:match("^[^:]*")] or {} end
+  for i, args in ipairs(list) do answers[i] = (offered[args[2]] or {})[args[1]:match("^[^:]*")] or {} end
   return answers
 end
 

@@ -96,13 +96,6 @@ local function paths_of(asked, kinds)
   return paths
 end
 
--- Sources of packages that resources before this one will have written or removed.
-local function planned_sources(model)
-  local sources = {}
-  for name, edit in pairs(model.edits.apt_source or {}) do sources[name] = edit.answer or false end
-  return sources
-end
-
 local function wanted_names(changes)
   local install, remove = {}, {}
   for _, change in ipairs(changes) do
@@ -238,7 +231,7 @@ function package.simulate(host, changes, asked, model)
   local groups = groups_of(changes)
   if #groups == 0 then return {} end
   local answer = host:apt(json.encode {
-    groups = groups, repositories = planned_sources(model),
+    groups = groups, repositories = apt.planned_sources(model),
     paths = paths_of(asked, { "stat", "list", "sha256", "content" }),
     contents = paths_of(asked, { "sha256", "content" }),
     units = first_args(asked.unit),
