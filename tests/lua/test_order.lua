@@ -44,6 +44,27 @@ for _, case in ipairs(cases) do
   t.case("order: " .. case[1], function() t.equal(show(order.sort(parse(case[2]), "web1")), case[3]) end)
 end
 
+t.case("a package comes after the sources that are declared before it, unless they need it", function()
+  local link = require "neap.engine.link"
+  local source = { name = "source", supplies = "package", attributes = {} }
+  local package = { name = "package", batch = true, attributes = {} }
+  local function needs(...)
+    local list, by_id = {}, {}
+    for i, word in ipairs { ... } do
+      local id, after = word:match("^(%w+)<?(%w*)$")
+      local rtype = id:find("^s") and source or package
+      list[i] = { id = id, type = rtype.name, rtype = rtype, meta = { after = after ~= "" and { after } or nil }, mentions = {} }
+      by_id[id] = list[i]
+    end
+    link.all(list, by_id, { host = "h", types = {} }, {})
+    local out = {}
+    for i, resource in ipairs(list) do out[i] = table.concat(resource.needs, ",") end
+    return out
+  end
+  t.equal(needs("p1", "s1", "p2"), { "", "", "s1" })
+  t.equal(needs("p1", "s1<p2", "p2"), { "", "p2", "" })
+end)
+
 t.case("a circle is named with its places", function()
   t.raises(function() order.sort(parse "f1 f2<f3 f3<f4 f4<f2", "web1") end,
     "^site.lua:2: the order on host 'web1' is a circle: f2 %(site.lua:2%) needs f3 %(site.lua:3%) needs f4 %(site.lua:4%) needs f2$")

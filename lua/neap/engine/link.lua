@@ -84,6 +84,32 @@ local function implied(self, resource, faults)
   if problem then faults[#faults + 1] = resource_of.problem(resource.declaration, nil, "%s", problem) end
 end
 
+-- Whether `id` comes after `other` already, by what it needs.
+local function comes_after(self, id, other, seen)
+  if id == other then return true end
+  if seen[id] then return false end
+  seen[id] = true
+  for _, needed in ipairs(self.by_id[id].needs) do
+    if comes_after(self, needed, other, seen) then return true end
+  end
+  return false
+end
+
+-- What a type supplies may come from what is declared before it: a package from a source of packages.
+local function supplied(self)
+  local suppliers = {}
+  for _, resource in ipairs(self.resources) do
+    local supplies = resource.rtype.supplies
+    for _, id in ipairs(not resource.absent and suppliers[resource.type] or {}) do
+      if not comes_after(self, id, resource.id, {}) then put(resource.needs, id) end
+    end
+    if supplies and not resource.absent then
+      suppliers[supplies] = suppliers[supplies] or {}
+      table.insert(suppliers[supplies], resource.id)
+    end
+  end
+end
+
 --- Sets `needs` of all resources; names that nothing was declared by go into `faults`.
 -- @param context types, host
 function link.all(resources, by_id, context, faults)
@@ -91,6 +117,7 @@ function link.all(resources, by_id, context, faults)
   for _, resource in ipairs(resources) do resource.needs = {} end
   for _, resource in ipairs(resources) do declared(self, resource, faults) end
   for _, resource in ipairs(resources) do implied(self, resource, faults) end
+  supplied(self)
   for _, resource in ipairs(resources) do resource.declaration, resource.mentions = nil, nil end
 end
 

@@ -13,7 +13,7 @@ local taint = require "neap.core.taint"
 local DIR = "/etc/apt/sources.list.d/"
 
 local apt_repository = {
-  name = "apt_repository", key = "name",
+  name = "apt_repository", key = "name", supplies = "package",
   attributes = {
     uris = { type = "list", option = true, recorded = false, doc = "Where it is." },
     suites = { type = "list", option = true, recorded = false,
