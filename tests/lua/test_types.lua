@@ -74,7 +74,10 @@ local cases = {
   { "user: with a group given", "user", "ada", { group = "web", comment = "A 'B'" }, {},
     { "useradd -m -g web -c 'A '\\''B'\\''' ada" } },
   { "user: a system user", "user", "app", { system = true, group = "app", home = "/srv/app" }, {},
-    { "useradd -r -M -g app -d /srv/app -s /usr/sbin/nologin app" } },
+    { "if getent group app >/dev/null; then set -- -g app; else set -- -U; fi\n" ..
+      "useradd -r -M -d /srv/app -s /usr/sbin/nologin \"$@\" app" } },
+  { "user: one whose own group went with it", "user", "ada", { uid = 7, group = "ada", create_home = false }, {},
+    { "if getent group ada >/dev/null; then set -- -g ada; else set -- -U; fi\nuseradd -M -u 7 \"$@\" ada" } },
   { "user: is right, groups in another order and twice", "user", "ada",
     { uid = 7, groups = { "www", "adm", "www" }, home = "/home/ada", comment = "Ada" }, ADA, {} },
   { "user: only what differs", "user", "ada", { uid = 7, shell = "/bin/bash", groups = { "www" } }, ADA,
@@ -199,6 +202,18 @@ t.case("a purge without knowing what is declared is refused", function()
   local host = canned { stat = { ["/d"] = { kind = "directory", mode = "0755" } } }
   local ok, err = pcall(directory.probe, host, "/d", attrs)
   t.truthy(not ok and fault.is(err))
+end)
+
+t.case("file: in the place of a link is a file, whatever was there before", function()
+  local file = require "neap.types.file"
+  local host = {
+    expect = function() end, stat = function() return { kind = "file", mode = "0644", owner = "root", group = "root" } end,
+  }
+  local want = { occupied = "symlink", target = "/old", force = true }
+  local found = file.probe(host, "/x", want)
+  t.equal(found.occupied, false)
+  local change = difference.change(file, found, want)
+  t.matches(file.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&.*ln %-s %-%- /old")
 end)
 
 t.case("the guide shows the group type as it is", function()

@@ -1,6 +1,7 @@
 -- Package sources, timers, waiting and checks: as data, and the scripts of checks at work on this machine.
 local t = require "harness"
 local Model = require "neap.engine.model"
+local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local reach = require "neap.reach"
 
@@ -38,6 +39,42 @@ t.case("apt_repository: packages of the same plan see it", function()
   local text = require("neap.apt").with_sources { ["x.sources"] = "it's\n", ["y.sources"] = false }
   t.matches(text, "printf %%s 'it'\\''s\n' >\"$parts\"/x.sources\nrm %-f \"$parts\"/y.sources")
 end)
+
+t.case("systemd_unit: of a masked unit nothing is read, and nothing is stale", function()
+  local unit = require "neap.types.systemd_unit"
+  local function content_of(load)
+    local host = {
+      expect = function() end, stat = function() return { kind = "file" } end, content = function() return "x" end,
+      unit = function() return { load = load, stale = true } end, sha256 = function() return crypto.sha256("x") end,
+    }
+    return unit.probe(host, "a.service.d/b.conf", { content = "x" }).content
+  end
+  t.equal({ content_of "masked", content_of "loaded" }, { "x", "(not read by systemd yet)\n" })
+end)
+
+-- { what, type, change, files as found, as they are then }
+local ADA = { uid = 7, home = "/home/ada" }
+local owned = {
+  { "a group's new number leaves its files behind", "group", { from = { gid = 7 }, to = { gid = 9 } }, "7 ada", "7" },
+  { "a number that a group comes to brings its files", "group", { from = { gid = 7 }, to = { gid = 9 } }, "9 9", "ada" },
+  { "a group that goes leaves a number", "group", { from = { gid = 7 } }, "7 ada", "7" },
+  { "a group that stays keeps its files", "group", { from = { gid = 7 }, to = { gid = 7 } }, "7 ada", "ada" },
+  { "another's files are another's", "group", { from = { gid = 7 }, to = { gid = 9 } }, "8 bob", "bob" },
+  { "a user's new number", "user", { from = ADA, to = { uid = 9 } }, "7 ada", "7" },
+  { "a user's home goes along", "user", { from = ADA, to = { uid = 9 } }, "7 ada", "ada", "/home/ada/x" },
+  { "a user who goes", "user", { from = ADA }, "7 ada", "7", "/home/ada/x" },
+}
+for _, case in ipairs(owned) do
+  t.case("owners: " .. case[1], function()
+    local number, name = case[4]:match("^(%d+) (%w+)$")
+    local path, what = case[6] or "/f", case[2] == "group" and "group" or "owner"
+    local st = { [what] = name, [what == "group" and "gid" or "uid"] = math.tointeger(tonumber(number)) }
+    local model = Model.new { stat = { [path] = { answer = st } } }
+    local change = { kind = case[3].to and "update" or "delete", from = case[3].from, to = case[3].to, differs = {} }
+    require("neap.types." .. case[2]).effects("ada", change, model)
+    t.equal(model:get("stat", { path })[what], case[5])
+  end)
+end
 
 local timer = require "neap.types.timer"
 local timers = {

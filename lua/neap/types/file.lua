@@ -66,10 +66,9 @@ function file.probe(host, key, want)
   end
   if st.kind ~= "file" then return look.occupied(key, st, "file", want) end
   local owner, group = look.owner(st, want)
-  return {
-    content = content_of(host, key, want), mode = st.mode, owner = owner, group = group,
-    occupied = want and want.occupied,
-  }
+  local found = { content = content_of(host, key, want), mode = st.mode, owner = owner, group = group }
+  if want and want.occupied ~= nil then found.occupied = false end
+  return found
 end
 
 local function new_mode(attrs) return attrs.mode or (taint.is(attrs.content) and "0600" or "0644") end

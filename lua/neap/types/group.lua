@@ -1,6 +1,7 @@
 --- A Unix group.
 -- @usage group "deploy" { gid = 2001 }
 local names = require "neap.user_names"
+local owners = require "neap.owners"
 local sh = require "neap.sh"
 
 local group = {
@@ -40,6 +41,7 @@ function group.effects(key, change, model)
   local to = change.to
   model:set("getent", { "group", key }, to and ("%s:x:%s:"):format(key, to.gid or "") or nil)
   if not to then leave(key, model) end
+  owners.renumber(model, "group", key, change.from and change.from.gid, to and to.gid)
 end
 
 -- The first user whose own group this is, and who will still be there.

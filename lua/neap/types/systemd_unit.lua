@@ -55,12 +55,14 @@ function systemd_unit.probe(host, key, want)
     fault.raise("failed", nil, "'%s' is no file but %s: a masked unit is the business of service", path, st.kind)
   end
   local content
-  if want and not (known and known.stale) and host:sha256(path) == crypto.sha256(want.content) then
+  -- of a masked unit systemd reads nothing
+  local stale = known and known.stale and known.load ~= "masked"
+  if want and not stale and host:sha256(path) == crypto.sha256(want.content) then
     content = want.content
   else
     content = host:content(path)
     -- a file that systemd has not read is not in effect
-    if want and known and known.stale and content == want.content then content = "(not read by systemd yet)\n" end
+    if want and stale and content == want.content then content = "(not read by systemd yet)\n" end
   end
   return { content = content }
 end

@@ -5,6 +5,7 @@
 -- @usage user "app" { system = true, home = "/srv/app", create_home = false }
 local accounts = require "neap.look"
 local names = require "neap.user_names"
+local owners = require "neap.owners"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 
@@ -147,9 +148,12 @@ case $(getent shadow %s | cut -d: -f2) in '!'?*) usermod -U %s ;; esac
 local function add(key, to)
   local home = to.create_home
   if home == nil then home = not to.system end
-  local made = setmetatable({ shell = to.shell or to.system and "/usr/sbin/nologin" or nil }, { __index = to })
+  local made = {}
+  for name, value in pairs(to) do made[name] = value end
+  made.shell = to.shell or to.system and "/usr/sbin/nologin" or nil
+  if to.group == key then made.group = nil end
   local flags = (to.system and " -r" or "") .. (home and " -m" or " -M") .. account(made)
-  if to.group then return "useradd" .. flags .. sh(" %s", key) end
+  if to.group and to.group ~= key then return "useradd" .. flags .. sh(" %s", key) end
   -- a group of the same name may be there already
   return sh("if getent group %s >/dev/null; then set -- -g %s; else set -- -U; fi\n", key, key) ..
     "useradd" .. flags .. sh(' "$@" %s', key)
@@ -184,9 +188,12 @@ function user.effects(key, change, model)
   model:set("shadow", { key }, to and {
     locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
   } or nil)
-  if change.kind == "create" and not to.group then model:set("getent", { "group", key }, key .. ":x::") end
+  local own = change.kind == "create" and (not to.group or to.group == key)
+  if own then model:set("getent", { "group", key }, key .. ":x::") end
   -- userdel takes the group of the same name along
   if not to and change.from.group == key then model:set("getent", { "group", key }, nil) end
+  local from = change.from or {}
+  owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home)
 end
 
 -- What of a user's processes and files will still be there when the plan gets here.

@@ -1,0 +1,34 @@
+--- What becomes of the owners of files when users and groups come, go, or change their numbers: a file keeps the
+-- number, and `stat` gives it the name that the number has by then, or the number itself.
+local owners = {}
+
+local NUMBER = { owner = "uid", group = "gid" }
+
+-- What stat will say of one file; nil: the same as now.
+local function renamed(st, what, name, from, to)
+  local number = st[NUMBER[what]]
+  if number == nil or from == to then return nil end
+  if number == to then return name end
+  if number == from and st[what] == name then return tostring(number) end
+end
+
+--- Tells the model, for all files that were asked for.
+-- @param what "owner" or "group"
+-- @param name of the account
+-- @param from, to its number before and after; nil: there is no such account, or the host picks the number
+-- @param home files in it go along with the number, or nil
+function owners.renumber(model, what, name, from, to, home)
+  for _, path in ipairs(model:asked("stat")) do
+    local st = model:get("stat", { path })
+    local goes_along = home and to and (path == home or path:sub(1, #home + 1) == home .. "/")
+    local new = st and not goes_along and renamed(st, what, name, from, to)
+    if new then
+      local changed = {}
+      for field, value in pairs(st) do changed[field] = value end
+      changed[what] = new
+      model:set("stat", { path }, changed)
+    end
+  end
+end
+
+return owners
