@@ -116,11 +116,16 @@ function place.validate(path, validate)
     sh.quote(("'%s' was not written: '%s' refused it"):format(path, validate)) .. "\n"
 end
 
+local LIKE = 'cp -p -- "../$n" "./$n" 2>/dev/null || { : >"./$n" && chmod %s "./$n"; } || exit 1\n'
+
 --- A script that makes the file `path` of its standard input.
--- @param how { owner, group, mode, validate, replaces = kind of what is to be replaced }
+-- @param how { owner, group, mode, validate, replaces = kind of what is to be replaced, like = mode where there is no
+--   file yet: owner and mode are otherwise those of the file that is replaced }
 function place.write(path, how)
   local lines = {
-    place.at(path), place.expect(path, how.replaces), "work\n", 'cat >"./$n" || exit 1\n',
+    place.at(path), place.expect(path, how.replaces), "work\n",
+    how.like and sh(LIKE, how.like) or "",
+    'cat >"./$n" || exit 1\n',
     place.give(how.owner, how.group, how.mode), place.validate(path, how.validate),
     'sync "./$n" 2>/dev/null || :\n',
     how.replaces == "directory" and 'rmdir -- "../$n" || exit 1\n' or "", "put",

@@ -98,6 +98,11 @@ local cases = {
   { "hostname: at boot", "echo old >/etc/hostname; hostname -F /etc/hostname 2>/dev/null || :",
     { hostname = { "new", {} } }, "cat /etc/hostname", "new", once = true },
 
+  { "hostname: keeps the mode of its file", "echo old >/etc/hostname; chmod 640 /etc/hostname",
+    { hostname = { "new", {} } }, "cat /etc/hostname; stat -c %a /etc/hostname", "new\n640", once = true },
+  { "hostname: at first", "rm -f /etc/hostname",
+    { hostname = { "new", {} } }, "cat /etc/hostname; stat -c %a /etc/hostname", "new\n644", once = true },
+
   { "command: creates", "", { command = { "x", { run = "echo 'a  b' >f", creates = "@f", cwd = "@" } } }, "cat f",
     "a  b" },
   { "command: has been done", "touch f", { command = { "x", { run = "echo a >f", creates = "@f", cwd = "@" } } },

@@ -38,7 +38,7 @@ function hostname.steps(_, change)
   if change.kind == "delete" then look.fail("a host always has a name: declare another instead") end
   local steps, to, differs = {}, change.to, change.differs
   if differs.static then
-    local script = place.write("/etc/hostname", { mode = "0644", replaces = "any" })
+    local script = place.write("/etc/hostname", { replaces = "any", like = "0644" })
     steps[1] = { run = script, stdin = to.static .. "\n", title = "write /etc/hostname" }
   end
   if differs.live then steps[#steps + 1] = { run = sh("hostname %s", to.live), title = "name the host " .. to.live } end
