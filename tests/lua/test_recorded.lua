@@ -113,6 +113,36 @@ t.case("to genesis: absent where there was nothing, what was there otherwise", f
   t.equal({ back.absent, back.attrs }, { false, { text = "before\n", match = "^x" } })
 end)
 
+t.case("what the playbook no longer names stays recorded, and what it names first is kept as it was", function()
+  local note = resource("/c", { size = 1 })
+  keep({ note }, { ["/c"] = { size = 1 } }, { ["/c"] = { size = 9 } })
+  local second = keep({ resource("/c", { text = "new\n" }) }, { ["/c"] = { text = "new\n" } }, { ["/c"] = { text = "old\n" } })
+  local c = read(second).resources["note:/c"]
+  t.equal({ c.state, c.genesis, c.first }, { { size = 1, text = "new\n" }, { size = 9, text = "old\n" }, { text = "old\n" } })
+  local third = keep({ resource("/c", nil) }, { ["/c"] = false }, { ["/c"] = { size = 1, text = "new\n", names = { "n" } } })
+  c = read(third).resources["note:/c"]
+  t.equal({ c.state, c.genesis }, { false, { size = 9, text = "old\n", names = { "n" } } })
+  local tree = st:tree(third, "hosts/web1")
+  t.equal({ tree["blobs/note/c.text"], tree["genesis/blobs/note/c.text"] }, { nil, "old\n" })
+end)
+
+t.case("what was made anew has nothing of what was there before", function()
+  keep({ resource("/d", { size = 1, text = "x" }) }, { ["/d"] = { size = 1, text = "x" } })
+  local rev = keep({ resource("/d", { size = 2 }) }, { ["/d"] = { size = 2 } }, { ["/d"] = false })
+  t.equal(read(rev).resources["note:/d"].state, { size = 2 })
+end)
+
+t.case("two kinds of things at one path do not share a text", function()
+  local file = { name = "file", key = "path", attributes = { content = { type = "string", blob = true } } }
+  local link = { name = "symlink", key = "path", attributes = { content = { type = "string", blob = true } } }
+  local of_file = fake.resource("/e", { content = "a" }, {}, file)
+  local of_link = fake.resource("/e", { content = "b" }, {}, link)
+  keep({ of_file, of_link }, { ["/e"] = { content = "a" } })
+  of_link.left = true
+  local rev = keep({ of_link }, {})
+  t.equal(st:tree(rev, "hosts/web1")["files/e"], "a")
+end)
+
 t.case("a type that is not here is named", function()
   local entry = read(first).resources["note:/a"]
   t.raises(function() recorded.wanted(entry, { get = function() end }) end, "no resource type 'note' is here")

@@ -66,6 +66,21 @@ t.case("what lies where something wanted lies gives way to it, and may be replac
   t.equal({ ids(desired.list), ids(desired.dropped), desired.list[1].attrs.force }, { "note:/x", "-link:/x", true })
 end)
 
+t.case("what no run had looked at by then was as the first one has found it", function()
+  local now = recorded { { "thing:a", { size = 2 }, false } }
+  now.resources["thing:a"].first = { size = 7 }
+  local desired = rollback.compose(self, {}, now, recorded { { "thing:a", {}, false } })
+  t.equal(desired.list[1].attrs, { size = 7 })
+  desired = rollback.compose(self, {}, now, recorded { { "thing:a", { size = 3 }, false } })
+  t.equal(desired.list[1].attrs, { size = 3 })
+end)
+
+t.case("what another thing stood in place of comes after that one", function()
+  local target = recorded { { "note:/x", { occupied = "symlink" }, false }, { "link:/x", {}, { occupied = "file" } } }
+  local desired = rollback.compose(self, {}, recorded {}, target)
+  t.equal({ ids(desired.list), desired.list[2].attrs.force }, { "link:/x note:/x", true })
+end)
+
 t.case("what watched a thing that goes is restarted when it goes", function()
   local now = recorded {
     { "thing:a", size(1), false },

@@ -42,6 +42,12 @@ local function is_option(rtype, attribute)
   return type(schema) == "table" and schema.option
 end
 
+--- Whether an attribute is part of what a playbook can want, and neither an option nor only found.
+function difference.is_compared(rtype, attribute)
+  local schema = rtype.attributes[attribute]
+  return schema ~= nil and not (type(schema) == "table" and (schema.option or schema.readonly))
+end
+
 local function overlay(from, want)
   local to = {}
   for k, v in pairs(from) do to[k] = v end

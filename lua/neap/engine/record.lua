@@ -17,6 +17,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
+local lasting = require "neap.engine.lasting"
 local ledger = require "neap.engine.ledger"
 local shape = require "neap.engine.shape"
 
@@ -42,7 +43,7 @@ end
 -- What is read from a resource's record.
 local ENTRY = {
   type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
-  options = { "map", "any", may = true }, meta = { "map", "any", may = true },
+  options = { "map", "any", may = true }, meta = { "map", "any", may = true }, first = { "map", "any", may = true },
 }
 
 --- Whether decoded JSON is the record of a resource.
@@ -54,8 +55,9 @@ end
 --- Path of a resource's record below hosts/<host>/ (or its genesis/).
 function record.resource_path(rtype_name, key) return "resources/" .. rtype_name .. "/" .. key_path(key) .. ".json" end
 
+-- Of the things that may stand at one path, only a file's content has the name that people look for.
 local function blob_path(rtype_name, key, attribute)
-  if key:sub(1, 1) == "/" and attribute == "content" then return "files/" .. key_path(key) end
+  if rtype_name == "file" and attribute == "content" then return "files/" .. key_path(key) end
   return "blobs/" .. rtype_name .. "/" .. key_path(key) .. "." .. attribute
 end
 
@@ -217,13 +219,57 @@ local function forget(name, resource, recorded, changes)
   return news
 end
 
+-- Adds to what was before Neap what this run is the first to look at.
+local function add_first(name, resource, recorded, before, changes, key)
+  local path = record.resource_path(resource.type, resource.key)
+  local at, host = "genesis/" .. path, "hosts/" .. name .. "/"
+  local genesis, files = json.decode(recorded[at]), {}
+  local news = lasting.first(resource.rtype, recorded[path] and json.decode(recorded[path]), genesis, before)
+  if next(news) == nil then return end
+  genesis.first = genesis.first or {}
+  for attribute, value in pairs(state_value(resource, news, files, host .. "genesis/" .. resource.id, key)) do
+    genesis.first[attribute] = value
+  end
+  changes[host .. at] = json.encode(genesis, { indent = 2 }) .. "\n"
+  for blob, bytes in pairs(files) do changes[host .. "genesis/" .. blob] = bytes end
+end
+
+-- What the playbook no longer names stays recorded.
+local function carry(files, resource, recorded, before)
+  local path = record.resource_path(resource.type, resource.key)
+  local entry = json.decode(files[path])
+  local carried = lasting.carried(resource.rtype, recorded[path] and json.decode(recorded[path]), entry, before)
+  if next(carried) == nil then return end
+  for attribute, value in pairs(carried) do
+    entry.state[attribute] = value
+    local blob = type(value) == "table" and (value.file or value.sealed_in)
+    if blob then files[blob] = recorded[blob] end
+  end
+  files[path] = json.encode(entry, { indent = 2 }) .. "\n"
+end
+
+-- What was seen of a resource, with what it has besides (see bystanders.lua).
+local function seen_of(seen, id)
+  local state, more = seen.observed[id], seen.more and seen.more[id]
+  if not state or not more then return state end
+  local whole = {}
+  for _, part in ipairs { state, more } do
+    for attribute, value in pairs(part) do whole[attribute] = value end
+  end
+  return whole
+end
+
 local function record_resource(name, resource, recorded, seen, changes, key)
   local prefix = "hosts/" .. name .. "/"
   local path = record.resource_path(resource.type, resource.key)
+  local before = seen.before[resource.id]
   if not recorded["genesis/" .. path] then
-    compare(changes, prefix, recorded, record.files_of(name, resource, seen.before[resource.id], "genesis/", key))
+    compare(changes, prefix, recorded, record.files_of(name, resource, before, "genesis/", key))
+  else
+    add_first(name, resource, recorded, before, changes, key)
   end
-  local files = record.files_of(name, resource, seen.observed[resource.id], "", key)
+  local files = record.files_of(name, resource, seen_of(seen, resource.id), "", key)
+  carry(files, resource, recorded, before)
   local news = compare(changes, prefix, recorded, files)
   for _, old in ipairs(recorded_files(resource, recorded, "")) do
     if not files[old] then
@@ -240,7 +286,8 @@ end
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
 --   same as first seen, status = { … }, brought = { [type] = { [name] = true
 --   (came along) | false (went) } }|nil }; a resource that is `left` is again
---   what it was before Neap, and its records go
+--   what it was before Neap, and its records go;
+--   others, states, more = what bystanders.look gives, or nil
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit
 function record.host(name, recorded, seen, changes, key)
@@ -251,6 +298,10 @@ function record.host(name, recorded, seen, changes, key)
     elseif seen.observed[resource.id] ~= nil then
       news = record_resource(name, resource, recorded, seen, changes, key) or news
     end
+  end
+  for _, resource in ipairs(seen.others or {}) do
+    local of_it = { observed = seen.states, before = {} }
+    news = record_resource(name, resource, recorded, of_it, changes, key) or news
   end
   local files = {
     ["brought.json"] = ledger.brought(recorded["brought.json"], seen.brought),

@@ -55,11 +55,15 @@ local function value_of(value, at, context)
   return bytes
 end
 
+local function values_of(entry, values, at)
+  local state, context = {}, ("hosts/%s/%s%s:%s#"):format(at.host, at.root, entry.type, entry.key)
+  for name, value in pairs(values) do state[name] = value_of(value, at, context .. name) end
+  return state
+end
+
 local function state_of(entry, at)
   if entry.state == nil or entry.state == json.null then return false end
-  local state, context = {}, ("hosts/%s/%s%s:%s#"):format(at.host, at.root, entry.type, entry.key)
-  for name, value in pairs(entry.state) do state[name] = value_of(value, at, context .. name) end
-  return state
+  return values_of(entry, entry.state, at)
 end
 
 local function option_of(value, at, context)
@@ -116,13 +120,14 @@ local function resource_of(files, path, host, key)
   for _, name in ipairs(entry.managed or {}) do managed[name] = true end
   local before = entry_of(files, "genesis/", path)
   at.root = "genesis/"
-  local genesis
-  if before then genesis = state_of(before, at) end
+  local genesis, first
+  if before then genesis, first = state_of(before, at), values_of(before, before.first or {}, at) end
+  for name, value in pairs(genesis and first or {}) do genesis[name] = value end
   at.root = ""
   return {
     id = entry.type .. ":" .. entry.key, type = entry.type, key = entry.key, state = state_of(entry, at),
     managed = managed, options = options_of(entry, at), where = entry.where, meta = entry.meta or {},
-    genesis = genesis, entry = entry,
+    genesis = genesis, first = first, entry = entry,
   }
 end
 
@@ -149,7 +154,8 @@ end
 -- @param key sealing key of the project, or nil where there is none
 -- @return { resources = { [id] = { id, type, key, state = attrs|false,
 --   managed = { [name] = true }, options, where, meta, genesis =
---   attrs|false|nil, entry = the decoded record } }, order = { ids }, status =
+--   attrs|false|nil, first = attributes as they were when a run first looked at
+--   them, entry = the decoded record } }, order = { ids }, status =
 --   decoded status.json, brought = decoded brought.json }; empty where nothing
 --   is recorded of the host
 function recorded.host(st, rev, host, key)
@@ -208,6 +214,7 @@ end
 --   docs/writing-types.md): { allow_data_loss, … }
 function recorded.wanted(entry, types, back)
   local resource = made_of(entry, types, entry.state)
+  if resource.attrs.occupied and resource.rtype.attributes.force then resource.attrs.force = true end
   resource.as_recorded, resource.back = entry, back or {}
   return resource
 end

@@ -88,12 +88,25 @@ local function is_reader(resource) return not resource.absent and resource.rtype
 
 local function is_momentary(rtype) return rtype.rollback and rtype.rollback.momentary end
 
--- What REV had, and what it watches: what goes now was watched as well.
+-- A record of REV with what no run had looked at by then: it was as the first one that did has found it.
+local function with_first(entry, first)
+  if not entry.state or not first or next(first) == nil then return entry end
+  local whole, state = setmetatable({}, { __index = entry }), {}
+  for _, part in ipairs { first, entry.state } do
+    for name, value in pairs(part) do state[name] = value end
+  end
+  whole.state = state
+  return whole
+end
+
+-- What REV had, and what it watches: what goes now was watched as well. What another thing stood in place of comes
+-- last: that one is made by then.
 local function wanted_of(self, now, target)
-  local list = {}
+  local list, overtaken = {}, {}
   for _, id in ipairs(needs.order(target, self.types)) do
-    local resource = recorded.wanted(target.resources[id], self.types, self.permissions)
     local before = now.resources[id]
+    local entry = with_first(target.resources[id], before and before.first)
+    local resource = recorded.wanted(entry, self.types, self.permissions)
     for _, verb in ipairs(resource.rtype.triggers or {}) do
       local watched, name = {}, verb .. "_on"
       for _, other in ipairs(resource.meta[name] or {}) do watched[#watched + 1] = other end
@@ -103,9 +116,9 @@ local function wanted_of(self, now, target)
       resource.meta[name] = watched
     end
     resource.before = before
-    list[#list + 1] = resource
+    table.insert(resource.attrs.occupied and overtaken or list, resource)
   end
-  return list
+  return table.move(overtaken, 1, #overtaken, #list + 1, list)
 end
 
 local NUMBERS = { "uid", "gid" }

@@ -1,0 +1,47 @@
+--- What stays of a resource's record when a run names other attributes than the one before.
+--
+--     what it names first      was until then as it is found: added to what was before Neap (`first` in its record)
+--     what it names no longer  stays as it was recorded
+local json = require "neap.core.json"
+local difference = require "neap.engine.difference"
+
+local lasting = {}
+
+local function states(...)
+  local list = {}
+  for i = 1, select("#", ...) do
+    local entry = select(i, ...)
+    local state = type(entry) == "table" and entry.state
+    list[i] = type(state) == "table" and state ~= json.null and state or nil
+  end
+  return table.unpack(list, 1, select("#", ...))
+end
+
+--- The attributes that a run is the first to look at: { [name] = value }.
+-- @param old, genesis the decoded records so far
+-- @param before what the run found before it changed anything, or false
+function lasting.first(rtype, old, genesis, before)
+  local news = {}
+  local recorded = states(old or false)
+  local was, first = states(genesis) or {}, genesis.first or {}
+  if not before or not recorded or was.occupied then return news end
+  for name, value in pairs(before) do
+    local known = recorded[name] ~= nil or was[name] ~= nil or first[name] ~= nil
+    if not known and difference.is_compared(rtype, name) then news[name] = value end
+  end
+  return news
+end
+
+--- The attributes of the old record that the new one has not: { [name] = value as recorded }.
+-- @param before false where the resource was made by this run
+function lasting.carried(rtype, old, new, before)
+  local out = {}
+  local was, is = states(old or false, new)
+  if not before or not was or not is or is.occupied then return out end
+  for name, value in pairs(was) do
+    if is[name] == nil and difference.is_compared(rtype, name) then out[name] = value end
+  end
+  return out
+end
+
+return lasting
