@@ -51,7 +51,9 @@ local function record_host(self, st, head, host, changes, key)
     forget_all(host, recorded, changes)
     recorded = {}
   end
+  local besides = host.besides or {}
   local news = record.host(host.name, recorded, {
+    others = besides.others, states = besides.states, more = besides.more,
     resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
     status = standing.status(self, host), brought = brought_by(host),
   }, changes, key)

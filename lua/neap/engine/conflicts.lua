@@ -16,8 +16,8 @@ local taint = require "neap.core.taint"
 
 local conflicts = {}
 
--- What moves by itself, or has no state that could be somebody's.
-local function is_free(rtype)
+--- Whether a type moves by itself, or has no state that could be somebody's.
+function conflicts.is_free(rtype)
   return rtype.live or rtype.barrier or rtype.rollback and rtype.rollback.momentary
 end
 
@@ -28,7 +28,7 @@ local function look(round, now, types, wanted)
   for i, id in ipairs(now.order) do all[i] = recorded.wanted(now.resources[id], types) end
   recorded.adopt(all)
   for _, resource in ipairs(all) do
-    if wanted[resource.id] and not is_free(resource.rtype) then resources[#resources + 1] = resource end
+    if wanted[resource.id] and not conflicts.is_free(resource.rtype) then resources[#resources + 1] = resource end
   end
   local jobs, seen = plan.probe(round, resources), {}
   for i, resource in ipairs(resources) do
@@ -52,7 +52,8 @@ local function moved(rtype, was, found)
   return names
 end
 
-local function is_untouched(rtype, one)
+--- Whether what was `found` is what `was`: { was = attrs|nil, found = attrs|nil, problem }.
+function conflicts.is_untouched(rtype, one)
   if one.problem then return false end
   if not one.was or not one.found then return one.was == one.found end
   return next(moved(rtype, one.was, one.found)) == nil
@@ -61,7 +62,7 @@ end
 -- The conflict of one resource, or nil: { id, resource, kind, names, was,
 -- found, wanted, problem }.
 local function conflict_of(resource, one)
-  if is_untouched(resource.rtype, one) then return nil end
+  if conflicts.is_untouched(resource.rtype, one) then return nil end
   local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
   made.wanted = plan.wanted(resource)
   if one.problem then return made end

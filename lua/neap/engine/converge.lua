@@ -4,6 +4,7 @@
 local loop = require "neap.core.loop"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
+local bystanders = require "neap.engine.bystanders"
 local commit = require "neap.engine.commit"
 local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
@@ -102,6 +103,7 @@ end
 function converge.playbook(self)
   self.project = evaluate.project(self.opts.playbook, self.inventory,
     { secrets = self.opts.secrets, extra = self.opts.extra })
+  self.types = self.project.types
   return function(host, round)
     return evaluate.host(self.project, host.entry, {
       facts = host.facts, ask = function(kind, ...) return round:one(kind, ...) end,
@@ -261,6 +263,7 @@ end
 local function verify(host)
   local left
   host.observed, left = apply.verify(host, host.plan.desired.list)
+  host.besides = bystanders.look(host)
   count_accuracy(host)
   let_go(host, left)
   if #left > 0 and not host.result.failure and host.status == "ok" then
@@ -297,6 +300,7 @@ local NOTHING_DONE = { done = {}, surprises = {}, owed = {} }
 
 local function apply_host(self, host)
   host.done_ids, host.reached = {}, {}
+  if host.conn then bystanders.note(self, host) end
   host.result = host.conn and apply.host(host, hooks_of(self, host)) or NOTHING_DONE
   host.done_ids = host.result.done
   release_waiters(self, host)

@@ -182,6 +182,7 @@ end
 --- Where the desired states come from (see converge.plan).
 function saved.source(told)
   return function(self)
+    self.types = Types.new(told.types)
     self.what, self.plan_id = (told.playbook or ""):match("[^/]*$") .. " (saved plan)", told.id
     return function(host)
       local kept = told.hosts[host.name]

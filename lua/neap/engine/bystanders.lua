@@ -1,0 +1,127 @@
+--- What a run changes without being about it: what is recorded of a host and no longer in the playbook, and attributes
+-- that the playbook no longer names. A purge takes a file away that was ours, a file becomes a link, a group loses a
+-- member who is not declared any more.
+--
+--     before the first write    as recorded?  what is not was changed by somebody else, and its record stays
+--     after the last            changed?      then by this run: recorded as it is now
+--
+-- So a way back meets no conflict with what Neap did itself. It costs two round trips, where there are any such.
+
+local ask = require "neap.engine.ask"
+local conflicts = require "neap.engine.conflicts"
+local difference = require "neap.engine.difference"
+local plan = require "neap.engine.plan"
+local project = require "neap.engine.project"
+local recorded = require "neap.engine.recorded"
+
+local bystanders = {}
+
+-- Recorded attributes that are compared, and that the resource of this run does not name.
+local function unnamed(entry, resource)
+  local names = {}
+  for name in pairs(not resource.absent and entry.state or {}) do
+    if resource.attrs[name] == nil and difference.is_compared(resource.rtype, name) then names[#names + 1] = name end
+  end
+  return names
+end
+
+-- The resources of the run by id; false: its record goes.
+local function of_run(desired)
+  local by_id = {}
+  for _, resource in ipairs(desired.list) do by_id[resource.id] = resource end
+  for _, resource in ipairs(desired.dropped or {}) do by_id[resource.id] = false end
+  return by_id
+end
+
+-- Those of a host, each as it is recorded: { entry, resource, names = of attributes, nil: the whole }.
+local function find(now, types, desired)
+  local mine, all, list = of_run(desired), {}, {}
+  for _, id in ipairs(now.order) do
+    local entry = now.resources[id]
+    local own, rtype = mine[id], types:get(entry.type)
+    if rtype then
+      local resource = recorded.wanted(entry, types)
+      all[#all + 1] = resource
+      local names = own and unnamed(entry, own) or nil
+      if own ~= false and not conflicts.is_free(rtype) and not (names and not names[1]) then
+        if rtype.attributes.force then resource.attrs.force = true end
+        list[#list + 1] = { entry = entry, resource = resource, names = names }
+      end
+    end
+  end
+  recorded.adopt(all)
+  return list
+end
+
+-- What is there of each: { found = attrs|nil, problem }.
+local function look(host, list)
+  local resources = {}
+  for i, one in ipairs(list) do resources[i] = one.resource end
+  local jobs, seen = plan.probe(ask.new(host.conn, host.facts), resources), {}
+  for i, one in ipairs(list) do
+    local job = jobs[i]
+    seen[i] = { found = plan.hide(job.found, one.resource.attrs), problem = job.error or job.unknown }
+  end
+  return seen
+end
+
+--- Notes on the host who stands by (host.bystanders), before it is changed.
+function bystanders.note(self, host)
+  host.bystanders = nil
+  if not self.types or not host.plan.changes[1] then return end
+  local st = project.open(self.opts)
+  local head = st and st:head()
+  if not head then return end
+  local list = find(recorded.host(st, head, host.name, project.key(self.opts)), self.types, host.plan.desired)
+  st:close()
+  if not list[1] then return end
+  local seen, kept = look(host, list), {}
+  for i, one in ipairs(list) do
+    one.before = seen[i]
+    if not seen[i].problem and (seen[i].found or not one.names) then kept[#kept + 1] = one end
+  end
+  host.bystanders = kept
+end
+
+local function same(one, a, b, name)
+  return difference.same_state(one.resource.rtype, a, b, { [name] = true })
+end
+
+-- Attributes of a resource of this run: those that were as recorded.
+local function add_attributes(out, one, found)
+  local before, was, id = one.before.found, one.entry.state, one.entry.id
+  for _, name in ipairs(found and one.names or {}) do
+    if same(one, before, was, name) then
+      out.more[id] = out.more[id] or {}
+      out.more[id][name] = found[name]
+    end
+  end
+end
+
+local function add_whole(out, one, found)
+  local rtype, before = one.resource.rtype, one.before.found
+  if not conflicts.is_untouched(rtype, { was = one.entry.state or nil, found = before }) then return end
+  if conflicts.is_untouched(rtype, { was = before, found = found }) then return end
+  out.others[#out.others + 1] = one.resource
+  out.states[one.entry.id] = found or false
+end
+
+--- Looks at them again.
+-- @return { others = resources to be recorded, states = { [id] = attrs|false } of these, more = { [id] = attrs } that
+--   resources of the run have besides }
+function bystanders.look(host)
+  local out = { others = {}, states = {}, more = {} }
+  local list = host.bystanders or {}
+  if not list[1] or not host.conn then return out end
+  for i, now in ipairs(look(host, list)) do
+    local one = list[i]
+    if not now.problem and one.names then
+      add_attributes(out, one, now.found)
+    elseif not now.problem then
+      add_whole(out, one, now.found)
+    end
+  end
+  return out
+end
+
+return bystanders
