@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# The host that pairs of playbooks are tried on. Sourced after lab.sh.
+
+# What was there before Neap: files, a user with files, a service, a source of packages, databases' server.
+prepare() {
+	on node1 sh -s "${DATABASES:-}" <<'SH'
+		exec >/dev/null 2>&1
+		mkdir -p /srv/prop/purged/in/deep /srv/prop/full/sub /etc/prop
+		printf 'old\n' >/etc/prop/old
+		printf '# top\nalpha=1\n# middle\n#beta=2\nomega=3\n' >/etc/prop/conf
+		for name in purged/one purged/in/two purged/in/deep/three full/four full/sub/five x-file; do
+			echo "$name" >/srv/prop/$name
+		done
+		ln -s /etc/prop/old /srv/prop/x-link
+		ln -s nowhere /srv/prop/purged/link
+		groupadd -g 2500 gold; groupadd -g 2600 uold; useradd -u 2600 -g uold -G gold -c 'Some Body' -M uold
+		echo owned >/etc/prop/owned; chown uold:gold /etc/prop/owned; chmod 640 /etc/prop/owned
+		cat >/usr/lib/systemd/system/pold.service <<'UNIT'
+[Unit]
+Description=old
+[Service]
+ExecStart=/bin/sleep 30000
+[Install]
+WantedBy=multi-user.target
+UNIT
+		systemctl daemon-reload; systemctl enable --now pold.service
+		mkdir -p /srv/repo && cd /srv/repo
+		deb() { # NAME VERSION DEPENDS
+			mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/share/$1 /tmp/deb/etc
+			printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Nobody <n@prop.test>\n%sDescription: %s\n' \
+				$1 $2 "${3:+Depends: $3
+}" "$1" >/tmp/deb/DEBIAN/control
+			echo $2 >/tmp/deb/usr/share/$1/version
+			echo "of $1 $2" >/tmp/deb/etc/$1.conf; echo /etc/$1.conf >/tmp/deb/DEBIAN/conffiles
+			dpkg-deb --root-owner-group -b /tmp/deb "$1_$2.deb"
+			rm -rf /tmp/deb
+		}
+		for version in 1.0 2.0; do deb prop-lib $version ''; deb prop-tool $version prop-lib; done
+		for deb in *.deb; do
+			dpkg-deb -f $deb; echo "Filename: ./$deb"; echo "Size: $(stat -c %s $deb)"
+			echo "SHA256: $(sha256sum <$deb | cut -d ' ' -f 1)"; echo
+		done >Packages
+		[ -z "$1" ] || { apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; }
+SH
+	true
+}
+
+# What a way back leaves alone, and the next pair should not find.
+tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /var/lib/neap/kept; rm -f /etc/prop-*.conf; dpkg -P prop-tool prop-lib; rm -f /etc/prop-*'; true; }
+
+# What a pair may change, as text: names, kinds, modes, owners, targets and
+# sums of files; accounts; units; parameters of the kernel; packages; databases.
+listing() {
+	on node1 sh -s "${DATABASES:-}" <<'SH'
+		set -- "$1" /srv/prop /etc/prop /etc/systemd/system /etc/sysctl.d /etc/hosts /etc/hostname /etc/apt/sources.list.d
+		db=$1; shift
+		{
+			# of releases only the current one counts
+			find "$@" -path '*/releases/*' -prune -o -printf '%p|%y|%m|%u|%g|%l\n'
+			for release in /srv/prop/*/current; do
+				[ ! -h "$release" ] || find "$(readlink -f "$release")" -printf '%p|%y|%m|%u|%g|%l\n'
+			done
+		} 2>/dev/null | sort
+		{
+			find "$@" -path '*/releases/*' -prune -o -type f -exec sha256sum {} +
+			for release in /srv/prop/*/current; do
+				[ ! -h "$release" ] || find "$(readlink -f "$release")" -type f -exec sha256sum {} +
+			done
+		} 2>/dev/null | sort -k2
+		getent passwd | sort
+		getent group | while IFS=: read -r name _ gid members; do
+			echo "$name:$gid:$(echo "$members" | tr , '\n' | sort | tr '\n' ' ')"
+		done | sort
+		awk -F: '{ print $1, $2, $8 }' /etc/shadow | sort
+		for user in pu1 pu2 uold; do
+			home=$(getent passwd $user | cut -d: -f6)
+			[ -z "$home" ] || cat "$home/.ssh/authorized_keys" 2>/dev/null
+		done
+		for unit in pp1.service pp2.service ptimer.timer ptimer.service pold.service; do
+			echo "$unit $(systemctl is-active $unit 2>&1) $(systemctl is-enabled $unit 2>&1)" \
+				"$(systemctl show -p Description -p Nice -p NeedDaemonReload $unit | tr '\n' ' ')"
+		done
+		hostname
+		sysctl -n net.ipv4.tcp_syncookies net.ipv4.conf.all.log_martians net.ipv4.ip_forward
+		dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' | grep -v ^config-files
+		apt-mark showhold; apt-mark showmanual | sed 's/^/manual /'
+		ls -A /var/lib/neap/pending 2>/dev/null
+		[ -n "$db" ] || exit 0
+		mysql -N -B -e "SELECT * FROM information_schema.SCHEMATA ORDER BY 2;
+			SELECT Host, User, plugin, authentication_string, ssl_type FROM mysql.user ORDER BY 1, 2;
+			SELECT * FROM information_schema.USER_PRIVILEGES ORDER BY 1, 3;
+			SELECT * FROM information_schema.SCHEMA_PRIVILEGES ORDER BY 1, 3, 4"
+SH
+	true
+}
