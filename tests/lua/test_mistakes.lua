@@ -24,7 +24,7 @@ for _, case in ipairs {
   { "neap lock --for soon", 1, "^'soon' is no time: write 45m, 2h, 1d or 1h30m\n$" },
   { "neap lock --for 99999999999999999999d", 1, "^'99999999999999999999d' is no time" },
   { "neap rollback --before 99999999999999999999d", 1, "no state repository here" },
-  { "neap status", 0, "^nothing is recorded\n$", { x = "" } },
+  { "neap status", 0, "^nothing is recorded in '%.neap/state%.git'; %-%-state names another place\n$", { x = "" } },
   { "neap status -i nosuch.ini", 1, "'nosuch.ini': No such file or directory: name an inventory with %-i" },
   { "neap status --json", 0, '"event":"summary"[^\n]*\n$' },
   { "neap plan site.lua -f 0", 1, "^%-%-forks wants at least one", { ["inventory.lua"] = INVENTORY, ["site.lua"] = "" } },

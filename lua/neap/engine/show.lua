@@ -2,6 +2,7 @@
 -- several hosts folded into one.
 
 local diff = require "neap.core.diff"
+local difference = require "neap.engine.difference"
 local taint = require "neap.core.taint"
 
 local show = {}
@@ -121,6 +122,13 @@ local function add_text(lines, name, old, new)
   end
 end
 
+-- Whether an attribute of something new was said, and is not what it would be anyway: who is let in, and where to.
+local function is_said(resource, name)
+  local schema, value = resource.rtype.attributes[name], (resource.attrs or {})[name]
+  if type(schema) ~= "table" then return value ~= nil end
+  return value ~= nil and not schema.readonly and not difference.same(value, schema.default)
+end
+
 local function add_attributes(lines, change)
   local rtype = change.resource.rtype
   local from, to = change.from or {}, change.to or {}
@@ -133,7 +141,9 @@ local function add_attributes(lines, change)
     elseif change.kind == "update" then
       lines[#lines + 1] = { text = string.format("    %s: %s → %s", name, plain_value(old), plain_value(new)) }
     elseif change.kind == "create" and new ~= nil then
-      lines[#lines + 1] = { text = string.format("    %s: %s", name, plain_value(new)), minor = true }
+      lines[#lines + 1] = {
+        text = string.format("    %s: %s", name, plain_value(new)), minor = not is_said(change.resource, name),
+      }
     end
     ::continue::
   end

@@ -6,12 +6,14 @@ local overview = require "neap.engine.overview"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
 
-local function tell(ui, hosts)
+local function tell(ui, hosts, opts)
   for _, host in ipairs(hosts) do
     for _, line in ipairs(overview.lines(host, ui)) do ui:line(line) end
     ui:event(overview.event(host))
   end
-  if not hosts[1] then ui:line("nothing is recorded") end
+  if not hosts[1] then
+    ui:line(("nothing is recorded in '%s'; --state names another place"):format(ui:clean(project.place(opts))))
+  end
 end
 
 -- The last line of the JSON stream.
@@ -40,7 +42,7 @@ local function live(opts)
       local seen = self.by_name[host.name]
       host.there = seen and (seen.there or { problem = tostring(seen.problem) })
     end
-    tell(ui, hosts)
+    tell(ui, hosts, opts)
     return summary(ui, hosts, session.exit_code(self, 0))
   end)
 end
@@ -50,7 +52,7 @@ return function(opts)
   if opts.live then return live(opts) end
   return command.plain(opts, function(ui)
     local hosts = with_store(opts, function(st) return overview.hosts(opts, st) end)
-    tell(ui, hosts)
+    tell(ui, hosts, opts)
     return summary(ui, hosts, 0)
   end)
 end

@@ -1,0 +1,40 @@
+--- How a change is shown: what was said of something new is, without -v; what comes of itself is not.
+local t = require "harness"
+local fake = require "fake_host"
+local show = require "neap.engine.show"
+
+local account = {
+  name = "account", key = "name", attributes = {
+    groups = { type = "list" }, shell = { type = "string" }, login = { type = "boolean", default = true },
+    version = { type = "string" }, disabled = { type = "boolean", readonly = true },
+    keep = { type = "boolean", option = true },
+  },
+}
+
+local function lines(change, attrs, minor)
+  change.resource, change.notes, change.differs = fake.resource("ada", attrs, {}, account), {}, change.differs or {}
+  local out = {}
+  for _, line in ipairs(show.change(change)) do
+    if (line.minor or false) == (minor or false) then out[#out + 1] = line.text end
+  end
+  return out
+end
+
+t.case("of something new, what was said of it stands in every plan", function()
+  local attrs = { groups = { "sudo" }, login = true, disabled = false, keep = true }
+  local to = { groups = { "sudo" }, login = true, disabled = false, version = "1.2" }
+  t.equal(lines({ kind = "create", to = to }, attrs), { "  + account ada", "    groups: [sudo]" })
+  t.equal(lines({ kind = "create", to = to }, attrs, true),
+    { "    disabled: false", "    login: true", "    version: 1.2" }, "what -v adds")
+end)
+
+t.case("one that is not what it is by default is said, too", function()
+  t.equal(lines({ kind = "create", to = { login = false } }, { login = false }), { "  + account ada", "    login: false" })
+end)
+
+t.case("an update shows what differs, and a removal no attributes", function()
+  local from, to = { shell = "/bin/sh", groups = {} }, { shell = "/bin/bash", groups = {} }
+  t.equal(lines({ kind = "update", from = from, to = to, differs = { shell = true } }, to),
+    { "  ~ account ada", "    shell: /bin/sh → /bin/bash" })
+  t.equal(lines({ kind = "delete", from = from }, nil), { "  - account ada" })
+end)
