@@ -8,16 +8,16 @@
 #   name      exit codes  group    at     what it says where it fails (ERE)      what it is
 FAULTS='
 kill        137         plain    all    -                                      the controller gets SIGKILL
-term        143         plain    all    signal.15|stopped                        the controller gets SIGTERM
-int         130         plain    all    signal.2|stopped                        Ctrl-C
+term        143         plain    all    signal.15|stopped                      the controller gets SIGTERM
+int         130         plain    all    signal.2|stopped                       Ctrl-C
 session     4           plain    all    lost|closed|ended|does.not.start       sshd ends the session: the connection is reset
 loop        4           plain    all    has.ended|does.not.start               the shell on the host is killed, as for want of memory
 nomem       3,4         plain    all    memory|space|ended|start|status        the shell and what it starts get no more memory
 truncated   4           plain    all    has.ended|does.not.start               half an answer, and no more
-cut         4           plain    all    no.answer|lost|route|no.end                   the cable is pulled
-mute        4           plain    all    no.answer|lost|no.end                    all frames are dropped: half-open
-power       4           plain    all    no.answer|lost|route|no.end                   the host loses power
-stall       0,3,4       plain    all    no.answer|lost|no.end                    the session stands still for half a minute
+cut         4           plain    all    no.+in.[0-9]+.ms|lost|route            the cable is pulled
+mute        4           plain    all    no.+in.[0-9]+.ms|lost                  all frames are dropped: half-open
+power       4           plain    all    no.+in.[0-9]+.ms|lost|route            the host loses power
+stall       0,3,4       plain    all    no.+in.[0-9]+.ms|lost                  the session stands still for half a minute
 garbage     0,3,4       plain    all    malformed|turn|start|.                 something writes into the stream of answers
 disk        0,3         plain    all    No.space.left                          the disk of the controller is full
 damaged     0,3         plain    all    state.repository|git|ref               the state repository is damaged
