@@ -16,12 +16,24 @@ local record = require "neap.engine.record"
 
 local remembered = {}
 
+-- The same with digests in place of secrets: itself where it has none, as nearly always.
 local function plain(value)
-  if taint.is(value) then return { crypto.sha256(value) } end
-  if type(value) ~= "table" then return value or false end
-  local out = {}
-  for name, member in pairs(value) do out[name] = plain(member) end
-  return out
+  if type(value) ~= "table" then
+    if taint.is(value) then return { crypto.sha256(value) } end
+    return value or false
+  end
+  local out
+  for name, member in pairs(value) do
+    local safe = plain(member)
+    if safe ~= member then
+      if not out then
+        out = {}
+        for k, v in pairs(value) do out[k] = v end
+      end
+      out[name] = safe
+    end
+  end
+  return out or value
 end
 
 local function names(attrs)
