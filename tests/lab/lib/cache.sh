@@ -220,11 +220,15 @@ base_build() {
 	ip -n "$ns" link set lo up
 	forward_start "$ns" 127.0.0.1 "$STATE/base-forward.pid"
 	apt_options 127.0.0.1 >"$STATE/base-apt.conf"
-	suite_sources "$suite" |
-		timeout 900 nsenter "--net=/run/netns/$ns" mmdebstrap --mode=root \
+	# mmdebstrap has apt open a descriptor by its number in a shell whose
+	# numbers end at 9: the free ones must be low
+	suite_sources "$suite" | (
+		close_fds
+		exec timeout 900 nsenter "--net=/run/netns/$ns" mmdebstrap --mode=root \
 			--variant=minbase --include="$packages" --aptopt="$STATE/base-apt.conf" \
 			--customize-hook="'$LAB_HOME/lib/base-setup' \"\$1\"" \
-			"$suite" "$dir" - >"$STATE/base.log" 2>&1 || rc=$?
+			"$suite" "$dir" - >"$STATE/base.log" 2>&1
+	) || rc=$?
 	proc_end "$STATE/base-forward.pid" KILL 5
 	ip netns del "$ns"
 	[ "$rc" = 0 ] && return

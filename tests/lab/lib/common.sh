@@ -76,11 +76,21 @@ proc_end() {
 	rm -f "$1"
 }
 
+# close_fds: closes whatever this shell has inherited open or locked, but for
+# the first three
+close_fds() {
+	local fd
+	for fd in /proc/self/fd/*; do
+		fd=${fd##*/}
+		[ "$fd" -le 2 ] || eval "exec $fd>&-"
+	done
+}
+
 # daemon PIDFILE LOG CMD...: starts CMD in a session of its own; PIDFILE has
 # been written when this comes back. The process writes itself down before it becomes CMD, so that no moment is left in which
 # this shell could be killed and CMD be known to nobody.
 daemon() {
-	local pidfile=$1 log=$2 fd
+	local pidfile=$1 log=$2
 	shift 2
 	rm -f "$pidfile"
 	(
@@ -88,10 +98,7 @@ daemon() {
 		exec </dev/null >>"$log" 2>&1
 		# whoever waits for the end of a pipe that our caller has open
 		# should not wait for CMD
-		for fd in /proc/self/fd/*; do
-			fd=${fd##*/}
-			[ "$fd" -le 2 ] || eval "exec $fd>&-"
-		done
+		close_fds
 		cd /
 		proc_ident "$BASHPID" >"$pidfile"
 		exec setsid env -i PATH="$PATH" NEAP_LAB_OF="$STATE" "$@"
