@@ -19,6 +19,7 @@ local rotation = require "neap.engine.rotation"
 local session = require "neap.engine.session"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
+local timing = require "neap.engine.timing"
 local tags = require "neap.engine.tags"
 local veiled = require "neap.engine.veiled"
 local waits = require "neap.engine.waits"
@@ -205,17 +206,20 @@ local function guard_of(self, host)
 end
 
 local function hooks_of(self, host)
-  local total, count = #host.plan.changes, 0
+  local total, count, watch = #host.plan.changes, 0, timing.new()
   return {
     journal = function(steps) return journal.step(self, host, steps) end,
     progress = function(change)
       count = count + 1
       host.reached[change.id] = true
       event_of(self, host.name, change.id):set("done")
-      self.ui:event { event = "applied", host = host.name, id = change.id }
+      local took, waited = watch:lap()
+      self.ui:event { event = "applied", host = host.name, id = change.id, seconds = took, waited = waited }
+      local said = timing.say(change, took, waited)
+      if said then self.ui:detail(host.name .. ": " .. said) end
       self.ui:status(string.format("%s: %d of %d: %s", host.name, count, total, change.id))
     end,
-    wait = function(other, id, waiter) wait_for(self, other, id or WHOLE_HOST, waiter) end,
+    wait = function(other, id, waiter) watch:wait(wait_for, self, other, id or WHOLE_HOST, waiter) end,
     interrupted = loop.signal, guard = guard_of(self, host),
   }
 end
