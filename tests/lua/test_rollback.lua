@@ -75,6 +75,36 @@ t.case("what no run had looked at by then was as the first one has found it", fu
   t.equal(desired.list[1].attrs, { size = 3 })
 end)
 
+local BOX = { occupied = { type = "string", readonly = true }, force = { type = "boolean", option = true } }
+for _, name in ipairs { "box", "bag" } do
+  rtypes[name] = { name = name, key = "path", attributes = BOX, probe = function() end, steps = function() end }
+end
+local OLD = { hue = 1 }
+-- { what, records in order, list, dropped, attributes of the first }
+for _, case in ipairs {
+  { "nothing, then one thing and another: nothing", { { "box:/x", { occupied = "bag" }, false }, { "bag:/x", {}, { occupied = "box" } } },
+    "-bag:/x", "-box:/x", { force = true } },
+  { "one thing, then another in its place: the first",
+    { { "box:/x", { occupied = "bag" }, OLD }, { "bag:/x", {}, { occupied = "box" } } },
+    "box:/x", "-bag:/x", { hue = 1, force = true } },
+  { "one thing in the place of another that took its place: what was first",
+    { { "box:/x", {}, { occupied = "bag" } }, { "bag:/x", { occupied = "box" }, { occupied = "box" } } },
+    "bag:/x", "-box:/x", { occupied = "box", force = true } },
+  { "one thing at a path is what it was", { { "box:/x", {}, OLD } }, "box:/x", "", { hue = 1 } },
+} do
+  t.case("one path: " .. case[1], function()
+    local desired = rollback.compose(self, {}, recorded(case[2]), recorded {})
+    t.equal({ ids(desired.list), ids(desired.dropped), desired.list[1].attrs }, { case[3], case[4], case[5] })
+  end)
+end
+
+t.case("one path: what leads back to before Neap keeps its record while another thing stands there", function()
+  local now = recorded { { "box:/x", { occupied = "bag" }, false }, { "bag:/x", {}, { occupied = "box" } } }
+  local desired = fake.desired { { id = "bag:/x", rtype = rtypes.bag, key = "/x", attrs = {}, meta = {} } }
+  rollback.take_back(self, desired, now, { ["box:/x"] = true })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "bag:/x", "" })
+end)
+
 t.case("what another thing stood in place of comes after that one", function()
   local target = recorded { { "note:/x", { occupied = "symlink" }, false }, { "link:/x", {}, { occupied = "file" } } }
   local desired = rollback.compose(self, {}, recorded {}, target)

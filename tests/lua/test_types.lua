@@ -216,6 +216,15 @@ t.case("file: in the place of a link is a file, whatever was there before", func
   t.matches(file.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&.*ln %-s %-%- /old")
 end)
 
+t.case("symlink: brings back a file where another one stands, or nothing", function()
+  local symlink = require "neap.types.symlink"
+  local want = { occupied = "file", content = "old\n", mode = "0644", force = true }
+  local change = difference.change(symlink, { occupied = "file", content = "new\n", mode = "0644" }, want)
+  t.matches(symlink.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&")
+  t.equal(symlink.steps("/x", change)[1].stdin, "old\n")
+  t.matches(symlink.steps("/x", difference.change(symlink, nil, want))[1].run, "\n%[ ! %-e \"./$n\" %] &&")
+end)
+
 t.case("the guide shows the group type as it is", function()
   local root = os.getenv "NEAP_TESTS_DIR" .. "/.."
   local guide = assert(io.open(root .. "/docs/writing-types.md")):read("a")

@@ -12,6 +12,7 @@
 
 local conflicts = require "neap.engine.conflicts"
 local fault = require "neap.engine.fault"
+local lineage = require "neap.engine.lineage"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
 local needs = require "neap.engine.needs"
@@ -76,10 +77,15 @@ local function gives_way(resource, owners)
     local owner = owners[path]
     if owner then
       if owner.rtype.attributes.force then owner.attrs.force = true end
-      return true
+      return owner
     end
   end
-  return false
+end
+
+-- Whether what was there before the owner is what this resource knows.
+local function leads_back(owner, entry, now)
+  local known = owner and now.resources[owner.id]
+  return known and known.genesis and known.genesis.occupied == entry.type
 end
 
 -- What goes reads from what goes or comes back, and is there for good: it is
@@ -140,18 +146,30 @@ local function is_owner(resource, entry, wanted)
   return resource.absent and back and back.owns and not in_the_way(entry, wanted)
 end
 
+-- The records of what goes, in order.
+local function leaving(self, now, target)
+  local list = {}
+  for _, id in ipairs(needs.order(now, self.types)) do
+    if not target.resources[id] then list[#list + 1] = now.resources[id] end
+  end
+  return list
+end
+
 -- What goes: first those that others need, last those that need others;
 -- those that read, and then those that own, at the end; those of which only the
 -- record goes.
 local function going_of(self, now, target, wanted)
   local first, readers, owning, dropped, owners = {}, {}, {}, {}, owners_of(wanted)
-  local order = needs.order(now, self.types)
-  for i = #order, 1, -1 do
-    local entry = now.resources[order[i]]
-    if not target.resources[entry.id] then
-      local resource = recorded.to_genesis(entry, self.types, self.permissions)
-      resource.before = entry
-      if entry.genesis == nil or is_momentary(resource.rtype) or gives_way(resource, owners) then
+  local going = leaving(self, now, target)
+  local settled = lineage.settle(going, self.types)
+  for i = #going, 1, -1 do
+    local entry = settled[going[i].id] or going[i]
+    local resource = recorded.to_genesis(entry, self.types, self.permissions)
+    resource.before = entry
+    local owner = gives_way(resource, owners)
+    if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
+    if not leads_back(owner, entry, now) then
+      if owner or settled[entry.id] == false or entry.genesis == nil or is_momentary(resource.rtype) then
         dropped[#dropped + 1] = recorded.dropped(entry, self.types)
       elseif is_reader(resource) then
         table.insert(readers, 1, resource)

@@ -57,8 +57,9 @@ end
 
 -- Whether a change brings back what a link has replaced.
 local function brings_back(change)
-  local to = change.to
-  return to.occupied and (change.kind == "create" and not to.to or change.differs.occupied) or false
+  local from, to, differs = change.from, change.to, change.differs
+  local over_another = from and from.occupied and not differs.to
+  return to.occupied and (change.kind == "create" and not to.to or differs.occupied or over_another) or false
 end
 
 local function delete(key, from)
@@ -74,7 +75,7 @@ function symlink.steps(key, change)
   local from, to = change.from, change.to
   if change.kind == "delete" then return delete(key, from) end
   if brings_back(change) and to.content then
-    local how = { owner = to.owner, group = to.group, mode = to.mode, replaces = "symlink" }
+    local how = { owner = to.owner, group = to.group, mode = to.mode, replaces = from and (from.occupied or "symlink") }
     return { { run = place.write(key, how), stdin = to.content, title = "write " .. key } }
   end
   if not to.to then look.fail("'%s' was %s before, which a symlink resource cannot bring back", key, to.occupied) end
