@@ -64,6 +64,23 @@ t.case("what this run has changed beside its own is recorded as it is now", func
   t.equal(read(second).order, read(first).order)
 end)
 
+t.case("what is gone with what it needs is gone", function()
+  local needy = setmetatable({ probe = function(h, name, want)
+    if want and not h:thing("folder") then error("no folder", 0) end
+    return h:thing(name) and {}
+  end }, { __index = note })
+  local known, things = types.get, there.things
+  function types.get(_, name) return name == "needy" and needy or known(_, name) end
+  needy.name = "needy"
+  keep({ fake.resource("in", {}, {}, needy) }, { ["needy:in"] = {} }, {})
+  there.things = { ["in"] = {}, folder = {} }
+  host.plan.changes = { {} }
+  bystanders.note({ types = types, opts = opts }, host)
+  there.things = {}
+  t.equal(bystanders.look(host).states["needy:in"], false)
+  types.get, there.things = known, things
+end)
+
 t.case("what somebody else had changed before stays recorded as it was", function()
   t.equal(read(second).resources["thing:b"].state, { size = 1 })
 end)

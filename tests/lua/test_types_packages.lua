@@ -412,20 +412,20 @@ end)
 -- On a way back.
 local MADISON = "     probe |        2.0 | copy:/srv/source ./ Packages\n     probe |        1.0 | copy:/srv/source ./ Packages\n"
   .. "nginx | 1.22.1-9 | http://mirror/debian bookworm/main amd64 Packages\n"
-local asked = require "neap.questions.offered"
+local versions = require "neap.questions.offered"
 local function offered(...)
   local list = {}
   for i, name in ipairs { ... } do list[i] = { name, "{}" } end
-  return asked.parse({ rc = 0, out = "#1\n" .. MADISON, err = "" }, list)
+  return versions.parse({ rc = 0, out = "#1\n" .. MADISON, err = "" }, list)
 end
 t.case("offered: what apt-cache says, in columns", function()
   t.equal(offered("probe", "nginx:amd64", "none"), { { "2.0", "1.0" }, { "1.22.1-9" }, {} })
 end)
 t.case("offered: by the sources that there will be", function()
   local list = { { "probe", "{}" }, { "probe", '{"x.sources":"Types: deb\\n"}' }, { "nginx", "{}" } }
-  local text = asked.script(list)
+  local text = versions.script(list)
   t.matches(text, "madison probe nginx\n.*parts=$D/sources.*madison probe\n")
-  t.equal(asked.parse({ rc = 0, out = "#1\n probe | 1.0 | x\n#2\n probe | 2.0 | x\n", err = "" }, list),
+  t.equal(versions.parse({ rc = 0, out = "#1\n probe | 1.0 | x\n#2\n probe | 2.0 | x\n", err = "" }, list),
     { { "1.0" }, { "2.0" }, {} })
 end)
 
