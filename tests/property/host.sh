@@ -71,7 +71,7 @@ listing() {
 		getent group | while IFS=: read -r name _ gid members; do
 			echo "$name:$gid:$(echo "$members" | tr , '\n' | sort | tr '\n' ' ')"
 		done | sort
-		awk -F: '{ print $1, $2, $8 }' /etc/shadow | sort
+		awk -F: '{ print $1, substr($2, 1, 1), $8 }' /etc/shadow | sort
 		for user in pu1 pu2 uold; do
 			home=$(getent passwd $user | cut -d: -f6)
 			[ -z "$home" ] || cat "$home/.ssh/authorized_keys" 2>/dev/null

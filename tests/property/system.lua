@@ -16,10 +16,11 @@ local function packages_of(item)
   local source = item("apt_repository", "prop", function()
     return { uris = { one_of { "file:/srv/repo", "copy:/srv/repo" } }, suites = { "./" }, trusted = true }
   end, { absent = {} })
-  for _, name in ipairs { "prop-lib", "prop-tool" } do
-    item("package", name, function()
+  local needs = { source }
+  for i, name in ipairs { "prop-lib", "prop-tool" } do
+    needs[i + 1] = item("package", name, function()
       return { version = one_of { "1.0", "2.0", "2*" }, hold = maybe(20, chance(50)) }
-    end, { needs = { source }, absent = {} })
+    end, { needs = table.move(needs, 1, #needs, 1, {}), absent = {} })
   end
 end
 
