@@ -461,10 +461,10 @@ end)
 t.case("package: what comes back at the same time still needs what it needs", function()
   local package_back = require "neap.package_back"
   local goes = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "libfoo" } } } } }
-  local asked
-  local host = { lifeline = function() end, unneeded = function(_, ...) asked = { ... } return {} end }
+  local words
+  local host = { lifeline = function() end, unneeded = function(_, ...) words = { ... } return {} end }
   package_back.take_along(host, { goes, { kind = "create", resource = { key = "haproxy" } } }, Model.new())
-  t.equal(asked, { "nginx", "libfoo", "haproxy" })
+  t.equal(words, { "nginx", "libfoo", "haproxy" })
 end)
 t.case("package: what two transactions needed goes with the second", function()
   local package_back = require "neap.package_back"
