@@ -15,7 +15,7 @@ local remembered = require "neap.engine.remembered"
 
 local project = {}
 
-local PRIVATE_DIR = 448 -- 0700
+local PRIVATE_DIR, PRIVATE_FILE = 448, 384 -- 0700, 0600
 -- Nothing, sealed with the key of the repository: who has another key learns it at once.
 local CHECK, CHECK_CONTEXT = "seal.check", "the key of this repository"
 
@@ -57,6 +57,13 @@ end
 
 local function complain(message) fault.raise("store", nil, "%s", message) end
 
+-- Makes `.neap`, which is no part of the project's own git: who adds all of that adds no key.
+local function make_folder(dir)
+  if not sys.mkdir(dir, PRIVATE_DIR) then return false end
+  if not sys.stat(dir .. "/.gitignore") then sys.write_file(dir .. "/.gitignore", "*\n", PRIVATE_FILE) end
+  return true
+end
+
 --- Where the state repository is, or will be.
 function project.place(opts) return (place(opts)) end
 
@@ -65,7 +72,7 @@ function project.place(opts) return (place(opts)) end
 function project.check(opts)
   local path, _, dir = place(opts)
   local folder = dir or folder_of(path) or "."
-  if dir and not sys.mkdir(dir, PRIVATE_DIR) or not sys.writable(folder) then
+  if dir and not make_folder(dir) or not sys.writable(folder) then
     fault.raise("usage", nil, "cannot keep the state in '%s': no such folder, or not writable; see --state", folder)
   end
   for _, part in ipairs(sys.stat(path) and { "", "/objects", "/refs/heads" } or {}) do
@@ -137,7 +144,7 @@ end
 -- @return store, sealing key
 function project.create(opts)
   local path, key_path, dir = place(opts)
-  if dir and not sys.mkdir(dir, PRIVATE_DIR) then fault.raise("store", nil, "cannot make directory '%s'", dir) end
+  if dir and not make_folder(dir) then fault.raise("store", nil, "cannot make directory '%s'", dir) end
   local st, message = store.open(path, { create = true })
   if not st then complain(message) end
   local key
