@@ -76,11 +76,18 @@ function doc.parse(text)
   return { summary = summary or "", text = kept, usage = usage }
 end
 
-local function default_of(spec)
-  if spec.required then return "required" end
+local function list_text(list)
+  local parts = {}
+  for i, member in ipairs(list) do parts[i] = ("\"%s\""):format(member) end
+  return #parts == 0 and "{}" or #parts == 1 and parts[1] or "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+-- @param other the attribute that may be given in its place, or nil
+local function default_of(spec, other)
+  if spec.required then return other and "required, or " .. other or "required" end
   if type(spec.default) == "function" then return "depends" end
   if type(spec.default) == "string" then return ("\"%s\""):format(spec.default) end
-  if type(spec.default) == "table" then return next(spec.default) and "a table" or "{}" end
+  if type(spec.default) == "table" then return list_text(spec.default) end
   return spec.default ~= nil and tostring(spec.default) or ""
 end
 
@@ -100,15 +107,22 @@ function doc.of(types, name)
   if not rtype then return nil end
   local known = doc.parse(sys.read_file(types:path(name)) or "")
   known.name, known.key, known.triggers, known.attributes = name, rtype.key, rtype.triggers or {}, {}
+  local reader = {}
+  for _, attribute in ipairs(attributes_of(rtype)) do
+    if attribute.spec.reads then reader[attribute.spec.reads] = attribute.name end
+  end
   for i, attribute in ipairs(attributes_of(rtype)) do
     known.attributes[i] = {
-      name = attribute.name, kind = kind_of(attribute.spec), default = default_of(attribute.spec),
-      doc = attribute.spec.doc or "",
+      name = attribute.name, kind = kind_of(attribute.spec), doc = attribute.spec.doc or "",
+      default = default_of(attribute.spec, reader[attribute.name]),
     }
   end
   known.meta = frozen.keys(meta.of(rtype))
   return known
 end
+
+-- What stands for a default says so: "required", "required, or source".
+local function is_required(attribute) return attribute.default:find("^required") ~= nil end
 
 -- Text broken to a width, each line after `margin`.
 local function wrap(text, width, margin)
@@ -146,7 +160,7 @@ local function section(known)
   if #known.attributes > 0 then
     out[#out + 1] = "| attribute | is | default | |\n| --- | --- | --- | --- |"
     for _, attribute in ipairs(known.attributes) do
-      local default = attribute.default ~= "" and attribute.default ~= "required" and "`" .. attribute.default .. "`" or
+      local default = attribute.default ~= "" and not is_required(attribute) and "`" .. attribute.default .. "`" or
         attribute.default
       out[#out + 1] = ("| `%s` | %s | %s | %s |"):format(attribute.name, cell(attribute.kind), cell(default),
         cell(attribute.doc))
@@ -181,7 +195,7 @@ function doc.text(known, width)
   for _, paragraph in ipairs(known.text) do add(wrap(paragraph, width, "  ")) end
   if #known.attributes > 0 then add { "", "Attributes:" } end
   for _, attribute in ipairs(known.attributes) do
-    local default = attribute.default == "required" and ", required" or
+    local default = is_required(attribute) and ", " .. attribute.default or
       attribute.default ~= "" and ", default " .. attribute.default or ""
     out[#out + 1] = ("  %s (%s%s)"):format(attribute.name, attribute.kind, default)
     add(wrap(attribute.doc, width, "      "))

@@ -223,4 +223,10 @@ t.case("doc: every type that is shipped says what it and each of its attributes 
   end
 end)
 
+t.case("doc: a default that is a list is said, and what may be given in place of a required attribute", function()
+  local types = require("neap.engine.types").new()
+  t.matches(doc.markdown(types, { "apt_repository" }), "| `components` | list | `\"main\"` |")
+  t.matches(doc.markdown(types, { "systemd_unit" }), "| `content` | string | required, or source |")
+end)
+
 project.clean()
