@@ -22,6 +22,15 @@ host_init() {
 	fi
 }
 
+# inotify_room [FILE]: a host takes some seven inotify instances, and root has
+# 128 for all of a machine unless it is told otherwise. Where none is left,
+# units fail or a host does not boot, and neither says why.
+inotify_room() {
+	local limit=${1:-/proc/sys/fs/inotify/max_user_instances}
+	[ "$(<"$limit")" -lt 1024 ] || return 0
+	echo 1024 2>/dev/null >"$limit" || say "cannot write '$limit': more than a dozen hosts may not boot"
+}
+
 # host_start HOST: plugs it in and switches it on; does not wait
 host_start() {
 	local dir
