@@ -42,10 +42,14 @@ local SEED = [[
 seed_mariadb() {
   [ -n "$(there -e "$own")" ] || return 0
   dump=$(command -v mariadb-dump || command -v mysqldump) || fail "no mariadb-dump on this host to seed it with"
+  set -- # what is the server's own: its manual, of its version, and its statistics
+  for table in help_category help_keyword help_relation help_topic innodb_index_stats innodb_table_stats; do
+    set -- "$@" "--ignore-table=mysql.$table"
+  done
   {
     echo 'SET SESSION sql_log_bin = 0; RESET MASTER;'
     "$dump" --defaults-file="$W/account" --all-databases --single-transaction --gtid --master-data=1 \
-      --routines --events --triggers --flush-privileges 2>"$W/dump" || echo 'SIGNAL SQLSTATE "45000";'
+      --routines --events --triggers --flush-privileges "$@" 2>"$W/dump" || echo 'SIGNAL SQLSTATE "45000";'
   } | here || fail "cannot seed from '$source': $(cat "$W/dump" "$W/error")
 the account needs SELECT, RELOAD, SHOW VIEW, EVENT, TRIGGER and BINLOG MONITOR on *.* there, or say seed = \"never\""
 }
