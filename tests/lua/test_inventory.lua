@@ -129,6 +129,20 @@ t.case("INI: ranges keep leading zeros and count in steps", function()
   t.equal(names(load({ ["h"] = "n[08:11]\nm[1:7:3]x[a:b]\n" }, { "h" }).hosts), "n08 n09 n10 n11 m1xa m1xb m4xa m4xb m7xa m7xb")
 end)
 
+t.case("settings of Ansible that somebody may count on, and are not read, are warned of", function()
+  local read = load({ ["h"] = "[web]\na ansible_connection=local ansible_python_interpreter=/x\nb ansible_connection=ssh\n"
+    .. "[web:vars]\nansible_ssh_common_args=-J bastion\nansible_become_method=doas\n" }, { "h" })
+  local said = {}
+  for i, warning in ipairs(read.warnings) do said[i] = tostring(warning):match("h:.*") end
+  table.sort(said)
+  t.equal(said, {
+    "h:2: 'ansible_connection' is not read: hosts are reached by ssh",
+    "h:5: 'ansible_ssh_common_args' is not read: what it says belongs into ~/.ssh/config, which is read",
+    "h:6: 'ansible_become_method' is not read: become is by sudo",
+  })
+  t.equal(read.by_name.a.vars, {})
+end)
+
 t.case("a folder of inventories with variables in files of their own", function()
   local files = {
     ["inv/10-hosts"] = "[web]\nnode1 a=inline b=inline\nnode2\n", ["inv/20-more.lua"] = "return { hosts = { node3 = { groups = { 'web' } } } }",

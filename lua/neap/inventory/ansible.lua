@@ -22,6 +22,20 @@ local IGNORED = {
   ansible_shell_executable = true, ansible_ssh_pipelining = true, ansible_network_os = true, ansible_ssh_args = true,
 }
 
+-- Of these, what somebody may have counted on: a value that means the same here, and what to do else.
+local ARGS = { remedy = "what it says belongs into ~/.ssh/config, which is read" }
+local MISSED = {
+  ansible_ssh_common_args = ARGS, ansible_ssh_extra_args = ARGS, ansible_ssh_args = ARGS,
+  ansible_connection = { fine = { ssh = true, smart = true, paramiko = true }, remedy = "hosts are reached by ssh" },
+  ansible_become_method = { fine = { sudo = true }, remedy = "become is by sudo" },
+}
+
+local function warn_of_missed(model, name, value, where)
+  local missed = MISSED[name]
+  if not missed or value == "" or missed.fine and missed.fine[value] then return end
+  model:warn(where, "'%s' is not read: %s", name, missed.remedy)
+end
+
 local YES = { yes = true, ["true"] = true, ["True"] = true, on = true, ["1"] = true }
 local NO = { no = true, ["false"] = true, ["False"] = true, off = true, ["0"] = true }
 
@@ -50,6 +64,8 @@ function ansible.set(model, object, vars, label, place)
       rest[name] = value
     elseif not IGNORED[name] then
       rest[name] = value
+    else
+      warn_of_missed(model, name, value, place(name))
     end
   end
   model:set(object, rest, label, place)
