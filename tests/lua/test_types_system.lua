@@ -94,6 +94,30 @@ for _, case in ipairs(timers) do
     for _, text in ipairs(case[4]) do t.truthy(attrs.timer:find(text, 1, true), text .. " in " .. attrs.timer) end
   end)
 end
+t.case("timer: times that systemd cannot read, and users that are not there, are found in the plan", function()
+  local asked = {}
+  local host = {
+    getent = function(_, _, name) return name == "ann" or nil end,
+    missing = function(_, fmt, ...) error(fmt:format(...), 0) end,
+    run = function(_, script)
+      asked[#asked + 1] = script
+      return { rc = script:find("every day", 1, true) and 1 or 0, err = "Failed to parse 'every day'\nmore\n" }
+    end,
+  }
+  local function foresee(attrs, from)
+    timer.foresee(host, "x", { kind = from and "update" or "create", from = from, to = timer.check("x", attrs) })
+  end
+  foresee { command = "true", user = "ann", on_calendar = { "hourly" }, random_delay = "5min", every = "1h" }
+  t.matches(asked[1], "systemd%-analyze calendar %-%- hourly >")
+  t.matches(asked[1], "systemd%-analyze timespan %-%- 1h >")
+  t.raises(function() foresee { command = "true", on_calendar = { "every day" } } end,
+    "Failed to parse 'every day'; see systemd.time")
+  t.raises(function() foresee { command = "true", user = "bob", on_calendar = { "hourly" } } end, "user 'bob' does not exist")
+  foresee({ command = "false", on_calendar = { "hourly" } },
+    timer.check("x", { command = "true", on_calendar = { "hourly" } }))
+  t.equal(#asked, 2, "questions; none where the times stay")
+end)
+
 t.case("timer: only what differs is written", function()
   local from = { service = "a", timer = "b", running = true }
   local change = difference.change(timer, from, { service = "a", timer = "c", running = true })

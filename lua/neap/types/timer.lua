@@ -96,6 +96,25 @@ function timer.probe(host, key, want)
   return found
 end
 
+local function times_of(text)
+  local lines = { "command -v systemd-analyze >/dev/null || exit 0\n" }
+  for name, value in text:gmatch("\n(On%a+)=([^\n]*)") do
+    local verb = name == "OnCalendar" and "calendar" or "timespan"
+    lines[#lines + 1] = sh("systemd-analyze " .. verb .. " -- %s >/dev/null || exit 1\n", value)
+  end
+  return table.concat(lines)
+end
+
+--- Times are systemd's to read: it is asked before it finds the unit bad.
+function timer.foresee(host, _, change)
+  local from, to = change.from or {}, change.to
+  if to.user and to.service ~= from.service then look.account(host, "passwd", to.user) end
+  if not to.timer or to.timer == from.timer then return end
+  local said = host:run(times_of(to.timer))
+  if said.rc == 0 then return end
+  look.fail("%s; see systemd.time(7)", said.err:match("[^\n]+") or "systemd cannot read its times")
+end
+
 local function write(path, text, from)
   local how = { owner = "root", group = "root", mode = "0644", replaces = from and "file" }
   return { run = place.write(path, how), stdin = text, title = "write " .. path }
