@@ -3,7 +3,7 @@
 
 # What was there before Neap: files, a user with files, a service, a source of packages, databases' server.
 prepare() {
-	on node1 sh -s "${DATABASES:-}" <<'SH'
+	on node1 sh -s "${DATABASES:-}" "${PACKAGES:-}" <<'SH'
 		exec >/dev/null 2>&1
 		mkdir -p /srv/prop/purged/in/deep /srv/prop/full/sub /etc/prop
 		printf 'old\n' >/etc/prop/old
@@ -24,29 +24,37 @@ ExecStart=/bin/sleep 30000
 WantedBy=multi-user.target
 UNIT
 		systemctl daemon-reload; systemctl enable --now pold.service
-		mkdir -p /srv/repo && cd /srv/repo
-		deb() { # NAME VERSION DEPENDS
-			mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/share/$1 /tmp/deb/etc
+		deb() { # FOLDER NAME VERSION DEPENDS
+			mkdir -p /srv/$1 /tmp/deb/DEBIAN /tmp/deb/usr/share/$2 /tmp/deb/etc
 			printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Nobody <n@prop.test>\n%sDescription: %s\n' \
-				$1 $2 "${3:+Depends: $3
-}" "$1" >/tmp/deb/DEBIAN/control
-			echo $2 >/tmp/deb/usr/share/$1/version
-			echo "of $1 $2" >/tmp/deb/etc/$1.conf; echo /etc/$1.conf >/tmp/deb/DEBIAN/conffiles
-			dpkg-deb --root-owner-group -b /tmp/deb "$1_$2.deb"
+				$2 $3 "${4:+Depends: $4
+}" "$2" >/tmp/deb/DEBIAN/control
+			echo $3 >/tmp/deb/usr/share/$2/version
+			echo "of $2 $3" >/tmp/deb/etc/$2.conf; echo /etc/$2.conf >/tmp/deb/DEBIAN/conffiles
+			dpkg-deb --root-owner-group -b /tmp/deb "/srv/$1/$2_$3.deb"
 			rm -rf /tmp/deb
 		}
-		for version in 1.0 2.0; do deb prop-lib $version ''; deb prop-tool $version prop-lib; done
-		for deb in *.deb; do
-			dpkg-deb -f $deb; echo "Filename: ./$deb"; echo "Size: $(stat -c %s $deb)"
-			echo "SHA256: $(sha256sum <$deb | cut -d ' ' -f 1)"; echo
-		done >Packages
+		index() { # FOLDER
+			cd /srv/$1
+			for deb in *.deb; do
+				dpkg-deb -f $deb; echo "Filename: ./$deb"; echo "Size: $(stat -c %s $deb)"
+				echo "SHA256: $(sha256sum <$deb | cut -d ' ' -f 1)"; echo
+			done >Packages
+		}
+		for version in 1.0 2.0; do
+			deb repo prop-lib $version ''; deb repo prop-tool $version prop-lib; deb base prop-one $version ''
+		done
+		deb base prop-common 1.0 ''; deb base prop-two 1.0 prop-common; deb base prop-three 1.0 'prop-common, prop-one'
+		index repo; index base
 		[ -z "$1" ] || { apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; }
+		# sources of its own, small: apt has little to read
+		[ -n "$2" ] || echo 'deb [trusted=yes] copy:/srv/base ./' >/etc/apt/sources.list
 SH
 	true
 }
 
 # What a way back leaves alone, and the next pair should not find.
-tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /var/lib/neap/kept; rm -f /etc/prop-*.conf; dpkg -P prop-tool prop-lib; rm -f /etc/prop-*'; true; }
+tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'; true; }
 
 # What a pair may change, as text: names, kinds, modes, owners, targets and
 # sums of files; accounts; units; parameters of the kernel; packages; databases.

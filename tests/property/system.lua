@@ -2,14 +2,15 @@
 local dice = require "dice"
 local chance, maybe, one_of, words = dice.chance, dice.maybe, dice.one_of, dice.words
 
--- Of the distribution, small: alone, with what comes along, with what another has too.
-local PACKAGES = { "hello", "tree", "sl", "file" }
+-- Small ones: alone, and with what comes along with another too. Of the distribution, or of the host's own source.
+local PACKAGES = os.getenv("PACKAGES") and { "hello", "tree", "sl", "file" } or { "prop-one", "prop-two", "prop-three" }
 
 local function packages_of(item)
   if not chance(40) then return end
   for _, name in ipairs(PACKAGES) do
     if chance(50) then
-      item("package", name, function() return { hold = maybe(20, chance(50)) } end, { absent = {} })
+      item("package", name, function() return { hold = maybe(20, chance(50)) } end,
+        { absent = name ~= "prop-one" and {} or nil }) -- another needs that one
     end
   end
   -- a source on the host itself, with two versions of a package that another needs
@@ -24,9 +25,9 @@ local function packages_of(item)
   end
 end
 
--- One that is taken away is not to be had again.
+-- One that is taken away, by --prune or on the way to A, is not to be had again.
 local function releases_of(item, made)
-  if os.getenv("PRUNE") ~= "" then return end
+  if os.getenv("PRUNE") ~= "" or os.getenv("AGAIN") ~= "" then return end
   local folder = item("directory", "/srv/prop/app", function() return { mode = maybe(50, "0755") } end)
   item("release", folder.key, function(has)
     return {
