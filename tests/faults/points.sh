@@ -65,6 +65,8 @@ root() { echo "/proc/$(host_pid)/root"; }
 hold_at() {
 	local what
 	when=''
+	# what waited too late for the fault before
+	rm -rf "$(root)/run/faults.held"
 	case $1 in
 	begin | connect) return ;;
 	commit) : >"$WORK/hold" && return ;;

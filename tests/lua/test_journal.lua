@@ -230,20 +230,22 @@ for _, case in ipairs {
   t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
 end
 
-t.case("what a script that was killed has left goes with the host's part that failed", function()
-  for _, problem in ipairs { "stopped", false } do
+t.case("what a script that was killed has left goes with the host's part that failed, or stays noted", function()
+  for _, case in ipairs { { "stopped", "rm -rf", "", nil }, { false, "rm -rf", ".neap.Abc123\n", nil },
+      { "stopped", "false", ".neap.Abc123\n", "%s/app\n" } } do
     local dir, script = folder(), nil
     run_that_dies(dir, two, function(run, host)
-      host.problem = problem or nil
+      host.problem = case[1] or nil
       host.conn.request = function(_, request) script = request.script end
       journal.ended(run, host)
       loop.sleep(10)
     end)
     local there = dir .. "/host"
+    script = script:gsub("/var/lib/neap", (there:gsub("%%", "%%%%"))):gsub("rm %-rf", case[2])
     local pipe = io.popen(("mkdir -p %s/app/.neap.Abc123 && echo %s/app >%s/temp && sh 2>&1 <<'END'\n%s\nEND\nls -A %s/app")
-      :format(there, there, there, script:gsub("/var/lib/neap", (there:gsub("%%", "%%%%"))), there))
-    t.equal({ pipe:read("a"), pipe:close() and sys.stat(there .. "/temp") },
-      { problem and "" or ".neap.Abc123\n", nil })
+      :format(there, there, there, script, there))
+    t.equal({ pipe:read("a"), pipe:close() and sys.read_file(there .. "/temp") },
+      { case[3], case[4] and case[4]:format(there) })
   end
 end)
 

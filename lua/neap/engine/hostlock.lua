@@ -25,15 +25,16 @@ local TIMEOUT_MS = 30000
 -- That the host is out of rotation, by whom and since when (see rotation.lua).
 local DRAINED = "/var/lib/neap/drained"
 
--- Takes away temporary directories beside what a run wrote, where it noted them (see neap.place).
+-- Takes away temporary directories beside what a run wrote, where it noted
+-- them (see neap.place). What cannot be taken away now stays noted.
 local SWEEP = [[
-clean() { for w do
-[ ! -d "$w" ] || [ -h "$w" ] || [ ! -O "$w" ] || rm -rf -- "$w"
-done; }
-[ ! -f /var/lib/neap/temp ] || {
-while IFS= read -r p; do clean "$p"/.neap.??????; done </var/lib/neap/temp
-rm -f /var/lib/neap/temp
-}
+clean() { c=0; for w do
+[ ! -d "$w" ] || [ -h "$w" ] || [ ! -O "$w" ] || rm -rf -- "$w" || c=1
+done; return $c; }
+T=/var/lib/neap/temp; [ ! -f $T ] || {
+while IFS= read -r p; do clean "$p"/.neap.?????? || printf '%s\n' "$p"; done <$T >$T.new
+if [ -s $T.new ]; then mv -f $T.new $T; else rm -f $T $T.new; fi
+} 2>/dev/null
 ]]
 
 -- What a run that died has left: the last line of its journal, temporary
