@@ -90,6 +90,13 @@ end
 
 local SIGN = { create = "+", update = "~", delete = "-", unknown = "?" }
 
+-- The verb that others have caused; none where it was started: it is no restart that brings a service up.
+local function trigger_text(now)
+  local starts = now.resource and now.resource.rtype.starts
+  if not now.trigger or starts and starts(now) then return "" end
+  return " (" .. now.trigger .. ")"
+end
+
 local function message_of(self)
   local lines, total, names = {}, 0, {}
   for _, host in ipairs(self.hosts) do
@@ -103,8 +110,7 @@ local function message_of(self)
         local now = done[change.id]
         if now then
           local ended = now.put_back and " (put back)" or now.broken and " (failed)" or ""
-          lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id,
-            now.trigger and " (" .. now.trigger .. ")" or "", ended)
+          lines[#lines + 1] = string.format("  %s %s%s%s", SIGN[now.kind], change.id, trigger_text(now), ended)
         end
       end
     end
