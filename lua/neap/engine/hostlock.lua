@@ -70,7 +70,7 @@ if [ $J = own ]; then printf '%%s\t%%s\t%%s\n' %s $$ %s >"$L"; echo "taken $$"
 else exec 4<&-; echo busy; cat "$L"; fi
 fi
 [ $J != own ] || (
-]] .. CLEAN .. [[
+]] .. CLEAN:gsub("%%", "%%%%") .. [[
 )
 unset L J P
 ]]
