@@ -210,6 +210,23 @@ t.case("what was recorded before what it needs comes back after it, and goes bef
   t.equal(table.concat(needs.order(kept, types), " "), "thing:a daemon:d thing:b nest:f thing:c")
 end)
 
+t.case("a line comes back after the line below which it stood", function()
+  rtypes.line, rtypes.block = require "neap.types.line", require "neap.types.block"
+  local target = recorded {
+    { "line:b", { path = "/f", line = "b", stood = "# END neap: x\n" }, false },
+    { "block:x", { path = "/f", content = "x\n", comment = "#", stood = "a\n" }, false },
+    { "line:other", { path = "/g", line = "a" }, false },
+    { "line:a", { path = "/f", line = "a", stood = "" }, false },
+  }
+  t.equal(ids(rollback.compose(self, {}, recorded {}, target).list), "line:other line:a block:x line:b")
+end)
+
+t.case("what a mask hides is not wanted", function()
+  local wanted = require("neap.types.service").rollback.wanted
+  t.equal(wanted("x", { masked = true, enabled = false, running = false }, false), { masked = true, running = false })
+  t.equal(wanted("x", { masked = false, enabled = false }, false), { masked = false, enabled = false })
+end)
+
 t.case("an account goes when what it owned belongs to others again, unless its number is needed", function()
   rtypes.account = {
     name = "account", key = "name", attributes = { uid = { type = "integer" } }, rollback = { owns = true },

@@ -5,6 +5,8 @@
 -- before what it watches, when a later playbook named one of them and not the
 -- other. Here each waits for what it needs; else the order stays.
 
+local taint = require "neap.core.taint"
+
 local needs = {}
 
 -- The ids that a resource of this record comes after, if they are there.
@@ -21,6 +23,24 @@ local function of(entry, types)
   return table.move(more, 1, #more, #ids + 1, ids)
 end
 
+-- The last line that each writes into a file of others, and who: { [path\0line] = id }.
+local function last_lines(kept, types)
+  local lines = {}
+  for _, id in ipairs(kept.order) do
+    local entry = kept.resources[id]
+    local rtype = entry.state and types:get(entry.type)
+    local line = rtype and rtype.last_line and rtype.last_line(entry.key, entry.state)
+    if line then lines[entry.state.path .. "\0" .. taint.reveal(line) .. "\n"] = id end
+  end
+  return lines
+end
+
+-- Who wrote the line below which this one stood.
+local function above(entry, lines)
+  local stood = entry.state and entry.state.stood
+  return stood and entry.state.path and lines[entry.state.path .. "\0" .. taint.reveal(stood)]
+end
+
 -- Whether all that `id` waits for has its place.
 local function is_ready(waits, placed)
   for _, other in ipairs(waits) do
@@ -34,7 +54,7 @@ end
 -- @param types where resource types are found
 function needs.order(kept, types)
   local order, placed, waiting = {}, {}, {}
-  local waits = {}
+  local waits, lines = {}, last_lines(kept, types)
   local function place(id)
     order[#order + 1], placed[id] = id, true
     for i, other in ipairs(waiting) do
@@ -46,7 +66,9 @@ function needs.order(kept, types)
   end
   for _, id in ipairs(kept.order) do
     waits[id] = {}
-    for _, other in ipairs(of(kept.resources[id], types)) do
+    local others = of(kept.resources[id], types)
+    others[#others + 1] = above(kept.resources[id], lines)
+    for _, other in ipairs(others) do
       if kept.resources[other] and other ~= id then table.insert(waits[id], other) end
     end
     if is_ready(waits[id], placed) then place(id) else waiting[#waiting + 1] = id end

@@ -88,6 +88,8 @@ local function change_of(key, change)
   }, attrs.path
 end
 
+function block.last_line(key, attrs) return markers(key, attrs.comment)[2] end
+
 function block.steps(key, change)
   local how, path = change_of(key, change)
   return { edit.step(path, how, ("%s '%s' in %s"):format(change.to and "write block" or "remove block", key, path)) }

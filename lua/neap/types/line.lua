@@ -83,6 +83,8 @@ local function change_of(change)
   }, attrs.path
 end
 
+function line.last_line(_, attrs) return attrs.line end
+
 function line.steps(key, change)
   local how, path = change_of(change)
   return { edit.step(path, how, ("%s '%s' in %s"):format(change.to and "write line" or "remove line", key, path)) }

@@ -129,4 +129,12 @@ function service.effects(key, change, model)
   })
 end
 
+-- Behind a mask it cannot be seen whether a service starts at boot: then that stays as it is.
+local function wanted(_, attrs)
+  if attrs.masked then attrs.enabled = nil end
+  return attrs
+end
+
+service.rollback = { wanted = wanted }
+
 return service
