@@ -111,6 +111,20 @@ t.case("what another thing stood in place of comes after that one", function()
   t.equal({ ids(desired.list), desired.list[2].attrs.force }, { "link:/x note:/x", true })
 end)
 
+t.case("what is to be absent has no place that another could give way to", function()
+  local now = recorded { { "note:/x", { occupied = "link" }, false }, { "link:/x", {}, false } }
+  local desired = rollback.compose(self, {}, now, recorded { { "note:/x", false, false } })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "-link:/x -note:/x", "" })
+end)
+
+t.case("packages that go and those that are to be absent are one transaction", function()
+  rtypes.deb = { name = "deb", key = "name", batch = true, attributes = {}, probe = function() end, steps = function() end }
+  local now = recorded { { "deb:lib", {}, false }, { "thing:a", size(1), false }, { "deb:tool", {}, false } }
+  local desired = rollback.compose(self, {}, now, recorded { { "thing:b", size(1), false }, { "deb:tool", false, false } })
+  t.equal(ids(desired.list), "-thing:a -deb:tool -deb:lib thing:b")
+  t.equal(desired.list[2].transaction, desired.list[3].transaction)
+end)
+
 t.case("what watched a thing that goes is restarted when it goes", function()
   local now = recorded {
     { "thing:a", size(1), false },

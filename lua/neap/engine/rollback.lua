@@ -61,11 +61,11 @@ function rollback.permissions(opts)
   }
 end
 
--- Who wants each path, of these resources.
+-- Who is to be at each path, of these resources.
 local function owners_of(list)
   local owners = {}
   for _, resource in ipairs(list) do
-    for _, path in ipairs(recorded.paths_of(resource)) do owners[path] = resource end
+    for _, path in ipairs(resource.absent and {} or recorded.paths_of(resource)) do owners[path] = resource end
   end
   return owners
 end
@@ -185,8 +185,14 @@ end
 
 local function lies_in(resource, directory) return resource.key:sub(1, #directory.key + 1) == directory.key .. "/" end
 
--- What goes, and then what is wanted: but what is wanted away goes before the
--- directory in which it lies, which else would not be empty when its turn comes.
+-- Whether what is wanted away goes before this one that goes: what lies in a directory, which else would not be empty;
+-- and a package in the same transaction, since the one may need the other.
+local function goes_before(inner, resource)
+  local together = resource.rtype.batch and inner.rtype == resource.rtype
+  return resource.absent and (together or lies_in(inner, resource))
+end
+
+-- What goes, and then what is wanted, but for what is wanted away and goes before.
 local function in_turn(going, wanted)
   local away, list, moved = {}, {}, {}
   for i = #wanted, 1, -1 do
@@ -194,7 +200,7 @@ local function in_turn(going, wanted)
   end
   for _, resource in ipairs(going) do
     for _, inner in ipairs(away) do
-      if resource.absent and not moved[inner] and lies_in(inner, resource) then
+      if not moved[inner] and goes_before(inner, resource) then
         moved[inner] = true
         list[#list + 1] = inner
       end
