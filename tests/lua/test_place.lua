@@ -26,4 +26,13 @@ t.case("who wants it otherwise is not told again", function()
   t.equal(sys.read_file(root .. "/.neap/.gitignore"), "seal.key\n")
 end)
 
+t.case("a state that may not be looked at is not the same as none", function()
+  local neap = os.getenv("NEAP")
+  if not neap or output("id -u") ~= "0\n" then return end
+  os.execute(("chmod 0755 %s; chmod 0700 %s/.neap"):format(root, root))
+  local said = output(("cd %s && cp %s neap && chmod 0755 neap && NEAP_LUA_DIR=%s setpriv --reuid=65534 --clear-groups ./neap history 2>&1")
+    :format(root, neap, os.getenv("NEAP_LUA_DIR")))
+  t.matches(said, "^cannot look at '[^']*/%.neap/state%.git': Permission denied\n$")
+end)
+
 files.clean()

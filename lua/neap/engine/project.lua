@@ -88,7 +88,9 @@ end
 -- @return store, or nil where there is none yet
 function project.open(opts)
   local path = place(opts)
-  if not sys.stat(path) then return nil end
+  local there, why, code = sys.stat(path)
+  if not there and code ~= "notfound" then complain(why) end -- another user's, say: not the same as none
+  if not there then return nil end
   local st, message = store.open(path)
   return st or complain(message)
 end
