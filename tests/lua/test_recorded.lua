@@ -126,6 +126,13 @@ t.case("what the playbook no longer names stays recorded, and what it names firs
   t.equal({ tree["blobs/note/c.text"], tree["genesis/blobs/note/c.text"] }, { nil, "old\n" })
 end)
 
+t.case("what comes back by a rollback was not what stands in its place meanwhile", function()
+  local again = resource("/f", nil)
+  again.as_recorded = { genesis = false, entry = {} }
+  local rev = keep({ again }, { ["/f"] = false }, { ["/f"] = { occupied = "symlink" } })
+  t.equal(read(rev).resources["note:/f"].genesis, false)
+end)
+
 t.case("what was made anew has nothing of what was there before", function()
   keep({ resource("/d", { size = 1, text = "x" }) }, { ["/d"] = { size = 1, text = "x" } })
   local rev = keep({ resource("/d", { size = 2 }) }, { ["/d"] = { size = 2 } }, { ["/d"] = false })

@@ -111,6 +111,13 @@ t.case("what another thing stood in place of comes after that one", function()
   t.equal({ ids(desired.list), desired.list[2].attrs.force }, { "link:/x note:/x", true })
 end)
 
+t.case("a release goes though the directory that it lies in stays", function()
+  rtypes.release, rtypes.directory = require "neap.types.release", require "neap.types.directory"
+  local folder = { "directory:/srv/app", { mode = "0755" }, false }
+  local now = recorded { folder, { "release:/srv/app", { id = "1" }, false } }
+  t.equal(ids(rollback.compose(self, {}, now, recorded { folder }).list), "-release:/srv/app directory:/srv/app")
+end)
+
 t.case("what is to be absent has no place that another could give way to", function()
   local now = recorded { { "note:/x", { occupied = "link" }, false }, { "link:/x", {}, false } }
   local desired = rollback.compose(self, {}, now, recorded { { "note:/x", false, false } })

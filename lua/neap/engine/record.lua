@@ -259,12 +259,21 @@ local function seen_of(seen, id)
   return whole
 end
 
+-- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
+-- of Neap's may stand in its place.
+local function origin_of(resource, before)
+  local old = resource.as_recorded
+  if before and before.occupied and old and old.genesis ~= nil then return old.genesis end
+  return before
+end
+
 local function record_resource(name, resource, recorded, seen, changes, key)
   local prefix = "hosts/" .. name .. "/"
   local path = record.resource_path(resource.type, resource.key)
   local before = seen.before[resource.id]
   if not recorded["genesis/" .. path] then
-    compare(changes, prefix, recorded, record.files_of(name, resource, before, "genesis/", key))
+    local origin = origin_of(resource, before)
+    compare(changes, prefix, recorded, record.files_of(name, resource, origin, "genesis/", key))
   else
     add_first(name, resource, recorded, before, changes, key)
   end

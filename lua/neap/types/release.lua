@@ -75,6 +75,9 @@ end
 
 release.foresee = look.foresee
 
+--- The directory itself may be a resource of its own.
+function release.paths(key) return { key .. "/current", key .. "/releases" } end
+
 function release.probe(host, key)
   local st = host:stat(key .. "/current")
   if not st then return nil end
