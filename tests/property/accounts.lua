@@ -22,7 +22,8 @@ local function user_of(i, groups)
     return {
       comment = maybe(70, one_of { "Somebody", "Some One", "x" }), shell = maybe(60, one_of { "/bin/sh", "/bin/bash" }),
       groups = maybe(60, further(has, groups)), group = has[group] and maybe(30, group.key) or nil,
-      uid = number(2200, i), home = maybe(30, one_of(HOMES):format(i)), create_home = i == 2 and maybe(20, chance(50)) or nil,
+      uid = number(2200, i), home = maybe(30, one_of(HOMES):format(i)),
+      create_home = i == 2 and maybe(20, chance(50)) or nil,
       password = password, locked = maybe(20, not password or chance(50)), system = i == 2 and maybe(20, true) or nil,
     }
   end

@@ -39,7 +39,7 @@ if [ -s $T.new ]; then mv -f $T.new $T; else rm -f $T $T.new; fi
 
 -- What a run that died has left: the last line of its journal, temporary
 -- directories beside what it wrote, and its shell's own.
-local CLEAN = SWEEP:gsub("%%", "%%%%") .. [[
+local CLEAN = SWEEP .. [[
 for w in /dev/shm/neap.*.?????? /run/neap.*.??????; do
 p=${w#*/neap.}; kill -0 "${p%%.*}" 2>/dev/null || clean "$w"
 done
