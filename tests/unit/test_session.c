@@ -1,13 +1,17 @@
 /* Sessions that do not get far: what they opened is closed, and once. */
 #include <dirent.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "ssh/home.h"
 #include "ssh/session.h"
 
 /* The linker sends our code's calls through this. A descriptor that is closed
@@ -117,9 +121,22 @@ static void what_was_opened_is_closed_once(void **state)
 	}
 }
 
+static void the_home_is_kept(void **state)
+{
+	const char *home = home_dir();
+	char first[1024];
+
+	(void)state;
+	snprintf(first, sizeof(first), "%s", home);
+	/* another's, into the same place, where it is not kept */
+	assert_non_null(getpwuid(getuid() == 1 ? 0 : 1));
+	assert_string_equal(home, first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_home_is_kept),
 	    cmocka_unit_test(what_was_opened_is_closed_once),
 	};
 
