@@ -1,5 +1,6 @@
 --- Whether another run of this machine has ended.
 local t = require "harness"
+local sys = require "neap.core.sys"
 local process = require "neap.engine.process"
 
 local me = process.me()
@@ -27,4 +28,16 @@ t.case("a process that ends has ended", function()
   local fields = {}
   for field in stat:gsub("^.*%)", ""):gmatch("%S+") do fields[#fields + 1] = field end
   t.truthy(process.has_ended(("%s %s %s %s"):format(stat:match("^%d+"), fields[20], init, boot)))
+end)
+
+t.case("what this process is called is read once, however many hosts ask", function()
+  local read_file, reads = sys.read_file, 0
+  sys.read_file = function(...) -- luacheck: ignore 122
+    reads = reads + 1
+    return read_file(...)
+  end
+  local again = process.me()
+  sys.read_file = read_file -- luacheck: ignore 122
+  t.equal(again, me)
+  t.equal(reads, 0)
 end)

@@ -26,10 +26,14 @@ local function surroundings()
   return init and boot and init.began .. " " .. boot:match("%S*")
 end
 
+local mine -- what it is called does not change: each host's lock asks for it
+
 --- This process; "" where it cannot be told from others.
 function process.me()
+  if mine then return mine end
   local here, me = surroundings(), look("self")
-  return here and me and ("%s %s %s"):format(me.pid, me.began, here) or ""
+  mine = here and me and ("%s %s %s"):format(me.pid, me.began, here)
+  return mine or ""
 end
 
 --- Whether the process of that name, of this machine, has surely ended.
