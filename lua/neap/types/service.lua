@@ -77,6 +77,19 @@ function service.starts(change)
 end
 
 -- Why a unit did not come up stands in its log: the last lines of it go with the error.
+-- A server that is only told to read its configuration goes on with the old one until it comes to that. sshd lets in
+-- by the old one meanwhile, and the lock-out guard would take that for a sign that all is well. It makes its pid file
+-- anew when it has read.
+local MARKS = { ["ssh.service"] = "/run/sshd.pid", ["sshd.service"] = "/run/sshd.pid" }
+local BEFORE = "made() { stat -c '%%i %%z' %s 2>/dev/null; }; was=$(made)\n"
+local AFTER = [[
+[ -z "$was" ] || for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  now=$(made)
+  [ -z "$now" ] || [ "$now" = "$was" ] || break
+  sleep 0.3
+done
+]]
+
 local ACT = [[
 if ! systemctl %s %s; then
   systemctl --no-pager --lines=0 status %s >&2 2>&1
@@ -105,8 +118,11 @@ function service.steps(key, change)
   local verb = verb_of(change)
   -- systemd counts starts to end a loop of crashes; those that are asked for are none
   if verb and verb ~= "stop" then text[#text + 1] = sh("systemctl reset-failed %s 2>/dev/null\n", unit) end
+  local marks = verb == "reload" and MARKS[unit]
   if verb == "reload" then verb = "reload-or-restart" end
+  if marks then text[#text + 1] = sh(BEFORE, marks) end
   if verb then text[#text + 1] = sh(ACT, verb, unit, unit, unit) end
+  if marks then text[#text + 1] = AFTER end
   if differs.masked and to.masked then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
   if #text == 0 then return {} end
   return { { run = table.concat(text), title = (verb or "set up") .. " " .. unit, timeout_ms = 10 * 60 * 1000 } }
