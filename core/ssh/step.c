@@ -55,6 +55,12 @@ int session_set_options(struct session *s, struct err *e)
 		    "host '%s': libssh takes no address '%s' or user '%s'",
 		    s->name, s->address, s->user ? s->user : "");
 	ssh_options_set(s->ssh, SSH_OPTIONS_NODELAY, &yes);
+	/* libssh would read the user's files again for each host, to order
+	 * the host keys' types, which hostkey_prepare has done. */
+	if (ssh_options_set(s->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") < 0 ||
+	    ssh_options_set(
+		s->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") < 0)
+		return err_set(e, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++)
 		if (ssh_options_set(
 			s->ssh, algorithms[i].option, algorithms[i].value) < 0)
