@@ -165,16 +165,23 @@ local function plain_name(part)
   return quoted and quoted:gsub("``", "`") or part
 end
 
+-- "db.table"; as the server writes it ("`a.b`.*") where the database's name has a dot.
+local function grant_key(on)
+  local db, object = on:match("^(`..-`)%.(.+)$")
+  if not db then db, object = on:match("^([^.]+)%.(.+)$") end
+  if not db then return nil end
+  local name = plain_name(db):gsub("\\([_%%])", "%1")
+  return name:find(".", 1, true) and on or name .. "." .. plain_name(object)
+end
+
 --- What SHOW GRANTS says, as { ["db.table"] = sorted privileges }.
 function mysql.read_grants(lines)
   local grants = {}
   for _, line in ipairs(lines) do
     local privileges, on, rest = line:match("^GRANT (.-) ON (%S+) TO (.*)$")
     if privileges and not privileges:find("^PROXY") then
-      local db, object = on:match("^(`..-`)%.(.+)$")
-      if not db then db, object = on:match("^([^.]+)%.(.+)$") end
-      if db then
-        local key = plain_name(db):gsub("\\([_%%])", "%1") .. "." .. plain_name(object)
+      local key = grant_key(on)
+      if key then
         if rest:find("WITH GRANT OPTION") then privileges = privileges .. ", GRANT OPTION" end
         if grants[key] then privileges = privileges .. "," .. table.concat(grants[key], ",") end
         local list = mysql.privileges(privileges)
@@ -187,6 +194,7 @@ end
 
 --- "db.table" as SQL names it: in a grant on all of a database `_` and `%` would be wildcards.
 function mysql.object(key)
+  if key:sub(1, 1) == "`" then return key end -- as the server has it
   local db, object = key:match("^([^.]+)%.(.+)$")
   if db == "*" then return "*.*" end
   if object == "*" then return mysql.name((db:gsub("[_%%]", "\\%0"))) .. ".*" end

@@ -47,6 +47,8 @@ local grants = {
   { "of columns", { "GRANT SELECT, UPDATE (`b`, `a`) ON `d`.`t` TO `x`@`%`" },
     { ["d.t"] = { "SELECT", "UPDATE (a, b)" } } },
   { "everything", { "GRANT ALL PRIVILEGES ON `d`.* TO `x`@`%`" }, { ["d.*"] = { "ALL" } } },
+  { "of a database whose name has a dot", { "GRANT SELECT ON `my.db`.* TO `x`@`%`", "GRANT INSERT ON `.d\\_`.`t` TO `x`@`%`" },
+    { ["`my.db`.*"] = { "SELECT" }, ["`.d\\_`.`t`"] = { "INSERT" } } },
   { "a role and a proxy are none", { "GRANT `r`@`%` TO `x`@`%`", "GRANT PROXY ON ``@`` TO `x`@`%`" }, {} },
 }
 for _, case in ipairs(grants) do
@@ -62,6 +64,7 @@ t.case("names and values cannot leave their quotes", function()
   t.equal(mysql.name("a`b"), "`a``b`")
   t.equal(mysql.object("a_b%.*"), "`a\\_b\\%`.*")
   t.equal(mysql.object("a_b.t"), "`a_b`.`t`")
+  t.equal(mysql.object("`my.db`.*"), "`my.db`.*")
   t.truthy(taint.is(mysql.quote(taint.new("x'y", "s"))), "a quoted secret is one")
 end)
 
