@@ -126,6 +126,14 @@ t.case("only the key that was vouched for is taken", function()
   t.equal(select(3, s.connect(options)), "hostkey")
 end)
 
+t.case("times that no calendar has are told of, too", function()
+  local cert = { kind = 2, authority = "ca", algorithm = "ssh-ed25519", after = math.mininteger, before = -1, critical = "", principals = { "h" } }
+  local authorities = "ssh-ed25519 " .. require("neap.core.crypto").base64("ca") .. "\n"
+  t.matches(certificate.objection(cert, "h", authorities, 1700000000), "it is good only from .* on$")
+  cert.after, cert.before = 0, -1 -- for ever
+  t.equal(certificate.objection(cert, "h", authorities, 1700000000), nil)
+end)
+
 t.case("a torn certificate cannot be read", function()
   local base64 = require "neap.base64"
   local bytes = base64.decode(s.read(signed("ca", "ed25519", HERE):match("[^/]*$")):match("^%S+ (%S+)"))

@@ -25,6 +25,7 @@ local TYPES = {
 local ORDER = { "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa" }
 local OF_A_HOST = 2
 local GRACE_MS = 5000
+local LATEST_S = 253402300799
 
 local function algorithms()
   local list = {}
@@ -126,7 +127,11 @@ local function signed_by(cert, authorities)
   return false
 end
 
-local function date(seconds) return os.date("%F %H:%M", seconds) end
+-- A certificate may name any 64 bits for a time; the last that is told is in the year 9999.
+local function date(seconds)
+  if seconds < 0 or seconds > LATEST_S then return "a day that is far off" end
+  return os.date("%F %H:%M", seconds)
+end
 
 --- Why a certificate is not good for a host, or nil where it is.
 -- @param name what the host goes by in known_hosts, without its port
