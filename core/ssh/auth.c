@@ -19,6 +19,12 @@ static int refused(const struct session *s, struct err *e)
 	const char *tried = s->auth.tried.len ? s->auth.tried.data : "nothing";
 	const char *words = session_words(s);
 
+	/* A host that has had enough says so before it hangs up. */
+	if (!strncmp(words, "Socket error", strlen("Socket error")))
+		return err_set(e, ERR_UNREACHABLE,
+		    "host '%s': the connection to %s:%u was lost while '%s' "
+		    "logged in (tried: %s): %s",
+		    s->name, s->address, s->port, s->user, tried, words);
 	return err_set(e, ERR_AUTH,
 	    "host '%s': '%s@%s:%u' does not let us in (tried: %s)%s%s", s->name,
 	    s->user, s->address, s->port, tried, *words ? ": " : "", words);
