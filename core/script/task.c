@@ -115,6 +115,8 @@ static int task_gc(lua_State *L)
 static int note_failure(lua_State *L)
 {
 	struct task *t = lua_touserdata(L, 1);
+	const char *s;
+	size_t len;
 
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &live_key);
 	lua_rawgetp(L, -1, t);
@@ -122,8 +124,10 @@ static int note_failure(lua_State *L)
 		lua_pushliteral(
 		    L, "a task yielded outside of any wait: use loop.sleep()");
 	} else if (lua_type(t->co, -1) == LUA_TSTRING) {
-		lua_pushvalue(t->co, -1);
-		lua_xmove(t->co, L, 1);
+		/* The value stays where it is, for those that are closed, and
+		 * a dead coroutine's stack has no room for another. */
+		s = lua_tolstring(t->co, -1, &len);
+		lua_pushlstring(L, s, len);
 	} else {
 		lua_pushfstring(
 		    L, "error object is a %s value", luaL_typename(t->co, -1));
