@@ -147,14 +147,13 @@ static const char *end_of_spec(lua_State *L, const char *at, const char *end)
 	return p + 1;
 }
 
-/* A secret as Lua's %q writes a string. */
-static void add_quoted(lua_State *L, struct taint *t, int arg)
+/* A secret as Lua's %q writes a string, by way of `b`. */
+static void add_quoted(lua_State *L, struct taint *t, struct buf *b, int arg)
 {
 	size_t len;
 	const char *s = taint_check(L, arg, &len);
-	struct buf *b = box_buf(L);
 
-	b->secret = true;
+	buf_clear(b);
 	buf_putc(b, '"');
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] == '"' || s[i] == '\\' || s[i] == '\n')
@@ -168,7 +167,6 @@ static void add_quoted(lua_State *L, struct taint *t, int arg)
 	if (buf_failed(b))
 		luaL_error(L, "out of memory");
 	taint_add_derived(L, t, b->data, b->len, arg);
-	lua_pop(L, 1);
 }
 
 /* Whatever is not secret is Lua's own string.format's business. */
@@ -187,8 +185,8 @@ static void add_plain_spec(
 	lua_pop(L, 1);
 }
 
-static void add_spec(
-    lua_State *L, struct taint *t, const char *spec, size_t len, int arg)
+static void add_spec(lua_State *L, struct taint *t, struct buf *quoted,
+    const char *spec, size_t len, int arg)
 {
 	luaL_checkany(L, arg);
 	if (!taint_is(L, arg))
@@ -196,7 +194,7 @@ static void add_spec(
 	else if (len == 2 && spec[1] == 's')
 		taint_add_value(L, t, arg);
 	else if (len == 2 && spec[1] == 'q')
-		add_quoted(L, t, arg);
+		add_quoted(L, t, quoted, arg);
 	else
 		luaL_argerror(L, arg, "a secret goes only with %s or %q");
 }
@@ -208,7 +206,11 @@ static int taint_format(lua_State *L)
 	const char *end = at + len, *mark;
 	int top = lua_gettop(L), arg = 1;
 	struct taint *t = taint_push(L);
+	/* One for all: Lua 5.4.4's lua_pop() of a value that is to be closed
+	 * does not survive that the stack moves. */
+	struct buf *quoted = box_buf(L);
 
+	quoted->secret = true;
 	while ((mark = memchr(at, '%', (size_t)(end - at)))) {
 		const char *next = end_of_spec(L, mark, end);
 
@@ -220,7 +222,7 @@ static int taint_format(lua_State *L)
 		}
 		if (++arg > top)
 			return luaL_argerror(L, arg, "no value");
-		add_spec(L, t, mark, (size_t)(next - mark), arg);
+		add_spec(L, t, quoted, mark, (size_t)(next - mark), arg);
 	}
 	taint_add_plain(L, t, at, (size_t)(end - at));
 	return finish(L, top + 1);

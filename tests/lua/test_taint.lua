@@ -10,6 +10,21 @@ t.case("a secret shows its name, alone and in a text", function()
   t.equal(string.format("%s", db), "<secret:db>")
 end)
 
+-- A stack that grows in the midst of it: Lua 5.4.4 would then write to where the stack was.
+local function at(depth, fn, ...)
+  if depth == 0 then return taint.reveal(fn(...)) end
+  local text = at(depth - 1, fn, ...)
+  return text
+end
+
+for name, case in pairs {
+  quoted = { function() return taint.format("%q %q", db, db) end, '"hunter2!" "hunter2!"' },
+} do
+  t.case("a text is whole however deep in calls it is " .. name, function()
+    for depth = 0, 600 do t.equal(coroutine.wrap(at)(depth, case[1]), case[2], depth) end
+  end)
+end
+
 t.case("the clear text is there for the engine", function()
   local text = "user=" .. taint.new("root-pw", "root") .. ":" .. db
   t.equal(taint.reveal(text), "user=root-pw:hunter2!")
