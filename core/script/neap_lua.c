@@ -1,9 +1,9 @@
 /* neap-lua FILE [ARG ...]: runs a Lua file with the core's bindings, for the
  * tests and for development. Not installed. */
-#include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "script/headroom.h"
 #include "script/script.h"
 
 static void push_args(lua_State *L, int argc, char **argv)
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	if (script_new(&sc, script_lua_dir(), &e) < 0)
 		goto out;
 	push_args(script_lua(sc), argc, argv);
-	if (luaL_loadfile(script_lua(sc), argv[1]) != LUA_OK) {
+	if (headroom_loadfile(script_lua(sc), argv[1]) != LUA_OK) {
 		err_set(&e, ERR_SCRIPT, "%s", lua_tostring(script_lua(sc), -1));
 		goto out;
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "headroom.h"
 #include "libs.h"
 #include "memory.h"
 
@@ -69,11 +70,11 @@ static int open_all(lua_State *L)
 {
 	const char *dir = lua_tostring(L, 1);
 
-	/* Not the incremental one: with Lua 5.4.4 it leaves a thread's stack
-	 * top astray now and then, which the fuzzer of probes finds in minutes.
-	 */
+	/* Not the incremental one, which shrinks stacks at any time: see
+	 * headroom.h. */
 	lua_gc(L, LUA_GCGEN, 0, 0);
 	luaL_openlibs(L);
+	headroom_open(L);
 	preload(L);
 	lua_getglobal(L, "package");
 	lua_pushfstring(L, "%s/?.lua", dir);

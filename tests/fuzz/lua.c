@@ -2,13 +2,13 @@
  * function of the input, which guard.lua wraps. The Lua that is shipped runs in
  * the fuzzer, and a hook tells libFuzzer which lines followed which, so that
  * inputs are bred for new paths through it as they are for C. */
-#include <lauxlib.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "script/headroom.h"
 #include "script/script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,7 +45,7 @@ static lua_State *start(void)
 	if (script_new(&script, FUZZ_LUA_DIR, &e) < 0)
 		goto failed;
 	L = script_lua(script);
-	if (luaL_loadfile(L, FUZZ_DIR "/guard.lua") != LUA_OK) {
+	if (headroom_loadfile(L, FUZZ_DIR "/guard.lua") != LUA_OK) {
 		err_set(&e, ERR_SCRIPT, "%s", lua_tostring(L, -1));
 		goto failed;
 	}

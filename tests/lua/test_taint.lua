@@ -18,6 +18,7 @@ local function at(depth, fn, ...)
 end
 
 for name, case in pairs {
+  joined = { function() return "a" .. db .. "b" .. "c" .. db .. "d" end, "ahunter2!bchunter2!d" },
   quoted = { function() return taint.format("%q %q", db, db) end, '"hunter2!" "hunter2!"' },
 } do
   t.case("a text is whole however deep in calls it is " .. name, function()
