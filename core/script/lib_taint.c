@@ -228,6 +228,49 @@ static int taint_format(lua_State *L)
 	return finish(L, top + 1);
 }
 
+/* The value that the argument stands for, if it is one of the upvalue's. */
+static void stand_in(lua_State *L, int arg)
+{
+	if (!lua_istable(L, arg))
+		return;
+	lua_pushvalue(L, arg);
+	if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+		lua_pop(L, 1);
+	else
+		lua_replace(L, arg);
+}
+
+/* (a, b) -> a .. b; a string unless one of them is tainted */
+static int join(lua_State *L)
+{
+	struct taint *t;
+
+	lua_settop(L, 2);
+	for (int arg = 1; arg <= 2; arg++) {
+		stand_in(L, arg);
+		if (!taint_is(L, arg) && !lua_isstring(L, arg))
+			return luaL_error(L,
+			    "attempt to concatenate a %s value",
+			    luaL_typename(L, arg));
+	}
+	if (taint_is(L, 1) || taint_is(L, 2)) {
+		t = taint_push(L);
+		taint_add_value(L, t, 1);
+		taint_add_value(L, t, 2);
+	} else {
+		lua_concat(L, 2);
+	}
+	return 1;
+}
+
+static int taint_joiner(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_pushcclosure(L, join, 1);
+	return 1;
+}
+
 static const luaL_Reg funcs[] = {
     {"new", taint_new},
     {"wrap", taint_wrap},
@@ -238,6 +281,7 @@ static const luaL_Reg funcs[] = {
     {"reveal", taint_reveal},
     {"mask", taint_mask_},
     {"concat", taint_concat},
+    {"joiner", taint_joiner},
     {NULL, NULL},
 };
 

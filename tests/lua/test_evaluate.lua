@@ -276,6 +276,15 @@ local wrong = {
   { "chance", 'gadget(tostring(math.random()))', "attempt to call a nil value %(field 'random'%)" },
   { "an address", 'gadget(("%p"):format({}))', "would show an address" },
   { "a finalizer", 'setmetatable({}, { __gc = function() end })', "has no '__gc'" },
+  { "a way to join of its own", 'setmetatable({}, { __concat = function() end })', "has no '__concat'" },
+  { "one that comes later", 'local mt = {}\nlocal v = setmetatable({}, mt)\nmt.__concat = rawequal\nreturn v .. ""',
+    "^playbooks/site.lua:4: attempt to concatenate a table value" },
+  { "one by the way of getmetatable", 'local v = setmetatable({}, {})\ngetmetatable(v).__concat = rawequal\nreturn v .. ""',
+    "^playbooks/site.lua:3: attempt to concatenate a table value" },
+  { "another metatable where one is protected", 'local v = setmetatable({}, { __metatable = 1 })\nsetmetatable(v, {})',
+    "cannot change a protected metatable" },
+  { "another metatable of a reference", 'setmetatable(gadget "a", {})', "cannot change a protected metatable" },
+  { "a reference joined to nothing", 'return gadget "a" .. nil', "^playbooks/site.lua:1: attempt to concatenate a nil value" },
   { "a pattern without end", "\nlocal x = ('a'):rep(100):find(('.-'):rep(20) .. 'b')", "^playbooks/site.lua:2: pattern takes too long$" },
   { "a broken pattern", "local x = ('a'):match('[')", "^playbooks/site.lua:1: malformed pattern %(missing ']'%)$" },
   { "growth without end", "local t = {}\nfor i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "stopped: it needs more than 20 MB of memory" },
@@ -291,6 +300,37 @@ for _, case in ipairs(wrong) do
     end, case[3])
   end)
 end
+
+t.case("a playbook's metatables", function()
+  local desired = declare [[
+local Point = {}
+Point.__index = Point
+local function new(x) return setmetatable({ x = x }, Point) end
+local first = new(1)
+function Point.__add(a, b) return new(a.x + b.x) end
+function Point:__tostring() return "at " .. self.x end
+local sum = new(2) + first
+assert(getmetatable(sum) == Point and getmetatable(setmetatable(sum, nil)) == nil)
+gadget "a" { label = tostring(new(3) + setmetatable({ x = 4 }, Point)) }
+]]
+  t.equal(desired.by_id["gadget:a"].attrs.label, "at 7")
+end)
+
+t.case("a reference is joined as its key, however deep in calls", function()
+  local desired = declare [[
+local ref = gadget "a"
+local function at(depth)
+  if depth > 0 then
+    local text = at(depth - 1)
+    return text
+  end
+  return "x" .. ref .. "y" .. 1 .. ref .. ref
+end
+for depth = 0, 600 do assert(at(depth) == "xay1aa") end
+gadget(at(0))
+]]
+  t.equal(ids(desired), { "gadget:a", "gadget:xay1aa" })
+end)
 
 t.case("an error in a file with a long name", function()
   local long = ("folder-with-a-long-name/"):rep(4) .. "component"

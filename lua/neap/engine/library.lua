@@ -114,6 +114,26 @@ local function shared(functions)
   })
 end
 
+-- What a playbook's metatables may not have: a finalizer would run at any time, and Lua 5.4.4 holds out a __concat
+-- only if it is C (see core/script/headroom.h).
+local REFUSED = { "__concat", "__gc" }
+
+local metatable_of = setmetatable({}, { __mode = "k" }) -- a playbook's metatable -> the one that Lua knows
+local replaceable = setmetatable({}, { __mode = "k" }) -- the latter, unless it is protected
+
+-- Lua knows a copy only, so that nothing is put into it afterwards.
+local function copied(mt)
+  for _, name in ipairs(REFUSED) do
+    if rawget(mt, name) ~= nil then error(("a playbook has no '%s'"):format(name), 3) end
+  end
+  local known = metatable_of[mt] or {}
+  for name in next, known do known[name] = nil end
+  for name, value in next, mt do known[name] = value end
+  metatable_of[mt], replaceable[known] = known, known.__metatable == nil
+  if known.__metatable == nil then known.__metatable = mt end
+  return known
+end
+
 --- What every environment begins with.
 library.basic = {
   assert = assert, error = error, ipairs = ipairs, select = select, tonumber = tonumber, type = type,
@@ -132,9 +152,10 @@ library.basic = {
   end,
   string = shared(strings), table = shared(tables), math = shared(numbers), utf8 = shared(utf8),
   setmetatable = function(t, mt)
-    if type(t) ~= "table" then error("setmetatable wants a table", 2) end
-    if type(mt) == "table" and rawget(mt, "__gc") ~= nil then error("a playbook has no '__gc'", 2) end
-    return setmetatable(t, mt)
+    if type(t) ~= "table" or mt ~= nil and type(mt) ~= "table" then error("setmetatable wants a table", 2) end
+    local now = debug.getmetatable(t)
+    if now and now.__metatable ~= nil and not replaceable[now] then error("cannot change a protected metatable", 2) end
+    return debug.setmetatable(t, mt and copied(mt))
   end,
 }
 

@@ -3,10 +3,12 @@
 -- named (after, reload_on, ...). Calling it with a table gives the resource its attributes.
 local fault = require "neap.engine.fault"
 local frozen = require "neap.engine.frozen"
+local taint = require "neap.core.taint"
 
 local references = {}
 
 local declaration_of = setmetatable({}, { __mode = "k" }) -- reference -> declaration
+local key_of = setmetatable({}, { __mode = "k" }) -- reference -> its resource's key
 local members_of = setmetatable({}, { __mode = "k" }) -- reference to several -> list of references
 
 local function amend(declaration, attrs, where)
@@ -37,10 +39,7 @@ function Reference.__call(ref, attrs)
   return ref
 end
 function Reference.__tostring(ref) return declaration_of[ref].key end
-function Reference.__concat(a, b)
-  local function text(v) return declaration_of[v] and declaration_of[v].key or v end
-  return text(a) .. text(b)
-end
+Reference.__concat = taint.joiner(key_of)
 
 local Several = { __metatable = "references", __name = "references" }
 function Several.__call(refs, attrs)
@@ -51,7 +50,7 @@ end
 --- A reference to a declaration { id, type, key, context }.
 function references.new(declaration)
   local ref = setmetatable({}, Reference)
-  declaration_of[ref] = declaration
+  declaration_of[ref], key_of[ref] = declaration, declaration.key
   return ref
 end
 
