@@ -9,6 +9,7 @@ local function handler(err)
 end
 
 return function(input)
-  local ok, trace = xpcall(target, handler, input)
-  if not ok and trace then error(trace, 0) end
+  local ok, result = xpcall(target, handler, input)
+  if ok then return result end
+  if result then error(result, 0) end
 end

@@ -3,13 +3,13 @@ local limit = require "neap.inventory.limit"
 local Model = require "neap.inventory.model"
 local must = require "must"
 local sandbox = require "neap.engine.sandbox"
+local telling = require "telling"
 local variables = require "neap.engine.variables"
 
 local READERS = { ini = true, yaml = true, lua = true }
 local LIMITS = { instructions = 1000000, memory_bytes = 32 * 1024 * 1024, match_steps = 1000000 }
 
-local function read(reader, text)
-  local model = Model.new()
+local function read(model, reader, text)
   require("neap.inventory." .. reader)(model, { path = "hosts", text = text }, {})
   model:finish()
   for _, host in ipairs(model.hosts) do
@@ -17,13 +17,18 @@ local function read(reader, text)
     model:settle(host)
   end
   model:warn_of_twins()
-  return model
+end
+
+local function choose(model, reader, text, pattern)
+  if reader == "lua" then sandbox.run(LIMITS, read, model, reader, text) else read(model, reader, text) end
+  must(#limit.select(model, "all") == #model.hosts, "all are not all")
+  limit.select(model, pattern, { strict = true })
 end
 
 return function(input)
   local reader, pattern, text = input:match("^(%l+)\n([^\n]*)\n(.*)$")
   if not READERS[reader] then return end
-  local model = reader == "lua" and sandbox.run(LIMITS, read, reader, text) or read(reader, text)
-  must(#limit.select(model, "all") == #model.hosts, "all are not all")
-  limit.select(model, pattern, { strict = true })
+  local model = Model.new()
+  telling.try(choose, model, reader, text, pattern)
+  return #model.hosts
 end

@@ -195,6 +195,8 @@ local wrong = {
   { "a range that is none", "h", "n[1-3]\n", "^h:1: 'n%[1%-3%]' is no range of hosts" },
   { "a range that is backwards", "h", "n[3:1]\n", "is no range of hosts" },
   { "a range without end", "h", "n[1:999999999]\n", "is no range of hosts" },
+  { "ranges of ranges without end", "h", "n[1:999][1:999]\n", "are more than 65536 hosts" },
+  { "range after range without end", "h", "n[1:65536]\nm[1:9]\n", "^h:2: 'm1' is one host too many: 65536 are the most$" },
   { "a misspelt setting", "h", "\nn ansible_hots=1\n", "^h:2: no setting 'ansible_hots' %(did you mean 'ansible_host'%?%)$" },
   { "a variable line without =", "h", "[web:vars]\nx\n", "^h:2: 'x' is no name=value$" },
   { "no file", "missing.lua", nil, "missing.lua': No such file or directory: name an inventory with %-i" },
