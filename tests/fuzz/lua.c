@@ -53,6 +53,51 @@ static void on_line(lua_State *L, lua_Debug *ar)
 	last = here >> 1;
 }
 
+static const char hook_key = 0; /* of the Lua function that counts */
+
+static void on_event(lua_State *L, lua_Debug *ar)
+{
+	if (ar->event == LUA_HOOKLINE) {
+		on_line(L, ar);
+		return;
+	}
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_key);
+	lua_call(L, 0, 0);
+}
+
+/* debug.sethook(thread[, hook, "", count]) as the sandbox calls it, which goes
+ * on telling libFuzzer of the lines. */
+static int set_hook(lua_State *L)
+{
+	int mask =
+	    lua_isfunction(L, 2) ? LUA_MASKLINE | LUA_MASKCOUNT : LUA_MASKLINE;
+
+	lua_settop(L, 4);
+	lua_sethook(
+	    lua_tothread(L, 1), on_event, mask, (int)lua_tointeger(L, 4));
+	lua_pushvalue(L, 2);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &hook_key);
+	return 0;
+}
+
+static int get_hook(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_key);
+	lua_pushliteral(L, "");
+	lua_pushinteger(L, lua_gethookcount(lua_tothread(L, 1)));
+	return 3;
+}
+
+static void replace_hooks(lua_State *L)
+{
+	lua_getglobal(L, "debug");
+	lua_pushcfunction(L, set_hook);
+	lua_setfield(L, -2, "sethook");
+	lua_pushcfunction(L, get_hook);
+	lua_setfield(L, -2, "gethook");
+	lua_pop(L, 1);
+}
+
 static lua_State *start(void)
 {
 	static struct script *script; /* reachable to the end: no leak */
@@ -64,6 +109,7 @@ static lua_State *start(void)
 	if (script_new(&script, FUZZ_LUA_DIR, &e) < 0)
 		goto failed;
 	L = script_lua(script);
+	replace_hooks(L);
 	if (headroom_loadfile(L, FUZZ_DIR "/guard.lua") != LUA_OK) {
 		err_set(&e, ERR_SCRIPT, "%s", lua_tostring(L, -1));
 		goto failed;
@@ -91,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	lua_pushvalue(L, -1);
 	lua_pushlstring(L, size ? (const char *)data : "", size);
-	lua_sethook(L, on_line, LUA_MASKLINE, 0);
+	lua_sethook(L, on_event, LUA_MASKLINE, 0);
 	if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
 		fprintf(stderr, "%s\n", lua_tostring(L, -1));
 		abort();
