@@ -248,21 +248,6 @@ t.case("what a mask hides is not wanted", function()
   t.equal(wanted("x", { masked = false, enabled = false }, false), { masked = false, enabled = false })
 end)
 
-t.case("an account goes when what it owned belongs to others again, unless its number is needed", function()
-  rtypes.account = {
-    name = "account", key = "name", attributes = { uid = { type = "integer" } }, rollback = { owns = true },
-    probe = function() end, steps = function() end,
-  }
-  local going = { "account:new", { uid = 7 }, false }
-  local function order(uid)
-    return ids(rollback.compose(self, {}, recorded { going }, recorded {
-      { "thing:a", size(1), false }, { "account:old", { uid = uid }, false },
-    }).list)
-  end
-  t.equal(order(6), "thing:a account:old -account:new")
-  t.equal(order(7), "-account:new thing:a account:old")
-end)
-
 -- A project whose last run was told `playbook`; `neap verb` in its folder `here`, with a host that nobody can reach.
 local function run_in(playbook, here, verb)
   local store = require "neap.core.store"

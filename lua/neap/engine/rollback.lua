@@ -8,7 +8,8 @@
 --
 -- What goes, goes first, so that it is out of the way (a port, a package that
 -- excludes another); what was there before Neap and reads what goes back (a
--- service) is restarted at the end.
+-- service) is restarted at the end. What must wait for another takes its turn
+-- after that one (see turns.lua).
 
 local conflicts = require "neap.engine.conflicts"
 local fault = require "neap.engine.fault"
@@ -19,6 +20,7 @@ local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
+local turns = require "neap.engine.turns"
 local Types = require "neap.engine.types"
 
 local rollback = {}
@@ -127,23 +129,10 @@ local function wanted_of(self, now, target)
   return table.move(overtaken, 1, #overtaken, #list + 1, list)
 end
 
-local NUMBERS = { "uid", "gid" }
-
--- Whether a number that this account has is wanted for another one.
-local function in_the_way(entry, wanted)
-  for _, name in ipairs(NUMBERS) do
-    local number = entry.state and entry.state[name]
-    for _, other in ipairs(number and wanted or {}) do
-      if other.type == entry.type and not other.absent and other.attrs[name] == number then return true end
-    end
-  end
-  return false
-end
-
 -- Accounts go when what they own has gone or belongs to others again.
-local function is_owner(resource, entry, wanted)
+local function is_owner(resource)
   local back = resource.rtype.rollback
-  return resource.absent and back and back.owns and not in_the_way(entry, wanted)
+  return resource.absent and back and back.owns
 end
 
 -- The records of what goes, in order.
@@ -173,7 +162,7 @@ local function going_of(self, now, target, wanted)
         dropped[#dropped + 1] = recorded.dropped(entry, self.types)
       elseif is_reader(resource) then
         table.insert(readers, 1, resource)
-      elseif is_owner(resource, entry, wanted) then
+      elseif is_owner(resource) then
         owning[#owning + 1] = resource
       else
         first[#first + 1] = resource
@@ -222,7 +211,7 @@ function rollback.compose(self, host, now, target)
   recorded.adopt(wanted)
   local list = in_turn(first, wanted)
   table.move(readers, 1, #readers, #list + 1, list)
-  local desired = recorded.desired(host, list)
+  local desired = recorded.desired(host, turns.sort(list, now))
   desired.dropped = dropped
   return desired
 end
@@ -272,7 +261,7 @@ function rollback.take_back(self, desired, now, going)
   for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], going) end
   local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
   local list = in_turn(first, desired.list)
-  desired.list = table.move(readers, 1, #readers, #list + 1, list)
+  desired.list = turns.sort(table.move(readers, 1, #readers, #list + 1, list), now)
   for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
   desired.dropped = dropped
   return added

@@ -12,6 +12,9 @@ local group = {
   },
 }
 
+--- What only one group can have.
+function group.numbers(_, attrs) return attrs.gid and { "gid " .. attrs.gid } or {} end
+
 function group.probe(host, key)
   local line = host:getent("group", key)
   if not line then return nil end

@@ -80,6 +80,9 @@ function user.depends(_, attrs)
   return ids
 end
 
+--- What only one account can have.
+function user.numbers(_, attrs) return attrs.uid and { "uid " .. attrs.uid } or {} end
+
 --- The primary group as it is wanted: by number where a number is wanted, else by name.
 local function primary(host, gid, want)
   if want and (not want.group or want.group:find("^%d+$")) then return want.group and gid end

@@ -1,0 +1,130 @@
+--- The turns that resources take on a way back.
+--
+-- What goes and what comes back is put together from two orders: of what is recorded now, and of what was then. Neither
+-- says how one of the first stands to one of the second, so each is held against what it needs:
+--
+--     what will be there     after what it needs then          a file that comes back   after the user who owns it
+--     what will be away      after what needs it until then    a group that goes        after the user who leaves it
+--     what takes a number    after what has it until then      a user with a uid        after another who had it
+--
+-- What must come before another is drawn forward; else the order stays. What stands in a circle stays as it was, and so
+-- do neighbours of a batching type: they are one transaction.
+
+local turns = {}
+
+-- What is recorded of a resource now, as a type knows it; nil where it is not there.
+local function attrs_now(entry)
+  if not entry or not entry.state then return nil end
+  local attrs = {}
+  for _, part in ipairs { entry.options, entry.state } do
+    for name, value in pairs(part) do attrs[name] = value end
+  end
+  return attrs
+end
+
+-- The set of what a function of the type lists for a state; empty where there is none.
+local function set_of(resource, name, attrs)
+  local set, list = {}, resource.rtype[name]
+  for _, one in ipairs(attrs and list and list(resource.key, attrs) or {}) do set[one] = true end
+  return set
+end
+
+-- The ids that a resource watches, or was said to come after.
+local function add_said(set, resource)
+  for name, ids in pairs(resource.absent and {} or resource.meta) do
+    for _, id in ipairs((name == "after" or name:find("_on$")) and ids or {}) do set[id] = true end
+  end
+  for _, id in ipairs(resource.needs or {}) do set[id] = true end
+end
+
+local function facts_of(list, now)
+  local facts = {}
+  for i, resource in ipairs(list) do
+    local want, is = not resource.absent and resource.attrs or nil, attrs_now(now.resources[resource.id])
+    local fact = {
+      said = {}, needs = set_of(resource, "depends", want), needed = set_of(resource, "depends", is),
+      takes = set_of(resource, "numbers", want), has = set_of(resource, "numbers", is),
+    }
+    add_said(fact.said, resource)
+    facts[i] = fact
+  end
+  return facts
+end
+
+-- The places in the list: of each id, and of who has a number that is not to be kept.
+local function index(list, facts)
+  local of_id, of_number = {}, {}
+  for i, resource in ipairs(list) do
+    of_id[resource.id] = i
+    for number in pairs(facts[i].has) do
+      if not facts[i].takes[number] then of_number[number] = i end
+    end
+  end
+  return of_id, of_number
+end
+
+-- before[i] = { [j] = true } of all j that come before i.
+local function edges(list, facts)
+  local of_id, of_number = index(list, facts)
+  local before = {}
+  for i in ipairs(list) do before[i] = {} end
+  for i, fact in ipairs(facts) do
+    for id in pairs(fact.said) do
+      if of_id[id] then before[i][of_id[id]] = true end
+    end
+    for id in pairs(fact.needs) do
+      if of_id[id] and not list[of_id[id]].absent then before[i][of_id[id]] = true end
+    end
+    for id in pairs(fact.needed) do
+      local j = of_id[id]
+      if j and list[j].absent and not fact.needs[id] then before[j][i] = true end
+    end
+    for number in pairs(fact.takes) do
+      if of_number[number] then before[i][of_number[number]] = true end
+    end
+  end
+  return before
+end
+
+-- Neighbours of one transaction are one node: node of each place, and the first and last place of each node.
+local function nodes_of(list)
+  local node, spans = {}, {}
+  for i, resource in ipairs(list) do
+    local last = list[i - 1]
+    local together = last and resource.rtype.batch and last.rtype == resource.rtype and
+      last.transaction == resource.transaction
+    if not together then spans[#spans + 1] = { i, i } end
+    spans[#spans][2], node[i] = i, #spans
+  end
+  return node, spans
+end
+
+-- The nodes that come before a node, in the order in which they stand.
+local function waited_for(span, before, node)
+  local set, list = {}, {}
+  for i = span[1], span[2] do
+    for j in pairs(before[i]) do set[node[j]] = true end
+  end
+  for one in pairs(set) do list[#list + 1] = one end
+  table.sort(list)
+  return list
+end
+
+--- The list in another order.
+-- @param list resources that go back, and others of the same run, in the order in which they would be carried out
+-- @param now what recorded.host() gives for HEAD
+function turns.sort(list, now)
+  local before = edges(list, facts_of(list, now))
+  local node, spans = nodes_of(list)
+  local sorted, seen = {}, {}
+  local function visit(at)
+    if seen[at] then return end
+    seen[at] = true
+    for _, other in ipairs(waited_for(spans[at], before, node)) do visit(other) end
+    table.move(list, spans[at][1], spans[at][2], #sorted + 1, sorted)
+  end
+  for at in ipairs(spans) do visit(at) end
+  return sorted
+end
+
+return turns

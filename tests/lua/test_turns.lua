@@ -1,0 +1,83 @@
+--- In which order a way back takes what goes and what comes back: by what needs what, then and until then.
+local t = require "harness"
+local rollback = require "neap.engine.rollback"
+
+-- Types as shipped, as far as their order goes.
+local shipped = {}
+for _, name in ipairs { "user", "group", "file", "directory", "symlink", "service", "systemd_unit", "package" } do
+  shipped[name] = require("neap.types." .. name)
+end
+local self = { types = { get = function(_, name) return shipped[name] end }, permissions = {} }
+
+-- A recorded host: entries { id, state, genesis, meta }, in order.
+local function recorded(entries)
+  local made = { resources = {}, order = {}, brought = {} }
+  for i, entry in ipairs(entries) do
+    local rtype, key = entry[1]:match("^([%a_]+):(.*)$")
+    made.resources[entry[1]] = {
+      id = entry[1], type = rtype, key = key, state = entry[2], genesis = entry[3], meta = entry[4] or {}, options = {},
+      managed = {}, entry = {},
+    }
+    made.order[i] = entry[1]
+  end
+  return made
+end
+
+local function ids(list)
+  local out = {}
+  for i, resource in ipairs(list) do out[i] = (resource.absent and "-" or "") .. resource.id end
+  return table.concat(out, " ")
+end
+
+-- { what, now, then, the order }
+for _, case in ipairs {
+  { "a file that comes back comes after its owner, who comes back too",
+    { { "user:ada", false, { uid = 7 } }, { "file:/a", { owner = "root" }, { owner = "ada" } } }, {},
+    "user:ada file:/a" },
+  { "a user goes after the files that others own then",
+    { { "user:ada", { uid = 7 }, false }, { "file:/a", { owner = "ada" }, false } },
+    { { "user:ada", false, false }, { "file:/a", { owner = "root" }, false } }, "file:/a -user:ada" },
+  { "a group goes after the user who leaves it",
+    { { "group:ops", { gid = 7 }, false }, { "user:ada", { group = "ops" }, false } },
+    { { "group:ops", false, false }, { "user:ada", { group = "ada" }, false } }, "user:ada -group:ops" },
+  { "a file that was there before Neap comes after its directory, which comes back",
+    { { "directory:/d", false, false }, { "file:/d/f", false, {} } }, { { "directory:/d", {}, false } },
+    "directory:/d file:/d/f" },
+  { "an account goes when what it owned belongs to others again",
+    { { "user:new", { uid = 7 }, false }, { "file:/a", { owner = "new" }, {} } },
+    { { "file:/a", { owner = "old" }, {} }, { "user:old", { uid = 6 }, false } },
+    "user:old file:/a -user:new" },
+  { "and before another takes its number", { { "user:new", { uid = 7 }, false } },
+    { { "file:/a", {}, {} }, { "user:old", { uid = 7 }, false } }, "file:/a -user:new user:old" },
+  { "a number is free when the account that has it takes another",
+    { { "user:ada", { uid = 7 }, false }, { "user:bob", { uid = 8 }, false } },
+    { { "user:ada", { uid = 8 }, false }, { "user:bob", { uid = 9 }, false } }, "user:bob user:ada" },
+  { "numbers that change places stand in a circle, and stay as they are",
+    { { "user:ada", { uid = 7 }, false }, { "user:bob", { uid = 8 }, false } },
+    { { "user:ada", { uid = 8 }, false }, { "user:bob", { uid = 7 }, false } }, "user:bob user:ada" },
+  { "what watches comes after what it watches, though something draws it forward",
+    { { "service:x", { running = true }, { running = true }, { restart_on = { "file:/a" } } },
+      { "systemd_unit:x.service", { content = "" }, false }, { "file:/a", {}, false } },
+    { { "file:/b", {}, false } }, "-file:/a -systemd_unit:x.service file:/b service:x" },
+} do
+  t.case(case[1], function()
+    t.equal(ids(rollback.compose(self, {}, recorded(case[2]), recorded(case[3])).list), case[4])
+  end)
+end
+
+t.case("a file that a prune brings back comes after its owner, whom the playbook gives another number", function()
+  local now = recorded { { "file:/a", false, { owner = "ada" } } }
+  local user = { id = "user:ada", type = "user", key = "ada", rtype = shipped.user, attrs = { uid = 8 }, meta = {}, needs = {} }
+  local desired = { host = {}, list = { user }, by_id = { ["user:ada"] = user } }
+  rollback.take_back(self, desired, now, { ["file:/a"] = true })
+  t.equal(ids(desired.list), "user:ada file:/a")
+end)
+
+t.case("packages of one transaction stay together", function()
+  local now = recorded {
+    { "package:b", {}, false }, { "file:/a", {}, false }, { "package:a", {}, false }, { "package:c", {}, false },
+  }
+  local list = rollback.compose(self, {}, now, recorded { { "package:c", false, false } }).list
+  t.equal(ids(list), "-package:c -package:a -file:/a -package:b")
+  t.equal(list[1].transaction, list[2].transaction)
+end)
