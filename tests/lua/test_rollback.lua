@@ -242,12 +242,6 @@ t.case("a line comes back after the line below which it stood", function()
   t.equal(ids(rollback.compose(self, {}, recorded {}, target).list), "line:other line:a block:x line:b")
 end)
 
-t.case("what a mask hides is not wanted", function()
-  local wanted = require("neap.types.service").rollback.wanted
-  t.equal(wanted("x", { masked = true, enabled = false, running = false }, false), { masked = true, running = false })
-  t.equal(wanted("x", { masked = false, enabled = false }, false), { masked = false, enabled = false })
-end)
-
 -- A project whose last run was told `playbook`; `neap verb` in its folder `here`, with a host that nobody can reach.
 local function run_in(playbook, here, verb)
   local store = require "neap.core.store"

@@ -78,6 +78,18 @@ local cases = {
       "useradd -r -M -d /srv/app -s /usr/sbin/nologin \"$@\" app" } },
   { "user: one whose own group went with it", "user", "ada", { uid = 7, group = "ada", create_home = false }, {},
     { "if getent group ada >/dev/null; then set -- -g ada; else set -- -U; fi\nuseradd -M -u 7 \"$@\" ada" } },
+  { "user: one whose own group comes back with the number that it had", "user", "ada",
+    { uid = 7, own_gid = 9, group = "ada", create_home = false }, {},
+    { "gid=$(getent group ada | cut -d: -f3)\n" ..
+      'if [ -z "$gid" ]; then groupadd -g 9 ada; elif [ "$gid" != 9 ]; then groupmod -g 9 ada; fi || exit 1\n' ..
+      "useradd -M -u 7 -g ada ada" } },
+  { "user: the own group gets its number back", "user", "ada", { own_gid = 9, group = "ada" },
+    with(ADA, { ["getent group"] = { ["8"] = "ada:x:8:", ada = "ada:x:8:" } }),
+    { "gid=$(getent group ada | cut -d: -f3)\n" ..
+      'if [ -z "$gid" ]; then groupadd -g 9 ada; elif [ "$gid" != 9 ]; then groupmod -g 9 ada; fi || exit 1\n' } },
+  { "user: had no password", "user", "ada", { password = false, locked = true },
+    with(ADA, { shadow = { ada = { locked = false, password = taint.wrap("old", "p") } } }), { "usermod -p '!' ada" } },
+  { "user: a home is for one who is made again", "user", "ada", { homed = true }, ADA, {} },
   { "user: is right, groups in another order and twice", "user", "ada",
     { uid = 7, groups = { "www", "adm", "www" }, home = "/home/ada", comment = "Ada" }, ADA, {} },
   { "user: only what differs", "user", "ada", { uid = 7, shell = "/bin/bash", groups = { "www" } }, ADA,
@@ -223,6 +235,19 @@ t.case("symlink: brings back a file where another one stands, or nothing", funct
   t.matches(symlink.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&")
   t.equal(symlink.steps("/x", change)[1].stdin, "old\n")
   t.matches(symlink.steps("/x", difference.change(symlink, nil, want))[1].run, "\n%[ ! %-e \"./$n\" %] &&")
+end)
+
+t.case("directory: what it replaces is no part of what it becomes", function()
+  local directory = require "neap.types.directory"
+  local change = difference.change(directory, { occupied = "file" }, { mode = "0750", force = true })
+  t.equal({ change.kind, change.to.occupied }, { "update" })
+  t.equal(directory.rollback.look({}, "/x", change, {}, {}), nil)
+end)
+
+t.case("user: had no password and was not locked", function()
+  local user = require "neap.types.user"
+  local change = difference.change(user, { password = hash, locked = true }, { password = false, locked = false })
+  t.equal(user.steps("ada", change), { "usermod -p '' ada" })
 end)
 
 t.case("the guide shows the group type as it is", function()

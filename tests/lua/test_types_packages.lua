@@ -42,6 +42,12 @@ t.case("unit: systemd's words, in order", function()
   t.equal(answers[2], nil)
   t.equal(answers[3].load, "masked")
 end)
+t.case("unit: what starts at boot behind a mask", function()
+  local out = "linked b.service\n--\n" .. show("a.service", "masked", "inactive", "masked") .. "\n" ..
+    show("b.service", "masked", "inactive", "masked")
+  local answers = question("unit", out)("a.service", "b.service")
+  t.equal({ answers[1].linked, answers[2].linked }, { nil, true })
+end)
 t.case("unit: an answer cut short is an error", function()
   t.raises(function() question("unit", show("a.service", "loaded", "active", "enabled"))("a.service", "b.service") end,
     "1 units of 2")
@@ -203,6 +209,9 @@ local probes = {
     { running = false, enabled = false, masked = false } },
   { "service: masked", "service", "x", { ["unit x.service"] = { load = "masked", active = "inactive", enabled = "masked" } },
     { masked = true }, { running = false, enabled = false, masked = true } },
+  { "service: masked, and starts at boot without the mask", "service", "x",
+    { ["unit x.service"] = { load = "masked", active = "inactive", enabled = "masked", linked = true } }, nil,
+    { running = false, enabled = true, masked = true } },
   { "service: static is as wanted", "service", "x", { ["unit x.service"] = { load = "loaded", active = "active",
     enabled = "static" } }, { enabled = true }, { running = true, enabled = true, masked = false } },
   { "service: none, but it is only to be stopped", "service", "x", { ["unit x.service"] = false }, { running = false },
@@ -251,6 +260,8 @@ local steps = {
     { running = true, masked = false }, nil, "unmask x.service.*start x.service" },
   { "service: masked and stopped", "service", "x", { running = true, masked = false }, { masked = true }, nil,
     "mask %-%-now x.service" },
+  { "service: enabled behind its mask", "service", "x", { masked = true, enabled = false, running = false },
+    { masked = true, enabled = true, running = false }, nil, "unmask x.service.*enable x.service.*mask %-%-now x.service" },
   { "systemd_unit: written, then read by systemd", "systemd_unit", "a.service", nil, { content = "x" }, nil,
     "enter /etc/systemd/system.*daemon%-reload" },
   { "systemd_unit: a drop-in makes its directory", "systemd_unit", "a.service.d/b.conf", nil, { content = "x" }, nil,

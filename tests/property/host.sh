@@ -75,7 +75,12 @@ listing() {
 				[ ! -h "$release" ] || find "$(readlink -f "$release")" -type f -exec sha256sum {} +
 			done
 		} 2>/dev/null | sort -k2
+		sed 's/^/conf: /' /etc/prop/conf
 		getent passwd | sort
+		# homes of those who are there; those of others stay
+		getent passwd | while IFS=: read -r name _ uid _ _ home _; do
+			[ "$uid" -lt 1000 ] || stat -c "home of $name: %F %a %U %G" "$home" 2>/dev/null
+		done | sort
 		getent group | while IFS=: read -r name _ gid members; do
 			echo "$name:$gid:$(echo "$members" | tr , '\n' | sort | tr '\n' ' ')"
 		done | sort

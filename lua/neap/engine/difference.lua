@@ -73,7 +73,9 @@ function difference.change(rtype, found, want)
     end
   end
   if next(differs) == nil then return nil end
-  return { kind = "update", from = found, to = overlay(found, want), differs = differs }
+  -- of another thing that was found in its place nothing stays
+  local stays = found.occupied and not want.occupied and {} or found
+  return { kind = "update", from = found, to = overlay(stays, want), differs = differs }
 end
 
 --- Whether two states are the same in the attributes that `names` has as

@@ -47,11 +47,12 @@ function group.effects(key, change, model)
   owners.renumber(model, "group", key, change.from and change.from.gid, to and to.gid)
 end
 
--- The first user whose own group this is, and who will still be there.
+-- The first user whose own group this is by then, and who will still be there.
 local function whose(host, gid, model)
   for name, primary in host:run("getent passwd").out:gmatch("([^:\n]+):[^:\n]*:[^:\n]*:(%d+):[^\n]*") do
     local edit = model:edit("getent", "passwd\0" .. name)
-    if math.tointeger(primary) == gid and not (edit and not edit.answer) then return name end
+    if edit and not edit.unknown then primary = edit.answer and edit.answer:match("^[^:]*:[^:]*:[^:]*:(%d*)") end
+    if primary and math.tointeger(primary) == gid then return name end
   end
 end
 

@@ -61,7 +61,7 @@ function service.probe(host, key, want)
   if not want and not masked and not RUNNING[unit.active] and not ENABLED[unit.enabled] then return nil end
   return {
     running = RUNNING[unit.active] or false,
-    enabled = not masked and is_enabled(unit.enabled, want and want.enabled), masked = masked,
+    enabled = masked and unit.linked or not masked and is_enabled(unit.enabled, want and want.enabled), masked = masked,
   }
 end
 
@@ -112,7 +112,10 @@ function service.steps(key, change)
     return { { run = unmask .. sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
   end
   local text = {}
-  if differs.masked and not to.masked then text[#text + 1] = sh("systemctl unmask %s || exit 1\n", unit) end
+  -- of what is masked systemd enables and disables nothing
+  local under_mask = to.masked and not differs.masked and differs.enabled
+  local unmask, mask = differs.masked and not to.masked or under_mask, differs.masked and to.masked or under_mask
+  if unmask then text[#text + 1] = sh("systemctl unmask %s || exit 1\n", unit) end
   if differs.enabled and to.enabled then text[#text + 1] = sh("systemctl enable %s || exit 1\n", unit) end
   if differs.enabled and not to.enabled then text[#text + 1] = sh("systemctl disable %s || exit 1\n", unit) end
   local verb = verb_of(change)
@@ -123,7 +126,7 @@ function service.steps(key, change)
   if marks then text[#text + 1] = sh(BEFORE, marks) end
   if verb then text[#text + 1] = sh(ACT, verb, unit, unit, unit) end
   if marks then text[#text + 1] = AFTER end
-  if differs.masked and to.masked then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
+  if mask then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
   if #text == 0 then return {} end
   return { { run = table.concat(text), title = (verb or "set up") .. " " .. unit, timeout_ms = 10 * 60 * 1000 } }
 end
@@ -142,15 +145,8 @@ function service.effects(key, change, model)
   model:set("unit", { unit }, {
     load = to.masked and "masked" or "loaded", active = to.running and "active" or "inactive",
     enabled = to.masked and "masked" or to.enabled and "enabled" or "disabled", reloads = true, stale = false,
+    linked = to.enabled or nil,
   })
 end
-
--- Behind a mask it cannot be seen whether a service starts at boot: then that stays as it is.
-local function wanted(_, attrs)
-  if attrs.masked then attrs.enabled = nil end
-  return attrs
-end
-
-service.rollback = { wanted = wanted }
 
 return service

@@ -8,6 +8,7 @@ local names = require "neap.user_names"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
+local user_back = require "neap.user_back"
 
 local user = {
   name = "user", key = "name", check_key = names.check,
@@ -18,16 +19,19 @@ local user = {
     comment = { type = "string", doc = "The full name, or what the user is for." },
     home = { type = "string", doc = "The home directory." },
     shell = { type = "string", doc = "The login shell; a new system user's is /usr/sbin/nologin." },
-    password = { type = "string", doc = "The hash of its password, as crypt(3) makes it; a secret." },
+    password = { type = "string", or_false = true, doc = "The hash of its password, as crypt(3) makes it; a secret." },
     locked = { type = "boolean", doc = "Whether its password is locked; keys still let in." },
     system = { type = "boolean", option = true, doc = "Make a new user a system user: low number, no home." },
     create_home = { type = "boolean", option = true,
       doc = "Make a new user's home; true unless it is a system user." },
     disabled = { type = "boolean", readonly = true,
       doc = "Whether the account has been closed by a rollback that could not remove it." },
+    own_gid = { type = "integer", readonly = true, doc = "The number of the group of its name, where there is one." },
+    homed = { type = "boolean", readonly = true, doc = "Whether its home directory was found." },
     remove_home = { type = "boolean", option = true,
       doc = "When it is to be absent: take its home and mail away too." },
   },
+  equal = { homed = function() return true end }, -- of one who is there, the home stays as it is
 }
 
 local function one_line(value, what)
@@ -81,7 +85,12 @@ function user.depends(_, attrs)
 end
 
 --- What only one account can have.
-function user.numbers(_, attrs) return attrs.uid and { "uid " .. attrs.uid } or {} end
+function user.numbers(_, attrs)
+  local taken = {}
+  if attrs.uid then taken[1] = "uid " .. attrs.uid end
+  if attrs.own_gid then taken[#taken + 1] = "gid " .. attrs.own_gid end
+  return taken
+end
 
 --- The primary group as it is wanted: by number where a number is wanted, else by name.
 local function primary(host, gid, want)
@@ -94,18 +103,24 @@ function user.probe(host, key, want, attrs)
   local look_at_password = not want or want.password or want.locked ~= nil
   host:expect("groups", key)
   host:expect("shadow", key)
+  host:expect("stat", want and want.home or "/home/" .. key)
+  host:expect("getent", "group", key)
+  if want and want.group then host:expect("getent", "group", want.group) end
   local line = host:getent("passwd", key)
   if not line then return nil end
   local uid, gid, comment, home, shell = line:match("^[^:]*:[^:]*:(%d*):(%d*):([^:]*):([^:]*):([^:]*)$")
   local found = {
     uid = math.tointeger(tonumber(uid)), comment = comment, home = home, shell = shell,
+    homed = host:stat(home) ~= nil,
     remove_home = attrs and attrs.remove_home,
   }
   found.group = gid ~= "" and primary(host, gid, want) or want and want.group
+  local own = host:getent("group", key)
+  found.own_gid = own and math.tointeger(tonumber(own:match("^[^:]*:[^:]*:(%d+)"))) or nil
   if not want or want.groups then found.groups = host:groups(key) end
   local shadow = host:shadow(key)
   found.disabled = shadow ~= nil and shadow.disabled or false
-  if shadow and look_at_password then found.password, found.locked = shadow.password, shadow.locked end
+  if shadow and look_at_password then found.password, found.locked = shadow.password or false, shadow.locked end
   return found
 end
 
@@ -130,6 +145,9 @@ end
 --- The password, before it is locked or unlocked: chpasswd unlocks.
 local function password_steps(key, to, differs)
   local steps = {}
+  if to.password == false and (differs.password or differs.locked and not to.locked) then
+    return { sh("usermod -p %s %s", to.locked == false and "" or "!", key) }
+  end
   if to.password and differs.password then
     steps[1] = {
       run = "chpasswd -e", stdin = taint.wrap(key .. ":" .. taint.reveal(to.password) .. "\n", "password"),
@@ -148,17 +166,25 @@ usermod -e '' %s || exit 1
 case $(getent shadow %s | cut -d: -f2) in '!'?*) usermod -U %s ;; esac
 ]]
 
+-- The group of the same name, with the number that it had.
+local function own_group(key, gid)
+  return sh("gid=$(getent group %s | cut -d: -f3)\n", key) ..
+    sh('if [ -z "$gid" ]; then groupadd -g %d %s; ', gid, key) ..
+    sh('elif [ "$gid" != %d ]; then groupmod -g %d %s; fi || exit 1\n', gid, gid, key)
+end
+
 local function add(key, to)
   local home = to.create_home
   if home == nil then home = not to.system end
   local made = {}
   for name, value in pairs(to) do made[name] = value end
   made.shell = to.shell or to.system and "/usr/sbin/nologin" or nil
-  if to.group == key then made.group = nil end
+  if not to.own_gid and to.group == key then made.group = nil end
+  local text = to.own_gid and own_group(key, to.own_gid) or ""
   local flags = (to.system and " -r" or "") .. (home and " -m" or " -M") .. account(made)
-  if to.group and to.group ~= key then return "useradd" .. flags .. sh(" %s", key) end
+  if made.group then return text .. "useradd" .. flags .. sh(" %s", key) end
   -- a group of the same name may be there already
-  return sh("if getent group %s >/dev/null; then set -- -g %s; else set -- -U; fi\n", key, key) ..
+  return text .. sh("if getent group %s >/dev/null; then set -- -g %s; else set -- -U; fi\n", key, key) ..
     "useradd" .. flags .. sh(' "$@" %s', key)
 end
 
@@ -169,66 +195,56 @@ function user.steps(key, change)
   end
   local steps
   if change.kind == "create" then
-    steps, differs = { add(key, to) }, { password = true, locked = to.locked == false }
+    local open = to.locked == false
+    steps, differs = { add(key, to) }, { password = to.password ~= false or open, locked = open }
   else
     local flags = account(to, differs)
-    steps = { flags ~= "" and "usermod" .. flags .. sh(" %s", key) or nil }
+    local own = differs.own_gid and own_group(key, to.own_gid) or ""
+    steps = { own .. flags ~= "" and own .. (flags ~= "" and "usermod" .. flags .. sh(" %s", key) or "") or nil }
     if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
   return table.move(password_steps(key, to, differs), 1, 2, #steps + 1, steps)
 end
 
-local function passwd_line(key, to)
-  local gid = to.group and to.group:match("^%d+$") or ""
+-- The number of the primary group by then; "" where the host is still to pick it.
+local function gid_of(key, to, model)
+  if to.group and to.group:find("^%d+$") then return to.group end
+  if to.own_gid and (to.group or key) == key then return tostring(to.own_gid) end
+  local line = model:get("getent", { "group", to.group or key })
+  return line and line:match("^[^:]*:[^:]*:(%d*)") or ""
+end
+
+local function passwd_line(key, to, model)
+  local gid = gid_of(key, to, model)
   local shell = to.shell or (to.system and "/usr/sbin/nologin" or "/bin/sh")
   return ("%s:x:%s:%s:%s:%s:%s"):format(key, to.uid or "", gid, to.comment or "", to.home or "/home/" .. key, shell)
 end
 
+-- The group of the same name comes with a user, or with the number that it had.
+local function own_group_effects(key, change, model)
+  local to, from = change.to or {}, change.from or {}
+  local made = change.kind == "create" and (not to.group or to.group == key)
+  local comes = made and not model:get("getent", { "group", key })
+  if to.own_gid and to.own_gid ~= from.own_gid or comes then
+    model:set("getent", { "group", key }, ("%s:x:%s:"):format(key, to.own_gid or ""))
+    owners.renumber(model, "group", key, from.own_gid, to.own_gid)
+  end
+end
+
 function user.effects(key, change, model)
   local to = change.to
-  model:set("getent", { "passwd", key }, to and passwd_line(key, to) or nil)
+  model:set("getent", { "passwd", key }, to and passwd_line(key, to, model) or nil)
   model:set("groups", { key }, to and to.groups or {})
   model:set("shadow", { key }, to and {
     locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
   } or nil)
-  local own = change.kind == "create" and (not to.group or to.group == key)
-  if own then model:set("getent", { "group", key }, key .. ":x::") end
+  own_group_effects(key, change, model)
   -- userdel takes the group of the same name along
   if not to and change.from.group == key then model:set("getent", { "group", key }, nil) end
   local from = change.from or {}
   owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home)
 end
 
--- What of a user's processes and files will still be there when the plan gets here.
-local function left_of(held, key, model)
-  local left = {}
-  for _, process in ipairs(held.processes) do
-    local edit = process.unit and model:edit("unit", process.unit)
-    if not edit or edit.answer and edit.answer.active == "active" then
-      left[#left + 1] = ("process %s (%s)"):format(process.pid, process.name)
-    end
-  end
-  for _, path in ipairs(held.files) do
-    local edit = model:edit("stat", path)
-    if not edit or edit.answer and edit.answer.owner == key then left[#left + 1] = path end
-  end
-  return left
-end
-
---- A user that was not there before is removed where he has nothing outside his home, else closed.
-local function look(host, key, change, back, model)
-  if change.kind ~= "delete" then return nil end
-  local held = host:holdings(key, change.from.home)
-  local left = left_of(held, key, model)
-  if #left == 0 then
-    change.resource.attrs.remove_home, change.from.remove_home = back.remove_homes, back.remove_homes
-    return nil
-  end
-  local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
-  local why = table.concat(left, ", ", 1, math.min(3, #left)) .. more
-  return { instead = { disabled = true }, note = "is locked and not removed, since it owns " .. why }
-end
-
-user.rollback = { look = look, owns = true }
+user.rollback = { look = user_back.look, wanted = user_back.wanted, owns = true }
 
 return user
