@@ -22,13 +22,24 @@ function kept.take(dir, names)
   return table.concat(lines)
 end
 
+--- The places where a thing of a directory may be kept: by itself, or in the directory, where that was taken whole.
+function kept.places(dir, name)
+  local above, own = dir:match("^(.*)/([^/]+)$")
+  local whole = above and kept.place(above) .. "/" .. own
+  return { kept.place(dir) .. "/" .. name, whole and whole .. "/" .. name or nil }
+end
+
 --- Shell text, run in the directory `dir`, that brings `names` back; what stands there meanwhile stays.
 function kept.bring_back(dir, names)
   local lines = {}
   for _, name in ipairs(names) do
-    local away = kept.place(dir) .. "/" .. name
-    lines[#lines + 1] = sh("[ -e %s ] || [ -h %s ] || mv -- %s %s || exit 1\n", "./" .. name, "./" .. name, away,
-      "./" .. name)
+    lines[#lines + 1] = sh("n=%s\n", "./" .. name) ..
+      "for away in " .. sh.words(kept.places(dir, name)) .. [[; do
+  if [ -e "$n" ] || [ -h "$n" ]; then break; fi
+  if [ -e "$away" ] || [ -h "$away" ]; then mv -- "$away" "$n" || exit 1; fi
+done
+[ -e "$n" ] || [ -h "$n" ] || exit 1
+]]
   end
   return table.concat(lines)
 end

@@ -81,6 +81,22 @@ t.case("what is gone with what it needs is gone", function()
   types.get, there.things = known, things
 end)
 
+t.case("a directory that this run took with what was in it is recorded as taken so", function()
+  local box = setmetatable({
+    name = "box", attributes = { force = { type = "boolean", option = true }, restore = { type = "boolean", option = true } },
+  }, { __index = fake.thing })
+  local known, things = types.get, there.things
+  function types.get(_, name) return name == "box" and box or known(_, name) end
+  keep({ fake.resource("x", {}, {}, box) }, { ["box:x"] = { size = 1 } }, {})
+  there.things = { x = { size = 1 } }
+  host.plan.changes = { {} }
+  bystanders.note({ types = types, opts = opts }, host)
+  there.things = {}
+  local rev = keep(list, { ["note:n"] = { size = 2 } }, { ["note:n"] = { size = 1 } }, bystanders.look(host))
+  t.equal({ read(rev).resources["box:x"].state, read(rev).resources["box:x"].options }, { false, { force = true } })
+  types.get, there.things = known, things
+end)
+
 t.case("what somebody else had changed before stays recorded as it was", function()
   t.equal(read(second).resources["thing:b"].state, { size = 1 })
 end)

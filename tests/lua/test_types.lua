@@ -237,13 +237,6 @@ t.case("symlink: brings back a file where another one stands, or nothing", funct
   t.matches(symlink.steps("/x", difference.change(symlink, nil, want))[1].run, "\n%[ ! %-e \"./$n\" %] &&")
 end)
 
-t.case("directory: what it replaces is no part of what it becomes", function()
-  local directory = require "neap.types.directory"
-  local change = difference.change(directory, { occupied = "file" }, { mode = "0750", force = true })
-  t.equal({ change.kind, change.to.occupied }, { "update" })
-  t.equal(directory.rollback.look({}, "/x", change, {}, {}), nil)
-end)
-
 t.case("user: had no password and was not locked", function()
   local user = require "neap.types.user"
   local change = difference.change(user, { password = hash, locked = true }, { password = false, locked = false })

@@ -108,10 +108,19 @@ local function add_attributes(out, one, found)
   end
 end
 
+-- The record of a thing that this run took away with what was in it: a way back looks for it where that was kept.
+local function taken(entry)
+  local options = { force = true }
+  for name, value in pairs(entry.entry.options or {}) do options[name] = value end
+  local record = setmetatable({ options = options }, { __index = entry.entry })
+  return setmetatable({ entry = record }, { __index = entry })
+end
+
 local function add_whole(out, one, found)
   local rtype, before = one.resource.rtype, one.before.found
   if not conflicts.is_untouched(rtype, { was = one.entry.state or nil, found = before }) then return end
   if conflicts.is_untouched(rtype, { was = before, found = found }) then return end
+  if not found and rtype.attributes.restore then one.resource.as_recorded = taken(one.resource.as_recorded) end
   out.others[#out.others + 1] = one.resource
   out.states[one.entry.id] = found or false
 end

@@ -36,11 +36,12 @@ local function as_wanted(rtype, attribute, found, wanted, whole)
   return same(found, wanted)
 end
 
--- An option steers how a change is made and is no part of the state.
+--- Whether an attribute is an option: it steers how a change is made and is no part of the state.
 local function is_option(rtype, attribute)
   local schema = rtype.attributes[attribute]
   return type(schema) == "table" and schema.option
 end
+difference.is_option = is_option
 
 --- Whether an attribute is part of what a playbook can want, and neither an option nor only found.
 function difference.is_compared(rtype, attribute)

@@ -24,10 +24,10 @@ function lasting.first(rtype, old, genesis, before)
   local news = {}
   local recorded = states(old or false)
   local was, first = states(genesis) or {}, genesis.first or {}
-  if not before or not recorded or was.occupied then return news end
+  if not before or not recorded or was.occupied or before.occupied then return news end
   for name, value in pairs(before) do
     local known = recorded[name] ~= nil or was[name] ~= nil or first[name] ~= nil
-    if not known and difference.is_compared(rtype, name) then news[name] = value end
+    if not known and not difference.is_option(rtype, name) then news[name] = value end
   end
   return news
 end

@@ -51,6 +51,40 @@ function Model:get(kind, args)
   return nil, false
 end
 
+local function without(names, name)
+  local left = {}
+  for _, one in ipairs(names) do left[#left + 1] = one ~= name and one or nil end
+  return left
+end
+
+--- From here on these paths are among what directories list, or are not.
+function Model:list_paths(paths, are_there)
+  for _, path in ipairs(paths) do
+    local dir, name = path:match("^(.*)/([^/]+)$")
+    local names = dir and self:get("list", { dir })
+    if names then
+      names = without(names, name)
+      names[#names + 1] = are_there and name or nil
+      table.sort(names)
+      self:set("list", { dir }, names)
+    end
+  end
+end
+
+local BELOW = { "stat", "sha256", "content", "list" }
+
+--- From here on what was asked of a path, and of all below it, is answered by nothing; or cannot be known, because
+-- `why`.
+function Model:clear_path(path, why)
+  for _, kind in ipairs(BELOW) do
+    for _, asked in ipairs(self:asked(kind)) do
+      if asked == path or asked:sub(1, #path + 1) == path .. "/" then
+        put(self, kind, { asked }, why and { unknown = why } or {})
+      end
+    end
+  end
+end
+
 --- The first arguments of all questions of a kind that were asked so far.
 function Model:asked(kind)
   local list = {}

@@ -7,6 +7,7 @@
 local Model = require "neap.engine.model"
 local difference = require "neap.engine.difference"
 local taint = require "neap.core.taint"
+local recorded = require "neap.engine.recorded"
 local fault = require "neap.engine.fault"
 local way_back = require "neap.engine.way_back"
 
@@ -132,9 +133,11 @@ local function add(self, change)
 end
 
 local function take_effect(self, change)
-  local rtype = change.resource.rtype
+  local resource = change.resource
+  local rtype = resource.rtype
   if rtype.effects and change.kind ~= "unknown" and not (change.trigger and next(change.differs) == nil) then
-    rtype.effects(change.resource.key, change, self.model)
+    rtype.effects(resource.key, change, self.model)
+    if change.kind ~= "update" then self.model:list_paths(recorded.paths_of(resource), change.to ~= nil) end
   end
 end
 

@@ -259,6 +259,17 @@ local function seen_of(seen, id)
   return whole
 end
 
+-- What a way back had to bring back and was not recorded then, only found since, is not recorded either.
+local function as_then(resource, state)
+  local old = resource.as_recorded and resource.as_recorded.entry.state
+  if not state or type(old) ~= "table" then return state end
+  local kept = {}
+  for attribute, value in pairs(state) do
+    if old[attribute] ~= nil or difference.is_compared(resource.rtype, attribute) then kept[attribute] = value end
+  end
+  return kept
+end
+
 -- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
 -- of Neap's may stand in its place.
 local function origin_of(resource, before)
@@ -277,7 +288,7 @@ local function record_resource(name, resource, recorded, seen, changes, key)
   else
     add_first(name, resource, recorded, before, changes, key)
   end
-  local files = record.files_of(name, resource, seen_of(seen, resource.id), "", key)
+  local files = record.files_of(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key)
   carry(files, resource, recorded, before)
   local news = compare(changes, prefix, recorded, files)
   for _, old in ipairs(recorded_files(resource, recorded, "")) do

@@ -89,8 +89,10 @@ function directory.probe(host, key, want, attrs)
   end
   if st.kind ~= "directory" then return look.occupied(key, st, "directory", want) end
   local owner, group = look.owner(st, want)
+  local goes_whole = not want and attrs and attrs.force
   return {
-    mode = st.mode, owner = owner, group = group, surplus = surplus_of(host, key, want),
+    mode = st.mode, owner = owner, group = group,
+    surplus = goes_whole and host:list(key) or surplus_of(host, key, want) or nil,
     force = attrs and attrs.force, occupied = want and want.occupied,
   }
 end
@@ -100,7 +102,7 @@ local function create(key, from, to)
   how.replaces = from and from.occupied
   if to.restore then
     local dir, name = place.split(key)
-    local text = place.at(key) .. place.expect(key, nil) .. kept.bring_back(dir, { name })
+    local text = place.at(key) .. place.expect(key, nil) .. "( " .. kept.bring_back(dir, { name }) .. ") || exit 1\n"
     return { run = text .. place.give(to.owner, to.group, to.mode), title = "bring back " .. key }
   end
   return { run = place.make(key, 'mkdir -- "./$n" || exit 1\n', how), title = "make " .. key }
@@ -118,7 +120,9 @@ end
 
 local function delete(key, from, force)
   if from.occupied then look.fail("'%s' is no directory: use absent.%s", key, from.occupied) end
-  if not force then return { run = place.remove(key, "directory"), title = "remove " .. key } end
+  -- where nothing is in it, what is kept of one that was there before stays kept
+  local is_empty = from.surplus and not from.surplus[1]
+  if not force or is_empty then return { run = place.remove(key, "directory"), title = "remove " .. key } end
   local dir, name = place.split(key)
   local run = sh("[ -d %s ] || exit 0\n", key) .. place.at(key) .. place.expect(key, "directory") ..
     kept.take(dir, { name })
@@ -131,24 +135,40 @@ function directory.steps(key, change)
   if to.occupied and not from.occupied then
     look.fail("'%s' was %s before, which a directory resource cannot bring back", key, to.occupied)
   end
-  if not from or from.occupied then return { create(key, from, to) } end
+  local missing = not to.purge and not to.restore and to.surplus or {}
+  if not from or from.occupied then
+    return { create(key, from, to), #missing > 0 and restore(key, missing) or nil }
+  end
   local steps = {}
   if differs.mode or differs.owner or differs.group then
     local give = place.at(key .. "/.") .. place.give(to.owner, to.group, to.mode)
     steps[1] = { run = give, title = "owner and mode of " .. key }
   end
   if differs.surplus then
-    local wanted = to.surplus or {}
-    steps[#steps + 1] = #wanted > 0 and restore(key, wanted) or purge(key, from.surplus)
+    steps[#steps + 1] = #missing > 0 and restore(key, missing) or purge(key, from.surplus)
   end
   return steps
 end
 
+-- What comes back is not known in detail; what is taken out is gone.
+local function surplus_effects(key, change, model)
+  local from, to = change.from or {}, change.to
+  local back = not to.purge and (to.restore and { "" } or to.surplus) or {}
+  for _, name in ipairs(back) do
+    model:clear_path(name == "" and key or key .. "/" .. name, ("it comes back with directory:%s"):format(key))
+  end
+  for _, name in ipairs(#back == 0 and change.differs.surplus and from.surplus or {}) do
+    model:clear_path(key .. "/" .. name)
+    model:list_paths({ key .. "/" .. name }, false)
+  end
+end
+
 function directory.effects(key, change, model)
   local to = change.to
-  model:set("stat", { key }, to and look.predicted("directory", to, "0755") or nil)
+  if not to then return model:clear_path(key) end
   if change.kind == "create" then model:set("list", { key }, {}) end
-  if not to then model:set("list", { key }, nil) end
+  surplus_effects(key, change, model)
+  model:set("stat", { key }, look.predicted("directory", to, "0755"))
 end
 
 -- Names in it that will still be there when the plan gets here.
@@ -174,14 +194,28 @@ end
 
 -- What was purged comes back where it was kept.
 local function with_surplus(host, key, change)
-  local has, found, lost = {}, {}, {}
-  for _, name in ipairs(host:list(kept.place(key)) or {}) do has[name] = true end
-  for _, name in ipairs(host:list(key) or {}) do has[name] = true end
-  for _, name in ipairs(change.to.surplus) do table.insert(has[name] and found or lost, name) end
+  local there, found, lost = {}, {}, {}
+  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  for _, name in ipairs(change.to.surplus) do
+    local has = there[name]
+    for _, away in ipairs(kept.places(key, name)) do has = has or host:stat(away) end
+    table.insert(has and found or lost, name)
+  end
   if #lost == 0 then return nil end
   return {
     instead = with(change.resource.attrs, "surplus", found), barrier = "what was purged was not kept: " .. named(lost),
   }
+end
+
+-- One that was taken whole comes back whole; but what was in it before Neap, and went at once, does so by its names.
+local function with_all(host, key, change)
+  local before = change.resource.before
+  if not before or before.state or not before.options.force then return nil end
+  if before.genesis and before.genesis.surplus then return nil end
+  local dir, name = place.split(key)
+  local there = host:stat(kept.place(dir) .. "/" .. name)
+  if there then return { instead = with(change.resource.attrs, "restore", true) } end
+  return { barrier = "what was in it was not kept: it comes back empty" }
 end
 
 --- What others have put into a directory is theirs; what was taken out of it comes back.
@@ -193,13 +227,9 @@ local function way_back(host, key, change, _, model)
   end
   if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
   if change.kind == "update" and change.differs.surplus then return with_surplus(host, key, change) end
-  local before = change.resource.before
-  if change.kind == "create" and before and not before.state and before.options.force then
-    local dir, name = place.split(key)
-    local there = host:stat(kept.place(dir) .. "/" .. name)
-    if there then return { instead = with(change.resource.attrs, "restore", true) } end
-    return { barrier = "what was in it was not kept: it comes back empty" }
-  end
+  if change.kind ~= "create" then return nil end
+  if change.to.surplus and not change.to.purge then return with_surplus(host, key, change) end
+  return with_all(host, key, change)
 end
 
 -- To be what it was before Neap is to take nothing out.

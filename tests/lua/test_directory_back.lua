@@ -1,0 +1,101 @@
+--- Directories on their way back, and what was in them.
+local t = require "harness"
+local Model = require "neap.engine.model"
+local difference = require "neap.engine.difference"
+local directory = require "neap.types.directory"
+local lasting = require "neap.engine.lasting"
+
+local THERE = { kind = "directory", mode = "0755", owner = "root", group = "root" }
+
+-- A host with these things, and directories with these names.
+local function host_of(stats, lists)
+  return {
+    stat = function(_, path) return stats[path] end, list = function(_, path) return lists[path] end,
+    expect = function() end,
+  }
+end
+
+local function change_of(found, want, before)
+  local change = difference.change(directory, found, want)
+  change.resource = { attrs = want, before = before }
+  return change
+end
+
+t.case("what it replaces is no part of what it becomes", function()
+  local change = change_of({ occupied = "file" }, { mode = "0750", force = true })
+  t.equal({ change.kind, change.to.occupied }, { "update" })
+  t.equal(directory.rollback.look(host_of({}, {}), "/x", change, {}, Model.new()), nil)
+end)
+
+t.case("one that goes by force is recorded with the names in it", function()
+  local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "a", "b" } })
+  t.equal(directory.probe(host, "/d", nil, { force = true }).surplus, { "a", "b" })
+  t.equal(directory.probe(host, "/d", nil, {}).surplus, nil)
+end)
+
+t.case("what was in one that went whole comes back into the one that is there", function()
+  local host = host_of({ ["/d"] = THERE, ["/var/lib/neap/kept//d/a"] = THERE }, { ["/d"] = {} })
+  local want = { mode = "0755", surplus = { "a" } }
+  local change = change_of(directory.probe(host, "/d", want), want)
+  t.equal(directory.rollback.look(host, "/d", change, {}, Model.new()), nil)
+  t.matches(directory.steps("/d", change)[1].run, "for away in '/var/lib/neap/kept/%%2Fd/a' /var/lib/neap/kept//d/a;")
+end)
+
+t.case("an empty one that goes by force puts nothing in the place of what was kept", function()
+  local function delete(surplus)
+    local change = { kind = "delete", from = { force = true, surplus = surplus }, differs = {} }
+    return directory.steps("/d", change)[1].run
+  end
+  t.truthy(not delete({}):find("/var/lib/neap/kept", 1, true))
+  t.matches(delete({ "a" }), "/var/lib/neap/kept")
+end)
+
+t.case("what was kept nowhere is a barrier", function()
+  local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "b" } })
+  local want = { mode = "0755", surplus = { "a", "b" } }
+  local verdict = directory.rollback.look(host, "/d", change_of(directory.probe(host, "/d", want), want), {}, Model.new())
+  t.equal({ verdict.barrier, verdict.instead.surplus }, { "what was purged was not kept: a", { "b" } })
+end)
+
+t.case("one that is made again gets what had been purged", function()
+  local change = change_of(nil, { mode = "0755", surplus = { "a" } })
+  local steps = directory.steps("/d", change)
+  t.equal({ #steps, steps[2].title }, { 2, "bring 1 things back into /d" })
+end)
+
+local function heard(kinds)
+  local answers = {}
+  for kind, of_kind in pairs(kinds) do
+    answers[kind] = {}
+    for path, answer in pairs(of_kind) do answers[kind][path] = { answer = answer } end
+  end
+  return answers
+end
+
+t.case("what a purge takes is not there for those that come later", function()
+  local model = Model.new(heard { stat = { ["/d/x"] = THERE, ["/d/x/y"] = THERE, ["/d/z"] = THERE }, list = { ["/d"] = { "x", "z" } } })
+  local change = change_of({ mode = "0755", surplus = { "x" } }, { purge = true, surplus = {} })
+  directory.effects("/d", change, model)
+  t.equal({ (model:get("stat", { "/d/x" })), (model:get("stat", { "/d/x/y" })) }, {})
+  t.equal({ model:get("stat", { "/d/z" }).kind, (model:get("list", { "/d" })) }, { "directory", { "z" } })
+end)
+
+t.case("what comes back with a directory is not known in detail", function()
+  local model = Model.new(heard { stat = { ["/d"] = false, ["/d/x"] = false, ["/dd"] = false } })
+  directory.effects("/d", change_of(nil, { restore = true }), model)
+  t.equal(model:edit("stat", "/d/x").unknown, "it comes back with directory:/d")
+  t.equal({ model:get("stat", { "/d" }).kind, model:edit("stat", "/dd") }, { "directory" })
+end)
+
+t.case("a thing that comes or goes is listed, or not any more", function()
+  local model = Model.new(heard { list = { ["/d"] = { "a", "c" } } })
+  model:list_paths({ "/d/b", "/e/x" }, true)
+  t.equal((model:get("list", { "/d" })), { "a", "b", "c" })
+  model:list_paths({ "/d/a" }, false)
+  t.equal((model:get("list", { "/d" })), { "b", "c" })
+end)
+
+t.case("what a purge is the first to find is kept as it was", function()
+  local old = { state = { mode = "0755" } }
+  t.equal(lasting.first(directory, old, old, { mode = "0755", surplus = { "a" }, force = true }), { surplus = { "a" } })
+end)
