@@ -12,8 +12,10 @@ local function left_of(held, key, model)
   end
   for _, path in ipairs(held.files) do
     local edit = model:edit("stat", path)
-    if not edit or edit.answer and edit.answer.owner == key then left[#left + 1] = path end
+    local is_anothers = edit and edit.answer and edit.answer.owner ~= key
+    if not is_anothers and not model:is_gone(path) then left[#left + 1] = path end
   end
+  if held.more and not left[1] then left[1] = "more than can be looked through" end
   return left
 end
 

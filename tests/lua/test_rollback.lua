@@ -105,6 +105,13 @@ t.case("one path: what leads back to before Neap keeps its record while another 
   t.equal({ ids(desired.list), ids(desired.dropped) }, { "bag:/x", "" })
 end)
 
+t.case("one path: what a new thing takes the place of keeps its record, by which that leads back", function()
+  local now = recorded { { "box:/x", { hue = 2 }, false } }
+  local desired = fake.desired { { id = "bag:/x", rtype = rtypes.bag, key = "/x", attrs = {}, meta = {} } }
+  rollback.take_back(self, desired, now, { ["box:/x"] = true })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "bag:/x", "" })
+end)
+
 t.case("what another thing stood in place of comes after that one", function()
   local target = recorded { { "note:/x", { occupied = "symlink" }, false }, { "link:/x", {}, { occupied = "file" } } }
   local desired = rollback.compose(self, {}, recorded {}, target)

@@ -16,7 +16,7 @@ function Model.argument_key(args) return table.concat(args, "\0") end
 
 --- A model without edits.
 -- @param heard answers of the host, by kind and argument key, or nil
-function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {} }, Model) end
+function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {}, gone = {} }, Model) end
 
 local function put(self, kind, args, edit)
   local of_kind = self.edits[kind]
@@ -76,6 +76,7 @@ local BELOW = { "stat", "sha256", "content", "list" }
 --- From here on what was asked of a path, and of all below it, is answered by nothing; or cannot be known, because
 -- `why`.
 function Model:clear_path(path, why)
+  if not why then self.gone[#self.gone + 1] = path end
   for _, kind in ipairs(BELOW) do
     for _, asked in ipairs(self:asked(kind)) do
       if asked == path or asked:sub(1, #path + 1) == path .. "/" then
@@ -83,6 +84,16 @@ function Model:clear_path(path, why)
       end
     end
   end
+end
+
+--- Whether nothing will be at a path by then, whether that was asked for or not.
+function Model:is_gone(path)
+  local edit = self:edit("stat", path)
+  if edit then return not edit.unknown and not edit.answer end
+  for _, root in ipairs(self.gone) do
+    if path == root or path:sub(1, #root + 1) == root .. "/" then return true end
+  end
+  return false
 end
 
 --- The first arguments of all questions of a kind that were asked so far.

@@ -262,7 +262,7 @@ end
 -- What a way back had to bring back and was not recorded then, only found since, is not recorded either.
 local function as_then(resource, state)
   local old = resource.as_recorded and resource.as_recorded.entry.state
-  if not state or type(old) ~= "table" then return state end
+  if not state or state.occupied or type(old) ~= "table" then return state end
   local kept = {}
   for attribute, value in pairs(state) do
     if old[attribute] ~= nil or difference.is_compared(resource.rtype, attribute) then kept[attribute] = value end

@@ -84,10 +84,13 @@ local function gives_way(resource, owners)
   end
 end
 
--- Whether what was there before the owner is what this resource knows.
-local function leads_back(owner, entry, now)
+-- Whether what was there before the owner is what this resource knows: then its record stays. An owner who is new takes
+-- its place in this run.
+local function leads_back(owner, resource, entry, now)
   local known = owner and now.resources[owner.id]
-  return known and known.genesis and known.genesis.occupied == entry.type
+  if known then return known.genesis and known.genesis.occupied == entry.type end
+  local may_replace = owner and owner.rtype.attributes.occupied and resource.rtype.attributes.occupied
+  return may_replace and owner.key == entry.key and entry.state and not entry.state.occupied
 end
 
 -- What goes reads from what goes or comes back, and is there for good: it is
@@ -157,7 +160,7 @@ local function going_of(self, now, target, wanted)
     resource.before = entry
     local owner = gives_way(resource, owners)
     if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
-    if not leads_back(owner, entry, now) then
+    if not leads_back(owner, resource, entry, now) then
       if owner or settled[entry.id] == false or entry.genesis == nil or is_momentary(resource.rtype) then
         dropped[#dropped + 1] = recorded.dropped(entry, self.types)
       elseif is_reader(resource) then

@@ -1,7 +1,7 @@
 --- What a user has on a host outside a given place: holdings("app", "/srv/app") ->
 -- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }.
 -- Processes by their real or effective owner, with the systemd unit that they belong to (nil: none); files on all
--- local file systems that outlive a boot, the first hundred of them.
+-- local file systems that outlive a boot, the first hundred of them; what Neap has put aside is its own.
 local sh = require "neap.sh"
 
 local MOST = 100
@@ -28,7 +28,7 @@ look() {
     printf 'p\t%%s\t%%s\t%%s\n' "${p#/proc/}" "$unit" "$(tr '\0' ' ' <"$p/comm" 2>/dev/null)"
   done
   local_mounts | while IFS= read -r dir; do
-    find "$dir" -xdev -path "$2" -prune -o -user "$uid" -print 2>/dev/null
+    find "$dir" -xdev \( -path "$2" -o -path /var/lib/neap \) -prune -o -user "$uid" -print 2>/dev/null
   done | head -n %d | sed 's/^/f	/'
 }
 ]=]

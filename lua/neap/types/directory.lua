@@ -175,8 +175,7 @@ end
 local function left_in(host, key, model)
   local left = {}
   for _, name in ipairs(host:list(key) or {}) do
-    local edit = model:edit("stat", key .. "/" .. name)
-    if not (edit and not edit.answer) then left[#left + 1] = name end
+    if not model:is_gone(key .. "/" .. name) then left[#left + 1] = name end
   end
   return left
 end

@@ -166,13 +166,15 @@ end
 
 function release.effects(key, change, model)
   local to = change.to
-  local directory = to and look.predicted("directory", {}, "0755")
-  model:set("stat", { key .. "/current" }, to and look.predicted("symlink", { to = "releases/" .. to.id }, "0777"))
-  model:set("stat", { key .. "/releases" }, directory)
-  if to then
-    if not model:edit("stat", key) then model:set("stat", { key }, directory) end
-    model:set("stat", { key .. "/releases/" .. to.id }, directory)
+  if not to then
+    model:clear_path(key .. "/current")
+    return model:clear_path(key .. "/releases")
   end
+  local directory = look.predicted("directory", {}, "0755")
+  model:set("stat", { key .. "/current" }, look.predicted("symlink", { to = "releases/" .. to.id }, "0777"))
+  model:set("stat", { key .. "/releases" }, directory)
+  if not model:edit("stat", key) then model:set("stat", { key }, directory) end
+  model:set("stat", { key .. "/releases/" .. to.id }, directory)
 end
 
 --- A release is switched to where it is still there.

@@ -1,0 +1,41 @@
+--- Users on a way back: what of theirs is left when the plan gets there.
+local t = require "harness"
+local Model = require "neap.engine.model"
+local release = require "neap.types.release"
+local user_back = require "neap.user_back"
+
+local FILE = { kind = "file", owner = "ada" }
+
+-- What becomes of a user who holds these files: the verdict of his way back.
+local function verdict(files, prepare, more)
+  local model = Model.new { stat = {} }
+  prepare(model)
+  local host = { holdings = function() return { processes = {}, files = files, more = more } end }
+  local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {} } }
+  return user_back.look(host, "ada", change, { remove_homes = true }, model)
+end
+
+for _, case in ipairs {
+  { "a file that stays", { "/f" }, function() end, "is locked and not removed, since it owns /f" },
+  { "a file that goes", { "/f" }, function(model) model:set("stat", { "/f" }, nil) end },
+  { "a file that is another's by then", { "/f" }, function(model) model:set("stat", { "/f" }, { owner = "bob" }) end },
+  { "a file of which nobody knows", { "/f" }, function(model) model:forget("stat", { "/f" }) end, "it owns /f" },
+  { "what is in a directory that goes", { "/d/f", "/d" }, function(model) model:clear_path("/d") end },
+  { "what is in a release that goes", { "/app/releases/1/f" },
+    function(model) release.effects("/app", { kind = "delete" }, model) end },
+  { "what is made again where something goes", { "/d/f" },
+    function(model) model:clear_path("/d") model:set("stat", { "/d/f" }, FILE) end, "it owns /d/f" },
+  { "more than was looked at", { "/d/f" }, function(model) model:clear_path("/d") end,
+    "it owns more than can be looked through", true },
+} do
+  t.case(case[1], function()
+    local found = verdict(case[2], case[3], case[5])
+    if case[4] then return t.matches(found.note, case[4]) end
+    t.equal(found, nil)
+  end)
+end
+
+t.case("one who is made again has a home if he had one", function()
+  t.equal(user_back.wanted("ada", { homed = false }).create_home, false)
+  t.equal(user_back.wanted("ada", {}).create_home, nil)
+end)
