@@ -7,10 +7,10 @@
 --     word     those with the word marks[1] in them
 --     first    those whose first word is marks[1]
 --
--- The new lines take the place of the first of ours; where there is none they follow the last line equal to `below`, or
--- begin the file where `top` says so, or end it. The host does the edit on the file as it is then, with awk; the same
--- edit in Lua tells the plan's model what the file will be. What the lines are goes by standard input: any of them may
--- hold a secret.
+-- The new lines take the place of the first of ours; where there is none, or they `move`, they follow the last line
+-- equal to `below`, or begin the file where `top` says so, or end it. The host does the edit on the file as it is then,
+-- with awk; the same edit in Lua tells the plan's model what the file will be. What the lines are goes by standard input:
+-- any of them may hold a secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
@@ -77,27 +77,32 @@ function edit.stood(text, how, marks)
   end
 end
 
---- `below` and `top` of an edit that writes `attrs`: where the lines stood, if that is known, else as was said.
-function edit.place_of(attrs)
-  local stood = attrs.stood and taint.reveal(attrs.stood)
-  if not stood then return attrs.below, false end
-  return stood ~= "" and stood:sub(1, -2) or nil, stood == ""
+-- What a secret or a text says.
+local function told(text) return text and taint.reveal(text) end
+
+--- `below`, `top` and `move` of a change: where the lines stood, if that is known, else as was said. On a way back they
+-- move to where they stood.
+function edit.place_of(change)
+  local attrs = change.to or change.from
+  local stood, found = told(attrs.stood), told(change.from and change.from.stood)
+  if not stood then return attrs.below, false, false end
+  return stood ~= "" and stood:sub(1, -2) or nil, stood == "", found ~= nil and stood ~= found
 end
 
 --- The text after the edit.
--- @param change { how, marks, lines = new lines, below = line|nil, top = bool|nil }
+-- @param change { how, marks, lines = new lines, below = line|nil, top = bool|nil, move = bool|nil }
 function edit.apply(text, change)
-  local lines, kept, at = edit.lines(text), {}, nil
-  local flags, count = ours(lines, change.how, change.marks)
-  for i, line in ipairs(lines) do
-    if flags[i] then
-      at = at or #kept
+  local lines, kept, spot, below = edit.lines(text), {}, nil, nil
+  for i, mine in ipairs((ours(lines, change.how, change.marks))) do
+    if mine then
+      spot = spot or #kept
     else
-      kept[#kept + 1] = line
-      if count == 0 and line == change.below then at = #kept end
+      kept[#kept + 1] = lines[i]
+      if lines[i] == change.below then below = #kept end
     end
   end
-  at = at or change.top and 0 or #kept
+  local said = below or change.top and 0 or nil
+  local at = change.move and said or spot or said or #kept
   local out = table.move(kept, 1, at, 1, {})
   table.move(change.lines, 1, #change.lines, #out + 1, out)
   table.move(kept, at + 1, #kept, #out + 1, out)
@@ -105,7 +110,7 @@ function edit.apply(text, change)
 end
 
 local AWK = [[
-NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; c = b + $5; top = $6; next }
+NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; c = b + $5; top = $6; move = $7; next }
 NR <= a { mark[NR - 1] = $0; if (how == "line") left[$0] = 1; next }
 NR <= b { new = new $0 "\n"; next }
 NR <= c { below = $0; placed = 1; next }
@@ -115,14 +120,16 @@ NR <= c { below = $0; placed = 1; next }
   else if (how == "line") { for (i = 1; i < a; i++) if ($0 == mark[i]) { mine = 1; delete left[$0] } }
   else if (how == "first") mine = $1 == mark[1]
   else for (i = 1; i <= NF; i++) if ($i == mark[1]) mine = 1
-  if (mine) { if (!hits++) at = n + 0; next }
+  if (mine) { if (!hits++) spot = n + 0; next }
   text[++n] = $0
-  if (placed && !hits && $0 == below) at = n
+  if (placed && $0 == below) at = n
 }
 END {
   for (l in left) if (there) exit 75
   if (inside || (there && !hits) || (!there && hits)) exit 75
-  if (at == "") at = top ? 0 : n + 0
+  if (at == "" && top) at = 0
+  if (hits && (!move || at == "")) at = spot
+  if (at == "") at = n + 0
   for (i = 1; i <= at; i++) print text[i]
   printf "%s", new
   for (; i <= n; i++) print text[i]
@@ -144,12 +151,12 @@ local function script_of(head, path, change)
 end
 
 --- A step that makes the edit.
--- @param change { how, marks, lines, below, top, there = whether lines of ours are there, secret = whether any is one,
---   create = whether a missing file is made, owner, group, mode }
+-- @param change { how, marks, lines, below, top, move, there = whether lines of ours are there, secret = whether any is
+--   one, create = whether a missing file is made, owner, group, mode }
 -- @param head script that opens the file's place, by default place.at(path)
 function edit.step(path, change, title, head)
-  local input = { ("%s %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
-    change.below and 1 or 0, change.top and 1 or 0) }
+  local input = { ("%s %d %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
+    change.below and 1 or 0, change.top and 1 or 0, change.move and 1 or 0) }
   for _, list in ipairs { change.marks, change.lines, { change.below } } do
     for _, line in ipairs(list) do input[#input + 1] = line end
   end

@@ -244,6 +244,7 @@ local wrong = {
   { "attributes given twice", 'gadget "a" { size = 1 } { size = 2 }', "its attributes were given already at playbooks/site.lua:1" },
   { "two wishes for one thing", 'gadget "a" { size = 1 }\ngadget "a" { size = 2 }',
     "^playbooks/site.lua:2: gadget:a is declared twice on host 'node1', otherwise at playbooks/site.lua:1$" },
+  { "two names of one host", 'hostname "a"\nhostname "b"', "has one hostname, and that is 'a' at playbooks/site.lua:1" },
   { "present and absent", 'gadget "a"\nabsent.gadget "a"', "declared twice" },
   { "an id that is not declared", 'gadget "name"\ngadget "a" {\n after = "gadget:nam" }',
     "^playbooks/site.lua:3: gadget:a: 'after' names 'gadget:nam', which is not declared on host 'node1' %(did you mean 'gadget:name'%?%)" },

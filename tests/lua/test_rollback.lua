@@ -105,6 +105,32 @@ t.case("one path: what leads back to before Neap keeps its record while another 
   t.equal({ ids(desired.list), ids(desired.dropped) }, { "bag:/x", "" })
 end)
 
+t.case("one path: what makes way for what a directory brings back is looked at no more", function()
+  rtypes.directory = require "neap.types.directory"
+  local now = recorded {
+    { "directory:/d", { mode = "0755" }, { mode = "0755", surplus = { "x" } } }, { "link:/d/x/y", {}, false },
+    { "link:/d/z", {}, false },
+  }
+  local list = rollback.compose(self, {}, now, recorded {}).list
+  t.equal(ids(list), "-link:/d/z -link:/d/x/y directory:/d")
+  t.equal({ list[1].covered, list[2].covered, list[3].covered }, { false, true })
+end)
+
+t.case("of what a host has one of, the first knows what was before Neap", function()
+  rtypes.hostname = require "neap.types.hostname"
+  local function name(text) return { static = text, live = text } end
+  local function back(one, two)
+    local now = recorded { { "hostname:two", name(two), name "one" }, { "hostname:one", name(one), name "old" } }
+    local desired = rollback.compose(self, {}, now, recorded {})
+    return { ids(desired.list), ids(desired.dropped), desired.list[1].attrs.static }
+  end
+  t.equal(back("two", "two"), { "hostname:one", "-hostname:two", "old" })
+  t.equal(back("one", "one"), { "hostname:one", "-hostname:two", "old" })
+  local desired = fake.desired { { id = "hostname:two", rtype = rtypes.hostname, key = "two", attrs = name "two", meta = {} } }
+  rollback.take_back(self, desired, recorded { { "hostname:one", name "one", name "old" } }, { ["hostname:one"] = true })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "hostname:two", "" })
+end)
+
 t.case("one path: what a new thing takes the place of keeps its record, by which that leads back", function()
   local now = recorded { { "box:/x", { hue = 2 }, false } }
   local desired = fake.desired { { id = "bag:/x", rtype = rtypes.bag, key = "/x", attrs = {}, meta = {} } }

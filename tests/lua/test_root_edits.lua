@@ -60,6 +60,12 @@ local cases = {
   { "block: empty", ": >f", block { content = "" }, "cat f", "# BEGIN neap: x\n# END neap: x" },
   { "block: another comment", ": >f", block { content = "b", comment = "<!-- %s -->" }, "head -n 1 f",
     "<!-- BEGIN neap: x -->" },
+  { "block: another comment than it has", "printf 'a\n; BEGIN neap: x\nold\n; END neap: x\nz\n' >f", block { content = "b1" },
+    "cat f", "a\n" .. BLOCK .. "\nz" },
+  { "block: another of nearly the same name", "printf '; BEGIN neap: x y\nold\n; END neap: x y\n' >f",
+    block { content = "b1" }, "cat f", "; BEGIN neap: x y\nold\n; END neap: x y\n" .. BLOCK },
+  { "absent.block: whatever its comment", "printf 'a\n/* BEGIN neap: x */\nold\n/* END neap: x */\nz\n' >f", block({}, true),
+    "cat f", "a\nz" },
   { "block: a secret in a new file", "", block { content = taint.wrap("b1", "s"), create = true },
     "stat -c %a f; cat f", "600\n" .. BLOCK },
   { "block: never ends", "printf '# BEGIN neap: x\na\n' >f", block { content = "b1" }, error = "never ends" },
@@ -95,6 +101,9 @@ local changes = {
   { how = "first", marks = { "x" }, lines = { "x y" } }, { how = "word", marks = { "b" }, lines = { "w" } },
   { how = "block", marks = { "B", "E" }, lines = { "B", "k", "E" }, below = "a" },
   { how = "line", marks = { "q" }, lines = { "new" }, top = true },
+  { how = "line", marks = { "x" }, lines = { "new" }, below = "a", move = true },
+  { how = "line", marks = { "b" }, lines = { "new" }, top = true, move = true },
+  { how = "line", marks = { "m" }, lines = { "new" }, below = "gone", move = true },
 }
 
 local function agree(host, text, change)
@@ -122,10 +131,22 @@ for _, case in ipairs {
     if not case[4] then return end
     local ours = edit.find(case[3], case[1], case[2])
     local without = edit.apply(case[3], { how = case[1], marks = case[2], lines = {} })
-    local below, top = edit.place_of { stood = case[4] }
+    local below, top = edit.place_of { to = { stood = case[4] } }
     t.equal(edit.apply(without, { how = case[1], marks = case[2], lines = ours, below = below, top = top }), case[3])
   end)
 end
+
+t.case("lines that go back to where they stood are moved, where that is known and another place", function()
+  local text, change = "a\nb\nc\nd\n", { how = "line", marks = { "d" }, lines = { "D" } }
+  local function moved(from, to)
+    change.below, change.top, change.move = edit.place_of { from = { stood = from }, to = { stood = to } }
+    return edit.apply(text, change)
+  end
+  t.equal(moved("c\n", "a\n"), "a\nD\nb\nc\n")
+  t.equal(moved("c\n", ""), "D\na\nb\nc\n")
+  t.equal(moved("c\n", "gone\n"), "a\nb\nc\nD\n")
+  t.equal(moved("c\n", "c\n"), "a\nb\nc\nD\n")
+end)
 
 if Host.is_root() then
   t.case("the edit on the host is the edit in the model", function()

@@ -296,11 +296,19 @@ function apply.host(host, hooks)
   return { done = self.done, surprises = self.surprises, owed = self.owed, failure = failure }
 end
 
---- Looks at all resources of a host again, after the changes.
+local function not_covered(resources)
+  local list = {}
+  for _, resource in ipairs(resources) do list[#list + 1] = not resource.covered and resource or nil end
+  return list
+end
+
+--- Looks at all resources of a host again, after the changes, but for those that are another's business by then
+-- (see covered.lua).
 -- @return observed { [id] = attrs|false }, left { { id, change } … } that are
 --   not as wanted, errors
 function apply.verify(host, resources)
   local round = ask.new(host.conn, host.facts)
+  resources = not_covered(resources)
   local jobs = plan.probe(round, resources)
   local observed, left = {}, {}
   for i, resource in ipairs(resources) do

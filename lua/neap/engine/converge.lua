@@ -242,7 +242,8 @@ local function count_accuracy(host)
     local seen = host.observed[change.id]
     local predicted = plan.wanted(change.resource) and change.to or nil
     local done = host.done_ids[change.id]
-    if change.kind ~= "unknown" and done and not done.broken and not done.put_back then
+    local ended = done and not done.broken and not done.put_back
+    if change.kind ~= "unknown" and ended and not change.resource.covered then
       local found = seen or nil
       if difference.same_state(change.resource.rtype, found, predicted, plan.wanted(change.resource) or {}) then
         right = right + 1
@@ -260,7 +261,9 @@ local function let_go(host, left)
   local still = {}
   for _, one in ipairs(left) do still[one.id] = true end
   for _, resource in ipairs(host.plan.desired.list) do
-    if resource.leaves and host.observed[resource.id] ~= nil and not still[resource.id] then resource.left = true end
+    local is_there = host.observed[resource.id] ~= nil and not still[resource.id]
+    if resource.covered then is_there = not host.result.failure end
+    if resource.leaves and is_there then resource.left = true end
   end
 end
 

@@ -98,6 +98,19 @@ local function add(self, made, faults)
   end
 end
 
+-- Of what a host has one of, one is declared.
+local function check_only(self, resources, faults)
+  local first = {}
+  for _, made in ipairs(resources) do
+    local other = made.rtype.only and not made.absent and first[made.type]
+    if other then
+      faults[#faults + 1] = fault.new("playbook", made.where, "%s: host '%s' has one %s, and that is '%s' at %s",
+        made.id, self.context.host, made.type, other.key, other.where)
+    end
+    first[made.type] = other or made
+  end
+end
+
 -- Tells a type that takes away what nobody keeps (directory, with purge) which paths are kept: keys, and what types say
 -- that they write elsewhere.
 local function adopt(resources)
@@ -122,6 +135,7 @@ function Declarations:finish(faults)
     if made then add(self, made, faults) end
   end
   adopt(self.resources)
+  check_only(self, self.resources, faults)
   if #faults == 0 then link.all(self.resources, self.by_id, self.context, faults) end
   return self.resources, self.by_id
 end

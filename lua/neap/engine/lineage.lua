@@ -8,14 +8,27 @@
 
 local lineage = {}
 
--- Those that could stand in each other's place, by path.
-local function by_path(entries, types)
+-- What only one resource can be at a time: at a path, or, of a type of which a host has one, that one.
+local function place_of(rtype, key)
+  if rtype.only then return rtype.name end
+  return rtype.attributes.occupied and key or nil
+end
+
+--- Whether one of two resources that are not the same can stand in the place of the other.
+function lineage.may_replace(one, other)
+  local place = place_of(one.rtype, one.key)
+  return place ~= nil and place == place_of(other.rtype, other.key)
+end
+
+-- Those that could stand in each other's place, by place.
+local function by_place(entries, types)
   local groups = {}
   for _, entry in ipairs(entries) do
     local rtype = types:get(entry.type)
-    if rtype and rtype.attributes.occupied and entry.genesis ~= nil then
-      groups[entry.key] = groups[entry.key] or {}
-      table.insert(groups[entry.key], entry)
+    local place = rtype and entry.genesis ~= nil and place_of(rtype, entry.key)
+    if place then
+      groups[place] = groups[place] or { only = rtype.only }
+      table.insert(groups[place], entry)
     end
   end
   return groups
@@ -24,18 +37,20 @@ end
 -- Which of them lies there.
 local function holder_of(group)
   for _, entry in ipairs(group) do
-    if entry.state and not entry.state.occupied then return entry end
+    local state = entry.state
+    if state and not state.occupied and not (group.only and group.only(state) ~= entry.key) then return entry end
   end
   return group[#group]
 end
 
 -- The one that knows what was there first.
 local function origin_of(group, holder)
-  local of_kind, seen, at = {}, {}, holder
-  for _, entry in ipairs(group) do of_kind[entry.type] = entry end
+  local by_name, seen, at = {}, {}, holder
+  for _, entry in ipairs(group) do by_name[group.only and entry.key or entry.type] = entry end
   while not seen[at] do
     seen[at] = true
-    local before = at.genesis and at.genesis.occupied and of_kind[at.genesis.occupied]
+    local name = at.genesis and (group.only and group.only(at.genesis) or at.genesis.occupied)
+    local before = name and by_name[name]
     if not before or seen[before] then return at end
     at = before
   end
@@ -47,7 +62,7 @@ end
 -- @return { [id] = entry, maybe with another genesis | false: its record goes, and no more }
 function lineage.settle(entries, types)
   local settled = {}
-  for _, group in pairs(by_path(entries, types)) do
+  for _, group in pairs(by_place(entries, types)) do
     local holder = holder_of(group)
     local origin = origin_of(group, holder)
     for _, entry in ipairs(group[2] and group or {}) do settled[entry.id] = false end

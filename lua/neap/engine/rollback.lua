@@ -12,6 +12,7 @@
 -- after that one (see turns.lua).
 
 local conflicts = require "neap.engine.conflicts"
+local covered = require "neap.engine.covered"
 local fault = require "neap.engine.fault"
 local lineage = require "neap.engine.lineage"
 local log = require "neap.engine.log"
@@ -89,8 +90,8 @@ end
 local function leads_back(owner, resource, entry, now)
   local known = owner and now.resources[owner.id]
   if known then return known.genesis and known.genesis.occupied == entry.type end
-  local may_replace = owner and owner.rtype.attributes.occupied and resource.rtype.attributes.occupied
-  return may_replace and owner.key == entry.key and entry.state and not entry.state.occupied
+  if not owner or not lineage.may_replace(owner, resource) then return false end
+  return entry.state and not entry.state.occupied
 end
 
 -- What goes reads from what goes or comes back, and is there for good: it is
@@ -214,6 +215,7 @@ function rollback.compose(self, host, now, target)
   recorded.adopt(wanted)
   local list = in_turn(first, wanted)
   table.move(readers, 1, #readers, #list + 1, list)
+  covered.mark(list)
   local desired = recorded.desired(host, turns.sort(list, now))
   desired.dropped = dropped
   return desired
@@ -264,7 +266,9 @@ function rollback.take_back(self, desired, now, going)
   for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], going) end
   local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
   local list = in_turn(first, desired.list)
-  desired.list = turns.sort(table.move(readers, 1, #readers, #list + 1, list), now)
+  table.move(readers, 1, #readers, #list + 1, list)
+  covered.mark(list)
+  desired.list = turns.sort(list, now)
   for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
   desired.dropped = dropped
   return added

@@ -87,11 +87,11 @@ end
 local function change_of(change)
   local to, from = change.to, change.from
   local attrs, lines = to or from, {}
-  local below, top = edit.place_of(attrs)
+  local below, top, move = edit.place_of(change)
   if to then lines[1] = (to.options ~= "" and to.options .. " " or "") .. to.key end
   return {
     how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, lines = lines, below = below, top = top,
-    create = true, owner = attrs.user, group = "", mode = "0600",
+    move = move, create = true, owner = attrs.user, group = "", mode = "0600",
   }, attrs.user
 end
 

@@ -31,6 +31,23 @@ local function markers(key, comment)
   return { marker "BEGIN", marker "END" }
 end
 
+-- The markers of the block in a text, and what makes them comments; where it stands there behind other comment signs,
+-- those that it has.
+local function markers_in(text, key, comment)
+  local wanted = markers(key, comment)
+  if edit.find(text, "block", wanted) then return wanted, comment end
+  for _, line in ipairs(edit.lines(text)) do
+    local from, to = line:find("BEGIN neap: " .. key, 1, true)
+    local after = to and line:sub(to + 1)
+    if after == "" or after and after:find("^%s[%s%p]*$") then
+      local before = line:sub(1, from - 1)
+      local other = after == "" and before:match("^(.*) $") or before .. "%s" .. after
+      return markers(key, other), other
+    end
+  end
+  return wanted, comment
+end
+
 function block.check_key(key)
   if key:find("%c") then error("the name of a block is one line", 0) end
   return key
@@ -57,9 +74,9 @@ end
 function block.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.path then look.fail("block '%s': say its path", key) end
-  local comment = attrs.comment or "#"
   local text, secret = edit.text(host, attrs.path, attrs.create, want)
-  local mine, closed = edit.find(text, "block", markers(key, comment))
+  local marks, comment = markers_in(text, key, attrs.comment or "#")
+  local mine, closed = edit.find(text, "block", marks)
   if not mine then return nil end
   if not closed then
     look.fail("block '%s' begins in '%s' and never ends: mend its marker lines there", key, attrs.path)
@@ -69,21 +86,22 @@ function block.probe(host, key, want, attrs)
   local function shown(value) return secret and taint.wrap(value, "previous") or value end
   return {
     path = attrs.path, comment = comment, content = shown(content),
-    stood = shown(edit.stood(text, "block", markers(key, comment))),
+    stood = shown(edit.stood(text, "block", marks)),
   }
 end
 
 local function change_of(key, change)
   local attrs = change.to or change.from
-  local marks, lines = markers(key, attrs.comment), {}
-  local below, top = edit.place_of(attrs)
+  local marks, lines = markers(key, (change.from or attrs).comment), {}
+  local below, top, move = edit.place_of(change)
   if change.to then
+    local new = markers(key, attrs.comment)
     lines = edit.lines(taint.reveal(attrs.content))
-    table.insert(lines, 1, marks[1])
-    lines[#lines + 1] = marks[2]
+    table.insert(lines, 1, new[1])
+    lines[#lines + 1] = new[2]
   end
   return {
-    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = below, top = top,
+    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = below, top = top, move = move,
     create = attrs.create, secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
   }, attrs.path
 end

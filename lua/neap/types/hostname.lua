@@ -24,6 +24,9 @@ function hostname.check(key, attrs)
   return attrs
 end
 
+--- A host has one name: the key of the resource that has given it.
+function hostname.only(state) return state.static end
+
 function hostname.depends() return { "file:/etc/hostname" } end
 function hostname.paths() return { "/etc/hostname" } end
 

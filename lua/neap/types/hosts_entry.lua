@@ -60,10 +60,10 @@ end
 
 local function change_of(key, change)
   local lines = change.to and lines_of(key, change.to) or {}
-  local below, top = edit.place_of(change.to or change.from)
+  local below, top, move = edit.place_of(change)
   return {
-    how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, create = true,
-    mode = "0644",
+    how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, move = move,
+    create = true, mode = "0644",
   }, path_of(change.to or change.from)
 end
 

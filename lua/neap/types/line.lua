@@ -74,10 +74,10 @@ end
 local function change_of(change)
   local from, to = change.from, change.to
   local attrs = to or from
-  local below, top = edit.place_of(attrs)
+  local below, top, move = edit.place_of(change)
   local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
   return {
-    how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top,
+    how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top, move = move,
     create = attrs.create,
     secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
   }, attrs.path
