@@ -9,8 +9,8 @@
 --
 -- The new lines take the place of the first of ours; where there is none, or they `move`, they follow the last line
 -- equal to `below`, or begin the file where `top` says so, or end it. The host does the edit on the file as it is then,
--- with awk; the same edit in Lua tells the plan's model what the file will be. What the lines are goes by standard input:
--- any of them may hold a secret.
+-- with awk; the same edit in Lua tells the plan's model what the file will be. What the lines are goes by standard
+-- input: any of them may hold a secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
