@@ -19,6 +19,7 @@
 enum {
 	EXIT_USAGE = 1,
 	MAX_SPECS = 64,	      /* options that one verb knows */
+	MAX_VERBS = 64,	      /* that are looked through for a likeness */
 	FIRST_KEY = 1000,     /* keys of options without a letter */
 	HEAP_BYTES = 4 << 20, /* what a run on a few hosts comes to */
 };
@@ -182,6 +183,18 @@ static bool is_any(const char *text, const char *a, const char *b)
 	return !strcmp(text, a) || !strcmp(text, b);
 }
 
+/* Lua says which verb was probably meant. */
+static int run_unknown(char *word)
+{
+	static const struct verb unknown = {.name = "unknown"};
+	char *args[MAX_VERBS] = {word};
+	struct parse p = {.verb = &unknown, .args = args, .nargs = 1};
+
+	for (const struct verb *v = verbs; v->name && p.nargs < MAX_VERBS; v++)
+		args[p.nargs++] = (char *)v->name;
+	return run(&p);
+}
+
 /* What whoever started us may have left: without the standard descriptors a
  * file of ours would get their numbers, and be written to by what writes to
  * stderr (instead, to write there fails); and with SIGCHLD ignored nobody could
@@ -237,11 +250,8 @@ int main(int argc, char **argv)
 		printf("neap %s\n", NEAP_VERSION);
 		return 0;
 	}
-	if (!(p.verb = find_verb(argv[1]))) {
-		fprintf(stderr, "neap: unknown verb '%s'; see 'neap --help'\n",
-		    argv[1]);
-		return EXIT_USAGE;
-	}
+	if (!(p.verb = find_verb(argv[1])))
+		return run_unknown(argv[1]);
 	p.values = calloc(count_options(argc, argv), sizeof(*p.values));
 	p.args = calloc((size_t)argc, sizeof(*p.args));
 	if (!p.values || !p.args) {

@@ -74,7 +74,7 @@ local written = {}
 local function emit(n, names, changes)
   local lines = { ("apply site.lua: %d changes on %s\n"):format(#names, #names > 3 and #names .. " hosts" or
     table.concat(names, ", ")) }
-  for i, name in ipairs(names) do lines[i + 1] = ("%s: ok, 1 changes\n  ~ file:/etc/some/file"):format(name) end
+  for i, name in ipairs(names) do lines[i + 1] = ("%s: ok, 1 change\n  ~ file:/etc/some/file"):format(name) end
   local message, out = table.concat(lines, "\n") .. "\n", {}
   local function put(...) for _, s in ipairs { ... } do out[#out + 1] = s end end
   put("commit refs/heads/main\ncommitter Ann <ann@desk> ", START + 600 * n, " +0000\ndata ", #message, "\n", message, "\n")

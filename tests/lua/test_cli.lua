@@ -26,6 +26,12 @@ t.case("what follows a -- is an argument, and not forgotten", function()
   t.matches(text, "too many arguments: %-%-limit")
 end)
 
+t.case("a verb that is none: which one was probably meant", function()
+  for word, said in pairs { aply = "'aply' (did you mean 'apply'?);", xyzzy = "'xyzzy';", unknown = "'unknown';" } do
+    t.equal({ shell("$NEAP " .. word) }, { "neap: unknown verb " .. said .. " see 'neap --help'\n", 1 })
+  end
+end)
+
 t.case("who stops reading what we say does not end us", function()
   t.equal({ shell("(sleep 0.2; exec $NEAP doc group) | true; echo ${PIPESTATUS[0]}") }, { "0\n", 0 })
 end)

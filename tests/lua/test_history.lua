@@ -61,7 +61,7 @@ local first = run("web1", {
 }, "apply site.lua: 2 changes on web1\n\nweb1: ok, 2 changes\n  + file:/etc/motd\n  + file:/etc/pw\n",
   { ["source/playbooks/web.lua"] = "-- web\n\n  file \"/etc/motd\" {\n" })
 local second = run("web2", { { nginx, { running = false }, up } },
-  "apply site.lua: 1 changes on web2\n\nweb2: ok, 1 changes\n  ~ service:nginx\n")
+  "apply site.lua: 1 change on web2\n\nweb2: ok, 1 change\n  ~ service:nginx\n")
 local third = run("web1", {
   { motd(5), { content = "hello\n", mode = "0644" }, { content = "hello\nworld\n", mode = "0600" } },
   { nginx, up, up },
@@ -87,7 +87,7 @@ end
 t.case("history: a line a run, newest first, with who and how it ended", function()
   t.equal(verb("history", {}), [[
 THIRD  WHEN  ann  apply site.lua: 3 changes on web1  ok
-SECOND  WHEN  ann  apply site.lua: 1 changes on web2  ok
+SECOND  WHEN  ann  apply site.lua: 1 change on web2  ok
 FIRST  WHEN  ann  apply site.lua: 2 changes on web1  ok
 ]])
   t.equal(verb("history", {}, { max = 1 }), "THIRD  WHEN  ann  apply site.lua: 3 changes on web1  ok\n")

@@ -20,7 +20,7 @@ function blame.actions(message, host)
   for line in message:gmatch("[^\n]+") do
     local sign, id = line:match("^  ([+~%-?]) (.+)$")
     if not sign then
-      here = line:match("^(.-): [%a-]+, %d+ changes") == host
+      here = line:match("^(.-): [%a-]+, %d+ changes?") == host
     elseif here then
       local ended = id:match(" %((%a+ ?%a*)%)$")
       local word = DONE[sign]

@@ -4,6 +4,7 @@ local child = require "neap.core.child"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local count_of = require "neap.count_of"
 local author = require "neap.engine.author"
 local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
@@ -104,7 +105,7 @@ local function message_of(self)
     if next(done) or host.problem then
       names[#names + 1] = host.name
       total = total + (host.changes or 0)
-      lines[#lines + 1] = string.format("\n%s: %s, %d changes%s", host.name, host.status, host.changes or 0,
+      lines[#lines + 1] = string.format("\n%s: %s, %s%s", host.name, host.status, count_of(host.changes or 0, "change"),
         host.problem and " (" .. tostring(host.problem):gsub("\n.*", "") .. ")" or "")
       for _, change in ipairs(host.plan and host.plan.changes or {}) do
         local now = done[change.id]
@@ -116,7 +117,7 @@ local function message_of(self)
     end
   end
   local what = self.what or (self.opts.playbook or ""):match("[^/]*$")
-  local subject = string.format("%s %s: %d changes on %s", self.verb, what, total,
+  local subject = string.format("%s %s: %s on %s", self.verb, what, count_of(total, "change"),
     #names > 0 and show.names(names) or "no host (recorded as found)")
   if self.plan_id then lines[#lines + 1] = "\nPlan: " .. self.plan_id end
   return subject .. "\n" .. table.concat(lines, "\n") .. "\n"

@@ -2,6 +2,7 @@
 -- for an apply, change, look again, and record.
 
 local loop = require "neap.core.loop"
+local count_of = require "neap.count_of"
 local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
 local bystanders = require "neap.engine.bystanders"
@@ -157,11 +158,12 @@ function converge.show(self)
   local count, total = show.count(plans)
   if #plans == 0 then return 0, is_out end
   if total == 0 then
-    self.ui:line(string.format("nothing differs: %d resources on %d hosts", resources, #plans))
+    self.ui:line(string.format("nothing differs: %s on %s", count_of(resources, "resource"), count_of(#plans, "host")))
   else
-    self.ui:line(string.format("\nplan: %d to create, %d to update, %d to delete%s; %d resources on %d hosts",
+    self.ui:line(string.format("\nplan: %d to create, %d to update, %d to delete%s; %s on %s",
       count.create, count.update, count.delete,
-      count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "", resources, #plans))
+      count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "",
+      count_of(resources, "resource"), count_of(#plans, "host")))
   end
   return total, is_out
 end

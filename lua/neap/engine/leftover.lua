@@ -5,6 +5,7 @@
 -- say: those hosts are incomplete. `neap status` reads them as they are.
 
 local file = require "neap.core.journal"
+local count_of = require "neap.count_of"
 local base64 = require "neap.base64"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
@@ -182,8 +183,8 @@ local function outcome(one, names)
 end
 
 local function message_of(one, names)
-  local lines = { string.format("%s %s: ended without a word, %d hosts incomplete", one.run.verb or "run",
-    (one.run.playbook or ""):match("[^/]*$"), #names), "" }
+  local lines = { string.format("%s %s: ended without a word, %s incomplete", one.run.verb or "run",
+    (one.run.playbook or ""):match("[^/]*$"), count_of(#names, "host")), "" }
   for _, name in ipairs(names) do
     lines[#lines + 1] = string.format("%s: incomplete: %s", name, leftover.problem(one.run, one.hosts[name]))
   end

@@ -4,6 +4,7 @@
 
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
+local count_of = require "neap.count_of"
 local command = require "neap.engine.command"
 local commit = require "neap.engine.commit"
 local converge = require "neap.engine.converge"
@@ -18,7 +19,7 @@ local UNDONE_MAX = 20
 
 local function agreed(self, total)
   if self.opts.yes or total == 0 then return true end
-  local answer, message, code = sys.prompt(string.format("%s %d changes? [y/N] ", self.verb, total))
+  local answer, message, code = sys.prompt(string.format("%s %s? [y/N] ", self.verb, count_of(total, "change")))
   if code == "interrupted" then fault.raise(code, nil, "%s: nothing was changed", message) end
   if answer == nil then
     fault.raise("usage", nil, "there is no terminal to ask on; say -y to %s without asking", self.verb)
@@ -35,8 +36,8 @@ local function say_undone(ui, host)
   end
   local shown = table.concat(undone, ", ", 1, math.min(#undone, UNDONE_MAX))
   local more = #undone > UNDONE_MAX and string.format(" and %d more", #undone - UNDONE_MAX) or ""
-  ui:err(string.format("%s: stopped: %d of %d changes done; not done: %s%s", host.name, host.changes or 0,
-    #host.plan.changes, shown, more))
+  ui:err(string.format("%s: stopped: %d of %s done; not done: %s%s", host.name, host.changes or 0,
+    count_of(#host.plan.changes, "change"), shown, more))
 end
 
 -- How many changes of a host that came through were not to be made any more: a port that was to open is open by now.
@@ -66,8 +67,8 @@ local function report(self, total, id)
   end
   if total > 0 then
     local by_itself = settled > 0 and string.format(" (%d came about by itself)", settled) or ""
-    ui:line(string.format("applied: %d of %d changes%s; %d of %d ended as predicted", changes, total, by_itself, right,
-      right + #wrong))
+    ui:line(string.format("applied: %d of %s%s; %d of %d ended as predicted", changes,
+      count_of(total, "change"), by_itself, right, right + #wrong))
   end
   for _, wrong_id in ipairs(wrong) do ui:err(wrong_id .. ": is not what the plan predicted") end
   if id then ui:line("recorded: " .. id:sub(1, 12)) end

@@ -174,13 +174,19 @@ function session.exit_code(self, otherwise)
   return otherwise
 end
 
+-- A problem in words; it stands behind the host's name, and need not begin with it again.
+local function complaint(host)
+  local text, own = tostring(host.problem), ("host '%s': "):format(host.name)
+  return text:sub(1, #own) == own and text:sub(#own + 1) or text
+end
+
 --- Prints what went wrong, host by host, equal complaints folded.
 function session.problems(self)
   local ui = self.ui
   local order, by_text = {}, {}
   for _, host in ipairs(self.hosts) do
     if host.problem then
-      local text = tostring(host.problem)
+      local text = complaint(host)
       if not by_text[text] then
         by_text[text] = {}
         order[#order + 1] = text

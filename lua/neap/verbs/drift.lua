@@ -1,4 +1,5 @@
 --- neap drift [PLAYBOOK]: what has changed behind our back. Touches nothing.
+local count_of = require "neap.count_of"
 local ask = require "neap.engine.ask"
 local command = require "neap.engine.command"
 local converge = require "neap.engine.converge"
@@ -97,8 +98,9 @@ local function report(self)
     if seen and seen.machine then moved = moved + 1 end
   end
   if hosts > 0 then
-    self.ui:line(string.format("drift: %d of %d recorded resources on %d hosts were changed by other hands%s", changed,
-      resources, hosts, waiting > 0 and string.format("; %d not yet applied", waiting) or ""))
+    self.ui:line(string.format("drift: %d of %s on %s changed by other hands%s", changed,
+      count_of(resources, "recorded resource"), count_of(hosts, "host"),
+      waiting > 0 and string.format("; %d not yet applied", waiting) or ""))
   end
   return changed, changed + moved > 0
 end

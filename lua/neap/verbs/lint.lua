@@ -1,10 +1,9 @@
 --- neap lint: finds what can be found without a host.
+local count_of = require "neap.count_of"
 local command = require "neap.engine.command"
 local lint = require "neap.lint"
 
 local COLOR = { error = "red", warning = "yellow" }
-
-local function plural(n, word) return ("%d %s%s"):format(n, word, n == 1 and "" or "s") end
 
 local function show(ui, finding, total)
   local hosts = #finding.hosts > 0 and #finding.hosts < total and " [" .. table.concat(finding.hosts, ", ") .. "]" or ""
@@ -27,8 +26,8 @@ return function(opts)
       if finding.severity == "error" then errors = errors + 1 end
     end
     local exit = errors > 0 and 1 or 0
-    ui:line(("%s, %s: %s for %s"):format(plural(errors, "error"), plural(#findings - errors, "warning"),
-      plural(counts.files, "file"), plural(counts.hosts, "host")))
+    ui:line(("%s, %s: %s for %s"):format(count_of(errors, "error"), count_of(#findings - errors, "warning"),
+      count_of(counts.files, "file"), count_of(counts.hosts, "host")))
     ui:event { event = "summary", exit = exit, errors = errors, warnings = #findings - errors, hosts = {} }
     return exit
   end)
