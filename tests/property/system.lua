@@ -25,9 +25,7 @@ local function packages_of(item)
   end
 end
 
--- One that is taken away, by --prune or on the way to A, is not to be had again.
 local function releases_of(item, made)
-  if os.getenv("PRUNE") ~= "" or os.getenv("AGAIN") ~= "" then return end
   local folder = item("directory", "/srv/prop/app", function() return { mode = maybe(50, "0755") } end)
   item("release", folder.key, function(has)
     return {

@@ -8,11 +8,14 @@
 -- A resource that is recorded for the first time comes from what it was before
 -- Neap, its genesis; one whose record ends has gone back there.
 
+local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
 local record = require "neap.engine.record"
 local show = require "neap.engine.show"
+
+local TEXT_MAX = 80 -- bytes of a setting that are shown
 
 local between = {}
 
@@ -97,9 +100,12 @@ end
 
 local function words_of(list) return table.concat(list or {}, ", ") end
 
--- A recorded setting as text: lists as words, a secret not at all.
+-- A recorded setting as text: lists as words, a long text by its digest, a secret not at all.
 local function setting(value)
   if value == nil then return "(none)" end
+  if type(value) == "string" and (#value > TEXT_MAX or value:find("\n")) then
+    return ("%d bytes, sha256 %s…"):format(#value, crypto.sha256(value):sub(1, 12))
+  end
   if type(value) ~= "table" then return tostring(value) end
   if value.sealed then return "<secret:sealed>" end
   local parts = {}

@@ -104,10 +104,10 @@ local function option_value(value, context, key)
 end
 
 -- Of what is to be absent, all that was said of it: where a line was.
-local function is_recorded_option(resource, name)
+local function is_recorded_option(resource, name, value)
   local schema = resource.rtype.attributes[name]
-  if type(schema) ~= "table" then return false end
-  return (schema.option or resource.absent) and schema.recorded ~= false and not schema.reads and not schema.blob
+  if type(schema) ~= "table" or schema.recorded == false or schema.reads or schema.blob then return false end
+  return (schema.option or resource.absent) and (not schema.recorded or schema.recorded(value))
 end
 
 --- The options of a resource that a way back needs, or nil: what `match`es,
@@ -115,7 +115,7 @@ end
 function record.options(resource)
   local options
   for name, value in pairs(resource.attrs) do
-    if is_recorded_option(resource, name) then
+    if is_recorded_option(resource, name, value) then
       options = options or {}
       options[name] = value
     end

@@ -5,7 +5,8 @@
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
 --   option    says how a change is made; it is not compared with the host
---   recorded  false for an option that others are made of, and that a way back does not need
+--   recorded  false for an option that others are made of, and that a way back does not need; or a function(value)
+--             that tells whether this one is
 --   readonly  is found on hosts and cannot be declared
 --   or_false  false is found, and recorded, where there is none of it
 --   reads     names the attribute that receives the content of the project's file given here

@@ -5,7 +5,8 @@
 --
 -- A release is unpacked beside the others and never changed again; the link is switched in one step when all of it is
 -- there. It comes from files of the project (`files`, or an archive), or from a git repository that the host can reach
--- (with git on the host). A rollback switches to a release that is still there.
+-- (with git on the host). A rollback switches to a release that is still there, and makes one of files again that is
+-- not.
 -- @usage release "/srv/app" { files = { ["wsgi.py"] = read_file "app/wsgi.py" }, owner = "root" }
 -- @usage release "/srv/app" { id = "2.1", archive = "dist/app-2.1.tar.gz", strip = 1, keep = 5 }
 -- @usage release "/srv/app" { id = "v2.1", repository = "https://git.example.org/app.git" }
@@ -16,13 +17,24 @@ local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 local tar = require "neap.tar"
 
+local RECORDED = 256 * 1024 -- bytes of files that the state repository takes, so that a way back can make them again
+
+local function is_recorded(files)
+  local bytes = 0
+  for _, content in pairs(files) do
+    if type(content) ~= "string" or not utf8.len(content) then return false end
+    bytes = bytes + #content
+  end
+  return bytes <= RECORDED
+end
+
 local release = {
   name = "release", key = "directory",
   attributes = {
     id = { type = "string", doc = "Name of the release; made of its content when not said." },
-    files = { type = "map", option = true, recorded = false, doc = "Its files: contents by relative name." },
-    executable = { type = "list", option = true, recorded = false, default = {},
-      doc = "Which of the files are programs." },
+    files = { type = "map", option = true, recorded = is_recorded,
+      doc = "Its files: contents by relative name. Up to 256 KiB of text are recorded, for a way back." },
+    executable = { type = "list", option = true, doc = "Which of the files are programs." },
     archive = { type = "string", option = true, reads = "data",
       doc = "A tar archive of the project, plain or compressed." },
     data = { type = "string", option = true, recorded = false, doc = "The bytes of the archive." },
@@ -35,6 +47,12 @@ local release = {
   },
 }
 
+local function packed(attrs)
+  local programs = {}
+  for _, name in ipairs(attrs.executable or {}) do programs[name] = true end
+  return tar.pack(attrs.files, programs)
+end
+
 local function check_files(attrs)
   for name, content in pairs(attrs.files) do
     if name == "" or name:find("^/") or name:find("%c") or ("/" .. name .. "/"):find("/%.%.?/") or name:find("//") then
@@ -43,12 +61,10 @@ local function check_files(attrs)
     if taint.is(content) then error(("'%s' holds a secret: give it a file resource of its own"):format(name), 0) end
     if type(content) ~= "string" then error(("the content of '%s' is no string"):format(name), 0) end
   end
-  local programs = {}
   for _, name in ipairs(attrs.executable or {}) do
     if not attrs.files[name] then error(("'%s' is executable but not among the files"):format(name), 0) end
-    programs[name] = true
   end
-  attrs.data = tar.pack(attrs.files, programs)
+  attrs.data = packed(attrs)
 end
 
 function release.check(key, attrs)
@@ -138,15 +154,16 @@ local function open(key) return place.FUNCTIONS .. sh(OPEN, key) end
 
 local function unpack_step(key, to)
   local text = open(key) .. sh(HEAD, to.id)
+  local data = to.data or to.files and packed(to)
   if to.repository then
     text = text .. sh(CHECKOUT, to.repository)
-  elseif to.data then
+  elseif data then
     text = text .. UNPACK:format((to.strip or 0) > 0 and " --strip-components=" .. to.strip or "")
   else
     text = text .. "fail \"release '$id' is no longer on this host: apply the playbook that made it\"\n"
   end
   text = text .. sh(FINISH, (to.owner or "root") .. ":" .. (to.group or "root"))
-  return { run = text, stdin = not to.repository and to.data or nil, title = ("unpack release %s"):format(to.id) }
+  return { run = text, stdin = not to.repository and data or nil, title = ("unpack release %s"):format(to.id) }
 end
 
 function release.steps(key, change)
@@ -177,9 +194,9 @@ function release.effects(key, change, model)
   model:set("stat", { key .. "/releases/" .. to.id }, directory)
 end
 
---- A release is switched to where it is still there.
+--- A release is switched to where it is still there, or can be had again.
 local function way_back(host, key, change)
-  if change.kind == "delete" or change.to.repository then return nil end
+  if change.kind == "delete" or change.to.repository or change.to.files then return nil end
   if host:stat(("%s/releases/%s"):format(key, change.to.id)) then return nil end
   local there = table.concat(host:list(key .. "/releases") or {}, ", ")
   return {
