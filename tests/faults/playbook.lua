@@ -8,9 +8,12 @@ local function either(a, b) if is_a then return a end return b end
 group "faults" { gid = 4100 }
 if is_a then absent.group "faults-b" else group "faults-b" { gid = 4101 } end
 user "faults" { uid = 4200, group = "faults", shell = either("/bin/sh", "/bin/bash"), create_home = false,
-  password = "$5$faults$" .. either("YsNCIQpA/SgaqM/WCW4kAzSq5aKbe7oIRVZbpmUWoP1",
+  home = "/srv/faults/home", password = "$5$faults$" .. either("YsNCIQpA/SgaqM/WCW4kAzSq5aKbe7oIRVZbpmUWoP1",
     "W25Hrl4ZZbLzK9QPM1zFKXrJAnVjGViaMcj.o3Tr7x3"),
 }
+directory "/srv/faults/home" { owner = "faults" }
+authorized_key "faults" { user = "faults", key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFaultsFaults side",
+  options = either("restrict", "") }
 local conf = file "/srv/faults/conf" {
   content = ("this is side %s of the file\n"):format(side):rep(6000), mode = either("0640", "0600"), owner = "root",
 }
