@@ -52,13 +52,24 @@ local function index(out)
   return seen
 end
 
+local FORM = {
+  passwd = "^[^:]+:[^:]*:%d+:%d*:[^:]*:[^:]*:[^:]*$",
+  group = "^[^:]+:[^:]*:%d+:[^:]*$",
+}
+
+local function answer_of(database, key, line)
+  if not line or line:find(FORM[database]) then return line end
+  return { failed = ("what the host has of '%s' in its database %s is no line of that"):format(key, database) }
+end
+
 local function parse(r, list)
   if r.rc ~= 0 and r.rc ~= 2 then
     error(("the host could not answer 'getent' (status %d): %s"):format(r.rc, r.err), 0)
   end
   local seen, answers = index(r.out), {}
   for i, args in ipairs(list) do
-    answers[i] = seen[args[1]] and seen[args[1]][tostring(args[2])]
+    local database, key = args[1], tostring(args[2])
+    answers[i] = seen[database] and answer_of(database, key, seen[database][key])
   end
   return answers
 end
