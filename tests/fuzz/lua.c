@@ -21,34 +21,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { COUNTERS = 1 << 15, MOST_CPU_MS = 1000, THINGS_A_MS = 5 };
 
+/* A state remembers what it once masked, and becomes slow. */
+enum { INPUTS_A_STATE = 5000 };
+
 #if defined(__clang__)
 __attribute__((section("__libfuzzer_extra_counters")))
 #endif
 static uint8_t counters[COUNTERS];
 
-/* Asked for each line, and mostly for the same file again. */
-static bool is_shipped(const char *source)
+/* A number for a shipped file, 0 for any other; mostly asked of one again. It
+ * is of the name's text, so that it is the same in the next state. */
+static unsigned long file_key(const char *source)
 {
 	static const char *known;
-	static bool shipped;
+	static unsigned long key;
 
-	if (source != known) {
-		known = source;
-		shipped = strstr(source, "/lua/neap/") != NULL;
-	}
-	return shipped;
+	if (source == known)
+		return key;
+	known = source;
+	key = 0;
+	source = source ? strstr(source, "/lua/neap/") : NULL;
+	for (; source && *source; source++)
+		key = (key ^ (unsigned char)*source) * 1099511628211U;
+	return key;
 }
 
 static void on_line(lua_State *L, lua_Debug *ar)
 {
-	static uintptr_t last;
-	uintptr_t here;
+	static unsigned long last;
+	unsigned long here;
 
 	lua_getinfo(L, "S", ar);
-	if (!is_shipped(ar->source))
+	if (!(here = file_key(ar->source)))
 		return;
-	here = (uintptr_t)ar->source / 16 * 31 + (uintptr_t)ar->currentline;
-	here *= 2654435761U;
+	here = (here + (unsigned long)ar->currentline) * 2654435761U;
 	counters[(here ^ last) >> 7 & (COUNTERS - 1)]++;
 	last = here >> 1;
 }
@@ -101,11 +107,15 @@ static void replace_hooks(lua_State *L)
 static lua_State *start(void)
 {
 	static struct script *script; /* reachable to the end: no leak */
+	static unsigned inputs;
 	struct err e = {0};
 	lua_State *L;
 
-	if (script)
+	if (script && ++inputs % INPUTS_A_STATE)
 		return script_lua(script);
+	script_free(script);
+	script = NULL;
+	file_key(NULL); /* which may stand where another name stood */
 	if (script_new(&script, FUZZ_LUA_DIR, &e) < 0)
 		goto failed;
 	L = script_lua(script);
