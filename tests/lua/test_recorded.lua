@@ -2,8 +2,10 @@
 local t = require "harness"
 local crypto = require "neap.core.crypto"
 local fake = require "fake_host"
+local json = require "neap.core.json"
 local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
+local recorded_change = require "neap.engine.recorded_change"
 local store = require "neap.core.store"
 local taint = require "neap.core.taint"
 
@@ -204,3 +206,17 @@ end)
 
 st:close()
 os.execute("rm -rf " .. dir)
+
+local function side(files)
+  local text = json.encode { type = "release", key = "/srv/app", state = { id = "1" }, options = { files = files } }
+  return { read = function(path) return path == "resources/release/srv/app.json" and text or nil end }
+end
+
+t.case("of a long text that was said of a resource, its digest is shown", function()
+  local change = recorded_change("resources/release/srv/app.json", side { a = "short", b = "one\ntwo\n" },
+    side { a = "short", b = ("x"):rep(100) })
+  t.equal(change.notes, {
+    "files: [a=short, b=8 bytes, sha256 " .. crypto.sha256("one\ntwo\n"):sub(1, 12) .. "…] → [a=short, b=100 bytes, sha256 "
+      .. crypto.sha256(("x"):rep(100)):sub(1, 12) .. "…]",
+  })
+end)

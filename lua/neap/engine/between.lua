@@ -2,32 +2,19 @@
 -- that can be shown like those of a plan. No host is touched and nothing is
 -- unsealed: of a secret it is known only that it is another one.
 --
---     a: resources/file/etc/x.json {mode=0644, content={file=…}} ┐
---     b: resources/file/etc/x.json {mode=0600, content={file=…}} ┴─▶ ~ file /etc/x, mode: 0644 → 0600
---
 -- A resource that is recorded for the first time comes from what it was before
 -- Neap, its genesis; one whose record ends has gone back there.
 
-local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
-local taint = require "neap.core.taint"
-local difference = require "neap.engine.difference"
-local record = require "neap.engine.record"
+local count_of = require "neap.count_of"
+local recorded_change = require "neap.engine.recorded_change"
 local show = require "neap.engine.show"
-
-local TEXT_MAX = 80 -- bytes of a setting that are shown
 
 local between = {}
 
 local function decode(text)
   local value = text and json.decode(text)
   return type(value) == "table" and value or nil
-end
-
--- A resource's record; what is none is shown as if it were not there.
-local function entry_in(text)
-  local entry = decode(text)
-  return entry and record.is_entry(entry) and entry or nil
 end
 
 -- One side: a revision, and of the files that differ what they hold in it.
@@ -39,127 +26,6 @@ local function side_of(st, rev, host, deltas, which)
     end,
   }
 end
-
--- A recorded value as it may be shown; what is told by name where it is sealed.
-local function shown(value, side, root, name)
-  if type(value) ~= "table" then return value end
-  if value.file then return side.read(root .. value.file) or "" end
-  if value.sealed then return taint.wrap(value.sealed, name) end
-  if value.sealed_in then return taint.wrap(side.read(root .. value.sealed_in) or "", name) end
-  return value
-end
-
-local function is_text(value) return type(value) == "table" and value.file ~= nil end
-local function is_sealed(value) return type(value) == "table" and (value.sealed or value.sealed_in) ~= nil end
-
--- Whether two recorded values are the same without their texts being read.
-local function same_value(a, b, side_a, side_b, roots)
-  if is_text(a) and is_text(b) then return a.sha256 == b.sha256 end
-  if is_sealed(a) and is_sealed(b) and a.sealed_in and b.sealed_in then
-    return roots[1] == roots[2] and side_a.read(roots[1] .. a.sealed_in) == side_b.read(roots[2] .. b.sealed_in)
-  end
-  return difference.same(a, b)
-end
-
-local function names_of(a, b)
-  local names = {}
-  for name in pairs(a or {}) do names[name] = true end
-  for name in pairs(b or {}) do names[name] = true end
-  return names
-end
-
--- The change from one recorded state (nil: absent) to another, or nil.
-local function change_of(entry, a, b, sides, roots)
-  local change = { from = a and {}, to = b and {}, differs = {}, notes = {} }
-  local attributes = {}
-  for name in pairs(names_of(a, b)) do
-    local old, new = a and a[name], b and b[name]
-    local same = same_value(old, new, sides[1], sides[2], roots)
-    attributes[name] = { blob = (is_text(old) or is_text(new)) and not is_sealed(old) and not is_sealed(new) }
-    if not same or not a or not b then
-      if a then change.from[name] = shown(old, sides[1], roots[1], "sealed") end
-      if b then change.to[name] = shown(new, sides[2], roots[2], a and "another value" or "sealed") end
-      change.differs[name] = a and b and true or nil
-    end
-  end
-  change.kind = a and b and "update" or a and "delete" or "create"
-  change.id = entry.type .. ":" .. entry.key
-  change.resource = {
-    type = entry.type, key = entry.key, id = change.id, meta = {}, where = entry.where,
-    rtype = { attributes = attributes },
-  }
-  if (a or b) and not (a and b and next(change.differs) == nil) then return change end
-  change.kind, change.same = "update", true
-  return change
-end
-
-local function state_of(entry)
-  local state = entry and entry.state
-  return type(state) == "table" and state or nil
-end
-
-local function words_of(list) return table.concat(list or {}, ", ") end
-
--- A recorded setting as text: lists as words, a long text by its digest, a secret not at all.
-local function setting(value)
-  if value == nil then return "(none)" end
-  if type(value) == "string" and (#value > TEXT_MAX or value:find("\n")) then
-    return ("%d bytes, sha256 %s…"):format(#value, crypto.sha256(value):sub(1, 12))
-  end
-  if type(value) ~= "table" then return tostring(value) end
-  if value.sealed then return "<secret:sealed>" end
-  local parts = {}
-  for i, member in ipairs(value) do parts[i] = setting(member) end
-  if #parts > 0 then return table.concat(parts, ", ") end
-  for name in pairs(value) do parts[#parts + 1] = tostring(name) end
-  table.sort(parts)
-  for i, name in ipairs(parts) do parts[i] = name .. "=" .. setting(value[name]) end
-  return "[" .. table.concat(parts, ", ") .. "]"
-end
-
-local function add_notes(notes, was, is)
-  local names = {}
-  for name in pairs(names_of(was, is)) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if not difference.same(was[name], is[name]) then
-      notes[#notes + 1] = ("%s: %s → %s"):format(name, setting(was[name]), setting(is[name]))
-    end
-  end
-end
-
--- What is said about the resource, beside its state.
-local function notes_of(old, new)
-  local notes = {}
-  if not difference.same(old.managed, new.managed) then
-    notes[1] = ("managed: %s → %s"):format(words_of(old.managed), words_of(new.managed))
-  end
-  add_notes(notes, old.options or {}, new.options or {})
-  add_notes(notes, old.meta or {}, new.meta or {})
-  return notes
-end
-
--- The change of one resource whose record, at `path`, differs.
-local function resource_change(path, a, b)
-  local old, new = entry_in(a.read(path)), entry_in(b.read(path))
-  local entry, change = new or old
-  if not entry then return nil end
-  if old and new then
-    change = change_of(entry, state_of(old), state_of(new), { a, b }, { "", "" })
-    change.notes = notes_of(old, new)
-    return not (change.same and #change.notes == 0) and change or nil
-  elseif new then
-    local genesis = entry_in(b.read("genesis/" .. path))
-    change = change_of(entry, state_of(genesis), state_of(new), { b, b }, { "genesis/", "" })
-    change.first = true
-  else
-    local genesis = entry_in(a.read("genesis/" .. path))
-    change = change_of(entry, state_of(old), state_of(genesis), { a, a }, { "", "genesis/" })
-    change.notes = { "no longer recorded: it is as it was before Neap" }
-  end
-  return change
-end
-
 -- The texts that a record names, by path.
 local function texts_of(text)
   local names = {}
@@ -236,7 +102,7 @@ local function change_at(path, deltas, sides, shared)
   local sources = shared and sources_of(path, deltas)
   local known = sources and shared[sources]
   if known ~= nil then return known end
-  local change = resource_change(path, sides[1], sides[2]) or false
+  local change = recorded_change(path, sides[1], sides[2]) or false
   if sources then shared[sources] = change end
   return change
 end
@@ -320,8 +186,7 @@ local function print_rest(plans, ui)
   for _, plan in ipairs(plans) do
     local found = #plan.found
     if found > 0 then
-      lines:add(plan.name, ("%d resource%s recorded for the first time, as found"):format(found,
-        found == 1 and "" or "s"))
+      lines:add(plan.name, count_of(found, "resource") .. " recorded for the first time, as found")
     end
     if plan.status then lines:add(plan.name, plan.status) end
   end
