@@ -76,8 +76,22 @@ local function without_version(attrs)
   return kept
 end
 
--- What we hang on stays, where it would go.
-local function look_at_removal(host, key, change)
+-- Whether a package that goes is needed by one that is to be there.
+local function is_needed(host, key, back, model)
+  local staying = table.concat(back.staying and back.staying.package or {}, " ")
+  local leaving = table.concat(back.leaving and back.leaving.package or {}, " ")
+  if staying == "" or leaving == "" then return false end
+  for _, name in ipairs(host:needed(leaving, staying, json.encode(apt.planned_sources(model)))) do
+    if name == key then return true end
+  end
+  return false
+end
+
+-- What we hang on stays, where it would go, and what others need that stay.
+local function look_at_removal(host, key, change, back, model)
+  if is_needed(host, key, back, model) then
+    return { stays = "packages that are to be there need it", keeps = true }
+  end
   if change.resource.meta and change.resource.meta.guard == false then return nil end
   local used = lifeline.of(host)[key:match("^[^:]*")]
   return used and { stays = ("Neap reaches this host through it (%s)"):format(used) } or nil
@@ -85,7 +99,7 @@ end
 
 --- Whether the version that was recorded can be had.
 function package_back.look(host, key, change, back, model)
-  if change.kind == "delete" then return look_at_removal(host, key, change) end
+  if change.kind == "delete" then return look_at_removal(host, key, change, back, model) end
   local wanted = change.resource.attrs.version
   if not wanted or change.kind == "update" and not change.differs.version then return nil end
   local offered = host:offered(key, json.encode(apt.planned_sources(model)))

@@ -22,6 +22,7 @@ local ASKED = {
   lifeline = { { "" } },
   list = { { "/etc" }, { "/srv" } },
   mysql = { { "SELECT 1" }, { "SHOW GRANTS" } },
+  needed = { { "nginx haproxy", "mawk", "{}" }, { "gawk", "haproxy", "{\"neap.list\":false}" } },
   offered = { { "nginx", "{}" }, { "libc6:amd64", "{\"neap.list\":false}" } },
   package = { { "nginx" }, { "nginx:amd64" } },
   pending = { { "service:nginx" }, { "command:a/b" } },

@@ -229,6 +229,18 @@ t.case("a thing that stays is changed no more, and its record goes", function()
   t.equal({ ids(desired.list), ids(desired.dropped) }, { "", "odd:a" })
 end)
 
+t.case("a thing that others need stays, and stays recorded", function()
+  local planned, desired = planned_with({ stays = "it is needed", keeps = true }, size(1), false)
+  t.equal({ #planned.changes, ids(desired.list), ids(desired.dropped) }, { 0, "", "" })
+end)
+
+t.case("types are told what is there in the end, and what is not", function()
+  local desired = rollback.compose(self, {}, recorded { { "thing:a", size(1), false } }, recorded { { "thing:b", size(1), false } })
+  for _, resource in ipairs(desired.list) do
+    t.equal({ resource.back.leaving, resource.back.staying }, { { thing = { "a" } }, { thing = { "b" } } })
+  end
+end)
+
 t.case("another thing is wanted instead", function()
   local planned = planned_with({ instead = { size = 7 }, note = "so" }, size(1), false)
   t.equal({ planned.changes[1].kind, planned.changes[1].to.size, planned.remarks[1].kind }, { "update", 7, "note" })

@@ -485,3 +485,17 @@ t.case("package: what two transactions needed goes with the second", function()
   local host = { lifeline = function() end, unneeded = function(_, names) return names == "haproxy nginx" and { "common" } or {} end }
   t.equal(package_back.take_along(host, { change }, model), { "common" })
 end)
+t.case("needed: which cannot go", function()
+  t.equal(question("needed", "#1\ngawk\n#2\n")({ "gawk nginx", "mawk", "{}" }, { "nginx", "mawk", "{}" }), { { "gawk" }, {} })
+end)
+t.case("package: one that goes stays where one that is to be there needs it", function()
+  local package_back = require "neap.package_back"
+  local asked
+  local host = { lifeline = function() return {} end, needed = function(_, ...) asked = { ... } return { "lib" } end }
+  local back = { leaving = { package = { "lib", "tool" } }, staying = { package = { "app" } } }
+  local function verdict(key)
+    return package_back.look(host, key, { kind = "delete", resource = {} }, back, Model.new())
+  end
+  t.equal(verdict "lib", { stays = "packages that are to be there need it", keeps = true })
+  t.equal({ verdict "tool", asked }, { nil, { "lib tool", "app", "{}" } })
+end)

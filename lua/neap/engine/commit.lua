@@ -30,10 +30,11 @@ end
 -- need), and what went with them.
 local function brought_by(host)
   local brought = {}
-  for _, change in pairs(host.done_ids or {}) do
-    local names = brought[change.resource.type] or {}
-    brought[change.resource.type] = names
-    for name, is_there in pairs(not change.broken and change.brings or {}) do names[name] = is_there end
+  for _, planned in ipairs(host.done_ids and host.plan.changes or {}) do -- what goes may come again with a later one
+    local change = host.done_ids[planned.id]
+    local names = change and not change.broken and change.brings or {}
+    brought[planned.resource.type] = brought[planned.resource.type] or {}
+    for name, is_there in pairs(names) do brought[planned.resource.type][name] = is_there end
   end
   return brought
 end

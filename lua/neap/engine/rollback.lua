@@ -206,6 +206,21 @@ local function in_turn(going, wanted)
   return list
 end
 
+-- Each type is told which of its resources are there in the end, and which are not.
+local function tell_types(list)
+  local there, gone = {}, {}
+  for _, resource in ipairs(list) do
+    local keys, name = resource.absent and gone or there, resource.rtype.name
+    keys[name] = keys[name] or {}
+    table.insert(keys[name], resource.key)
+  end
+  for _, resource in ipairs(list) do
+    if resource.back then
+      resource.back = setmetatable({ staying = there, leaving = gone }, { __index = resource.back })
+    end
+  end
+end
+
 --- The desired state of one host: a list in order, with what is `dropped`.
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
@@ -216,6 +231,7 @@ function rollback.compose(self, host, now, target)
   local list = in_turn(first, wanted)
   table.move(readers, 1, #readers, #list + 1, list)
   covered.mark(list)
+  tell_types(list)
   local desired = recorded.desired(host, turns.sort(list, now))
   desired.dropped = dropped
   return desired
@@ -268,6 +284,7 @@ function rollback.take_back(self, desired, now, going)
   local list = in_turn(first, desired.list)
   table.move(readers, 1, #readers, #list + 1, list)
   covered.mark(list)
+  tell_types(list)
   desired.list = turns.sort(list, now)
   for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
   desired.dropped = dropped

@@ -23,7 +23,7 @@ local function heed(self, resource, change, verdict)
     resource.absent, resource.attrs = false, verdict.instead
   elseif verdict.stays then
     resource.absent, resource.attrs = change.kind == "create", {}
-    resource.left = resource.leaves
+    resource.left, resource.keeps = resource.leaves and not verdict.keeps, resource.leaves and verdict.keeps
   end
   return verdict.instead or verdict.stays
 end
@@ -47,16 +47,17 @@ function way_back.hear(self, resource, change, again)
   return again()
 end
 
---- What stays on the host as it is, and is Neap's no longer, is looked at no
--- more.
+--- What stays on the host as it is is looked at no more: it is Neap's no longer, or `keeps` its record for the time
+-- when it can go.
 function way_back.part(desired)
   local list
   for i, resource in ipairs(desired.list) do
-    if resource.left and not list then list = table.move(desired.list, 1, i - 1, 1, {}) end
+    local parts = resource.left or resource.keeps
+    if parts and not list then list = table.move(desired.list, 1, i - 1, 1, {}) end
     if resource.left then
       desired.dropped = desired.dropped or {}
       table.insert(desired.dropped, resource)
-    elseif list then
+    elseif list and not parts then
       list[#list + 1] = resource
     end
   end

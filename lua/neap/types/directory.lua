@@ -220,7 +220,9 @@ end
 --- What others have put into a directory is theirs; what was taken out of it comes back.
 local function way_back(host, key, change, _, model)
   if change.kind == "delete" then
-    if change.resource.leaves then change.resource.attrs.force, change.from.force = nil, nil end
+    if change.resource.leaves then
+      change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
+    end
     local left = change.from.force and {} or left_in(host, key, model)
     return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
   end

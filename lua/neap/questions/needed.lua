@@ -1,0 +1,44 @@
+--- Which of some packages cannot go while others are to be there: needed("nginx gawk", "mawk haproxy", "{}") ->
+-- { "gawk", … }, of the first those without which the second could not all be installed. The third argument is JSON:
+-- the sources that will have been written or removed by then, see apt.with_sources.
+local apt = require "neap.apt"
+local json = require "neap.core.json"
+local sh = require "neap.sh"
+
+-- Mostly none is, which one look tells. Where the others cannot be had anyway, nothing is known.
+local SCRIPT = [[
+fresh || update
+could() {
+  apt_get -s -o Debug::NoLocking=true --no-install-recommends --no-upgrade --allow-change-held-packages install "$@" \
+    >/dev/null 2>&1
+}
+without() { for name in $going; do printf '%s- ' "$name"; done; }
+needed() { # GOING STAYING, words in each
+  going=$1
+  could $2 && ! could $2 $(without) || return 0
+  for name in $1; do could $2 "$name-" || printf '%s\n' "$name"; done
+}
+]]
+
+local function script(list)
+  local text = { apt.PRELUDE, SCRIPT }
+  for i, args in ipairs(list) do
+    text[#text + 1] = ("printf '#%%d\\n' %d\nparts=/etc/apt/sources.list.d\n"):format(i)
+    text[#text + 1] = apt.with_sources(json.decode(args[3])) .. sh("needed %s %s\n", args[1], args[2])
+  end
+  return table.concat(text)
+end
+
+local function parse(r, list)
+  if r.rc ~= 0 then error(r.err:match("([^\n]*)\n*$"), 0) end
+  local answers = {}
+  for i in ipairs(list) do answers[i] = {} end
+  local into
+  for line in r.out:gmatch("[^\n]+") do
+    local index = line:match("^#(%d+)$")
+    if index then into = answers[tonumber(index)] elseif into then into[#into + 1] = line end
+  end
+  return answers
+end
+
+return { name = "needed", script = script, parse = parse, timeout_ms = 10 * 60 * 1000 }
