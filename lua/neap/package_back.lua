@@ -27,14 +27,25 @@ local function gone_by_then(model)
   return names
 end
 
---- On a way back, what came along with packages goes with them where nothing else needs it, nor what comes now.
+-- What is there by the end of the plan, and what comes now.
+local function coming_of(changes, back)
+  local set, names = {}, {}
+  for _, change in ipairs(changes) do
+    if change.kind == "create" then set[change.resource.key] = true end
+  end
+  for _, name in ipairs(back.staying and back.staying.package or {}) do set[name] = true end
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- On a way back, what came along with packages goes with them where nothing else needs it, nor what is there then.
 -- @return their names
 function package_back.take_along(host, changes, model)
-  local names, first, brought, gone, coming = gone_by_then(model), nil, {}, {}, {}
+  local names, first, brought, gone = gone_by_then(model), nil, {}, {}
   for _, name in ipairs(names) do gone[name] = true end
   for _, change in ipairs(changes) do
     local back = change.resource.back
-    if change.kind == "create" then coming[#coming + 1] = change.resource.key end
     if change.kind == "delete" and back then
       names[#names + 1] = change.resource.key
       first = first or change
@@ -46,7 +57,7 @@ function package_back.take_along(host, changes, model)
   local candidates = {}
   for name in pairs(brought) do candidates[#candidates + 1] = not gone[name] and name or nil end
   table.sort(candidates)
-  local needed = lifeline.of(host)
+  local needed, coming = lifeline.of(host), coming_of(changes, first.resource.back)
   local unneeded = host:unneeded(table.concat(names, " "), table.concat(candidates, " "), table.concat(coming, " "))
   for _, name in ipairs(unneeded) do
     if brought[name] and not gone[name] and not needed[name] then first.brings[name] = false end

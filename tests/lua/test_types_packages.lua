@@ -477,6 +477,14 @@ t.case("package: what comes back at the same time still needs what it needs", fu
   package_back.take_along(host, { goes, { kind = "create", resource = { key = "haproxy" } } }, Model.new())
   t.equal(words, { "nginx", "libfoo", "haproxy" })
 end)
+t.case("package: what a later transaction needs is not taken along to come again", function()
+  local package_back = require "neap.package_back"
+  local back = { brought = { package = { "libfoo" } }, staying = { package = { "squid", "haproxy" } } }
+  local words
+  local host = { lifeline = function() end, unneeded = function(_, ...) words = { ... } return {} end }
+  package_back.take_along(host, { { kind = "delete", resource = { key = "nginx", back = back } } }, Model.new())
+  t.equal(words, { "nginx", "libfoo", "haproxy squid" })
+end)
 t.case("package: what two transactions needed goes with the second", function()
   local package_back = require "neap.package_back"
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "common" } } } } }

@@ -57,7 +57,7 @@ local function record_host(self, st, head, host, changes, key)
   local news = record.host(host.name, recorded, {
     others = besides.others, states = besides.states, more = besides.more,
     resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
-    status = standing.status(self, host), brought = brought_by(host),
+    origins = host.plan.before, status = standing.status(self, host), brought = brought_by(host),
   }, changes, key)
   -- A host that was lost is not seen again in this run; what it was is known.
   for path, bytes in pairs(host.pre_images or {}) do

@@ -1,9 +1,12 @@
---- What goes where another brings back what it stood in the place of.
+--- What goes to what was before Neap, and is another's business in the end.
 --
 --     directory /d   purged `x` once, and comes back with it
---     file /d/x      came after that, and goes to what it found: nothing
+--     file /d/x      came after that, and goes to what it found, nothing: it makes way
 --
--- It makes way. What is there in the end is the other's business: it is looked at no more, and its record goes.
+--     file /f        goes to what it found
+--     line in /f     is wanted, or goes too, and is written into that
+--
+-- It is looked at no more after that, and its record goes.
 
 local recorded = require "neap.engine.recorded"
 
@@ -27,16 +30,31 @@ local function is_below(path, roots)
   return false
 end
 
+-- Set of the files, by id, that others write a part of.
+local function written_into(list)
+  local ids = {}
+  for _, resource in ipairs(list) do
+    local entry = resource.absent and resource.before
+    local attrs = entry and (entry.state or entry.genesis) or resource.attrs
+    local path = resource.rtype.inside and resource.rtype.inside(resource.key, attrs or {})
+    if path then ids["file:" .. path] = true end
+  end
+  return ids
+end
+
+local function is_covered(resource, roots, files)
+  if not resource.absent then return files[resource.id] end
+  for _, path in ipairs(recorded.paths_of(resource)) do
+    if is_below(path, roots) then return true end
+  end
+end
+
 --- Marks them: `covered` in the resources that go to what was before Neap.
 -- @param list all resources of the run
 function covered.mark(list)
-  local roots = returning(list)
-  for _, resource in ipairs(next(roots) and list or {}) do
-    if resource.leaves and resource.absent then
-      for _, path in ipairs(recorded.paths_of(resource)) do
-        resource.covered = resource.covered or is_below(path, roots)
-      end
-    end
+  local roots, files = returning(list), written_into(list)
+  for _, resource in ipairs(list) do
+    if resource.leaves and is_covered(resource, roots, files) then resource.covered = true end
   end
 end
 

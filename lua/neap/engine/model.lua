@@ -19,6 +19,7 @@ function Model.argument_key(args) return table.concat(args, "\0") end
 function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {}, gone = {} }, Model) end
 
 local function put(self, kind, args, edit)
+  edit.leaving = self.leaving
   local of_kind = self.edits[kind]
   if not of_kind then
     of_kind = {}
@@ -104,12 +105,15 @@ function Model:asked(kind)
   return list
 end
 
---- Whether one of the `asked` questions ({ kind, key } pairs) was edited.
+--- Whether one of the `asked` questions ({ kind, key } pairs) was edited; and whether by what goes to what was before
+-- Neap (while `leaving` was set).
 function Model:touches(asked)
+  local touched, leaving = false, false
   for _, question in ipairs(asked) do
-    if self:edit(question[1], question[2]) then return true end
+    local edit = self:edit(question[1], question[2])
+    touched, leaving = touched or edit ~= nil, leaving or edit ~= nil and edit.leaving == true
   end
-  return false
+  return touched, leaving
 end
 
 return Model

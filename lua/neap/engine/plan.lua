@@ -136,8 +136,10 @@ local function take_effect(self, change)
   local resource = change.resource
   local rtype = resource.rtype
   if rtype.effects and change.kind ~= "unknown" and not (change.trigger and next(change.differs) == nil) then
+    self.model.leaving = resource.leaves
     rtype.effects(resource.key, change, self.model)
     if change.kind ~= "update" then self.model:list_paths(recorded.paths_of(resource), change.to ~= nil) end
+    self.model.leaving = nil
   end
 end
 
@@ -145,8 +147,14 @@ end
 -- probed again where an earlier change touched what it asked; what was in
 -- its way at first may be gone by then.
 local function look_again(self, resource, job)
-  if not self.model:touches(job.asked) and not (job.error and self.model.unsure) then return job end
-  return plan.probe(self.round, { resource }, self.model)[1]
+  local touched, leaving = self.model:touches(job.asked)
+  if not touched and not (job.error and self.model.unsure) then return job end
+  local again = plan.probe(self.round, { resource }, self.model)[1]
+  -- What was Neap's is no part of what was there before Neap.
+  if leaving and not resource.leaves and not (again.error or again.unknown) then
+    self.before[resource.id] = plan.hide(again.found, wanted(resource)) or false
+  end
+  return again
 end
 
 -- What stands against a change by the type's own foresight, or nil. A way back is not stopped by it.
@@ -229,14 +237,15 @@ end
 -- @param secrets_of function(resource) -> set of the names of attributes that
 --   are recorded as secrets | nil; nil: none are
 -- @return { changes = { change … } in order, errors = { fault … },
---   observed = { [id] = attrs|false } as first probed, desired = desired }
+--   observed = { [id] = attrs|false } as first probed, desired = desired,
+--   before = the same, but as it will be when what goes to what was before Neap has gone }
 --   remarks = { { id, kind, text } … } of resources on their way back.
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
 function plan.host(round, desired, secrets_of)
   local self = {
     round = round, secrets_of = secrets_of or function() end, model = Model.new(round.answers), changes = {},
-    changed = {}, errors = {}, remarks = {},
+    changed = {}, errors = {}, remarks = {}, before = {},
   }
   local resources = desired.list
   local jobs = plan.probe(round, resources)
@@ -258,7 +267,7 @@ function plan.host(round, desired, secrets_of)
   way_back.part(desired)
   return {
     changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,
-    remarks = self.remarks,
+    remarks = self.remarks, before = setmetatable(self.before, { __index = observed }),
   }
 end
 

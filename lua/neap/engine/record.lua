@@ -19,6 +19,7 @@ local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
 local lasting = require "neap.engine.lasting"
 local ledger = require "neap.engine.ledger"
+local parts = require "neap.engine.parts"
 local shape = require "neap.engine.shape"
 
 local record = {}
@@ -35,15 +36,16 @@ end
 
 local function key_path(key)
   if key:sub(1, 1) ~= "/" then return (component(key):gsub("/", "%%2F")) end
-  local parts = {}
-  for part in key:gmatch("[^/]+") do parts[#parts + 1] = component(part) end
-  return table.concat(parts, "/")
+  local names = {}
+  for name in key:gmatch("[^/]+") do names[#names + 1] = component(name) end
+  return table.concat(names, "/")
 end
 
 -- What is read from a resource's record.
 local ENTRY = {
   type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
   options = { "map", "any", may = true }, meta = { "map", "any", may = true }, first = { "map", "any", may = true },
+  under = "?boolean",
 }
 
 --- Whether decoded JSON is the record of a resource.
@@ -278,15 +280,34 @@ local function origin_of(resource, before)
   return before
 end
 
+-- Whether the content of a file is recorded: that it is Neap's as a whole.
+local function is_whole(recorded, id)
+  local text = recorded[record.resource_path("file", id:match("^file:(.*)$"))]
+  local entry = text and json.decode(text)
+  return type(entry) == "table" and type(entry.state) == "table" and entry.state.content ~= nil
+end
+
+-- The first record of a resource: what was there before Neap.
+local function add_origin(name, resource, recorded, seen, changes, key)
+  local prefix, path = "hosts/" .. name .. "/", "genesis/" .. record.resource_path(resource.type, resource.key)
+  local origin = origin_of(resource, (seen.origins or seen.before)[resource.id])
+  local files = record.files_of(name, resource, origin, "genesis/", key)
+  if parts.is_under(resource, seen.resources or {}, function(id) return is_whole(recorded, id) end) then
+    local entry = json.decode(files[path])
+    entry.under = true
+    files[path] = json.encode(entry, { indent = 2 }) .. "\n"
+  end
+  compare(changes, prefix, recorded, files)
+end
+
 local function record_resource(name, resource, recorded, seen, changes, key)
   local prefix = "hosts/" .. name .. "/"
   local path = record.resource_path(resource.type, resource.key)
   local before = seen.before[resource.id]
   if not recorded["genesis/" .. path] then
-    local origin = origin_of(resource, before)
-    compare(changes, prefix, recorded, record.files_of(name, resource, origin, "genesis/", key))
+    add_origin(name, resource, recorded, seen, changes, key)
   else
-    add_first(name, resource, recorded, before, changes, key)
+    add_first(name, resource, recorded, (seen.origins or seen.before)[resource.id], changes, key)
   end
   local files = record.files_of(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key)
   carry(files, resource, recorded, before)
@@ -304,9 +325,10 @@ end
 -- @param name the host's
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
---   same as first seen, status = { … }, brought = { [type] = { [name] = true
---   (came along) | false (went) } }|nil }; a resource that is `left` is again
---   what it was before Neap, and its records go;
+--   same as first seen, origins = the same, or as it was when what was Neap's
+--   had gone (`before` of plan.host), status = { … }, brought = { [type] = {
+--   [name] = true (came along) | false (went) } }|nil }; a resource that is
+--   `left` is again what it was before Neap, and its records go;
 --   others, states, more = what bystanders.look gives, or nil
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit

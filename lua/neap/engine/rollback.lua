@@ -14,7 +14,7 @@
 local conflicts = require "neap.engine.conflicts"
 local covered = require "neap.engine.covered"
 local fault = require "neap.engine.fault"
-local lineage = require "neap.engine.lineage"
+local going = require "neap.engine.going"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
 local needs = require "neap.engine.needs"
@@ -64,42 +64,6 @@ function rollback.permissions(opts)
   }
 end
 
--- Who is to be at each path, of these resources.
-local function owners_of(list)
-  local owners = {}
-  for _, resource in ipairs(list) do
-    for _, path in ipairs(resource.absent and {} or recorded.paths_of(resource)) do owners[path] = resource end
-  end
-  return owners
-end
-
--- Whether a resource that goes lies where one that is wanted lies: that one
--- decides what is there then, and may have to replace what is there now.
-local function gives_way(resource, owners)
-  for _, path in ipairs(recorded.paths_of(resource)) do
-    local owner = owners[path]
-    if owner then
-      if owner.rtype.attributes.force then owner.attrs.force = true end
-      return owner
-    end
-  end
-end
-
--- Whether what was there before the owner is what this resource knows: then its record stays. An owner who is new takes
--- its place in this run.
-local function leads_back(owner, resource, entry, now)
-  local known = owner and now.resources[owner.id]
-  if known then return known.genesis and known.genesis.occupied == entry.type end
-  if not owner or not lineage.may_replace(owner, resource) then return false end
-  return entry.state and not entry.state.occupied
-end
-
--- What goes reads from what goes or comes back, and is there for good: it is
--- restarted when all the others are done.
-local function is_reader(resource) return not resource.absent and resource.rtype.triggers ~= nil end
-
-local function is_momentary(rtype) return rtype.rollback and rtype.rollback.momentary end
-
 -- A record of REV with what no run had looked at by then: it was as the first one that did has found it.
 local function with_first(entry, first)
   if not entry.state or not first or next(first) == nil then return entry end
@@ -133,49 +97,6 @@ local function wanted_of(self, now, target)
   return table.move(overtaken, 1, #overtaken, #list + 1, list)
 end
 
--- Accounts go when what they own has gone or belongs to others again.
-local function is_owner(resource)
-  local back = resource.rtype.rollback
-  return resource.absent and back and back.owns
-end
-
--- The records of what goes, in order.
-local function leaving(self, now, target)
-  local list = {}
-  for _, id in ipairs(needs.order(now, self.types)) do
-    if not target.resources[id] then list[#list + 1] = now.resources[id] end
-  end
-  return list
-end
-
--- What goes: first those that others need, last those that need others;
--- those that read, and then those that own, at the end; those of which only the
--- record goes.
-local function going_of(self, now, target, wanted)
-  local first, readers, owning, dropped, owners = {}, {}, {}, {}, owners_of(wanted)
-  local going = leaving(self, now, target)
-  local settled = lineage.settle(going, self.types)
-  for i = #going, 1, -1 do
-    local entry = settled[going[i].id] or going[i]
-    local resource = recorded.to_genesis(entry, self.types, self.permissions)
-    resource.before = entry
-    local owner = gives_way(resource, owners)
-    if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
-    if not leads_back(owner, resource, entry, now) then
-      if owner or settled[entry.id] == false or entry.genesis == nil or is_momentary(resource.rtype) then
-        dropped[#dropped + 1] = recorded.dropped(entry, self.types)
-      elseif is_reader(resource) then
-        table.insert(readers, 1, resource)
-      elseif is_owner(resource) then
-        owning[#owning + 1] = resource
-      else
-        first[#first + 1] = resource
-      end
-    end
-  end
-  return first, table.move(owning, 1, #owning, #readers + 1, readers), dropped
-end
-
 local function lies_in(resource, directory) return resource.key:sub(1, #directory.key + 1) == directory.key .. "/" end
 
 -- Whether what is wanted away goes before this one that goes: what lies in a directory, which else would not be empty;
@@ -186,12 +107,12 @@ local function goes_before(inner, resource)
 end
 
 -- What goes, and then what is wanted, but for what is wanted away and goes before.
-local function in_turn(going, wanted)
+local function in_turn(leaving, wanted)
   local away, list, moved = {}, {}, {}
   for i = #wanted, 1, -1 do
     if wanted[i].absent then away[#away + 1] = wanted[i] end
   end
-  for _, resource in ipairs(going) do
+  for _, resource in ipairs(leaving) do
     for _, inner in ipairs(away) do
       if not moved[inner] and goes_before(inner, resource) then
         moved[inner] = true
@@ -226,7 +147,7 @@ end
 -- @param now, target what recorded.host gives for HEAD and for REV
 function rollback.compose(self, host, now, target)
   local wanted = wanted_of(self, now, target)
-  local first, readers, dropped = going_of(self, now, target, wanted)
+  local first, readers, dropped = going.of(self, now, target, wanted)
   recorded.adopt(wanted)
   local list = in_turn(first, wanted)
   table.move(readers, 1, #readers, #list + 1, list)
@@ -246,11 +167,11 @@ end
 
 -- A service of the playbook still watches what it watched when that was
 -- recorded and goes now; it is recorded as the playbook has it.
-local function watch_what_goes(resource, before, going)
+local function watch_what_goes(resource, before, ids)
   for _, verb in ipairs(before and resource.rtype.triggers or {}) do
     local name = verb .. "_on"
     for _, id in ipairs(before.meta[name] or {}) do
-      if going[id] then
+      if ids[id] then
         if not resource.own_meta then
           resource.own_meta, resource.meta = resource.meta, {}
           for field, value in pairs(resource.own_meta) do resource.meta[field] = value end
@@ -268,18 +189,18 @@ end
 -- @param self { types, permissions }
 -- @param desired what evaluate.host gave; it is changed
 -- @param now what recorded.host gives for HEAD
--- @param going set of ids
+-- @param ids set of what goes
 -- @return list of the resources that were added
-function rollback.take_back(self, desired, now, going)
+function rollback.take_back(self, desired, now, ids)
   local stays = { resources = {} }
-  for id, entry in pairs(now.resources) do stays.resources[id] = not going[id] and entry or nil end
-  local first, readers, dropped = going_of(with_brought(self, now), now, stays, desired.list)
+  for id, entry in pairs(now.resources) do stays.resources[id] = not ids[id] and entry or nil end
+  local first, readers, dropped = going.of(with_brought(self, now), now, stays, desired.list)
   recorded.desired(desired.host, first)
   for _, resource in ipairs(first) do
     -- a transaction of its own, apart from those of the playbook
     resource.transaction = resource.transaction and -resource.transaction
   end
-  for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], going) end
+  for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], ids) end
   local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
   local list = in_turn(first, desired.list)
   table.move(readers, 1, #readers, #list + 1, list)

@@ -1,8 +1,8 @@
 --- What nobody needs any more once some packages are gone: unneeded("nginx haproxy", "nginx-common gawk", "mawk") ->
--- { "nginx-common", … }. The second are candidates, the third come at the same time. The candidates go all, as far as
--- they were installed automatically, if nothing but they would go along. Otherwise those of which apt says that nothing
--- needs them then, and something did until now: it keeps some that only could be needed (what one of several packages
--- provides).
+-- { "nginx-common", … }. The second are candidates; the third are to be there then, of which those count that a source
+-- has now. The candidates go all, as far as they were installed automatically, if nothing but they would go along.
+-- Otherwise those of which apt says that nothing needs them then, and something did until now: it keeps some that only
+-- could be needed (what one of several packages provides).
 local apt = require "neap.apt"
 local sh = require "neap.sh"
 
@@ -17,8 +17,12 @@ W=$(mktemp -d "$D/unneeded.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
 come() { sed -n 's/^Inst \([^ ]*\).*/\1/p' | sort -u; }
 gone install >"$W/today"
+apt-cache -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= \
+  -o Dir::Etc::sourceparts="$parts" pkgnames | sort -u >"$W/names"
+known() { printf '%s\n' "$@" | sort -u | comm -12 - "$W/names"; }
 without() { for name in "$@"; do printf '%s-\n' "$name"; done; }
 unneeded() { # NAMES CANDIDATES COMING, words in each
+  set -- "$1" "$2" "$(known $3)"
   auto=
   [ -z "$2" ] || auto=$(apt-mark showauto $2 2>/dev/null)
   : >"$W/come"

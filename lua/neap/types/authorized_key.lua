@@ -54,6 +54,9 @@ local function attrs_of(line, blob, name)
   return { user = name, key = key, options = before }
 end
 
+--- The file that it is a part of.
+function authorized_key.inside(_, attrs) return attrs.path end
+
 function authorized_key.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.user or not attrs.key then look.fail("authorized_key '%s': say its user and key", key) end

@@ -71,6 +71,9 @@ function block.depends(_, attrs)
   return ids
 end
 
+--- The file that it is a part of.
+function block.inside(_, attrs) return attrs.path end
+
 function block.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.path then look.fail("block '%s': say its path", key) end

@@ -33,6 +33,9 @@ function hosts_entry.depends(_, attrs) return { "file:" .. attrs.path } end
 
 local function path_of(attrs) return attrs and attrs.path or "/etc/hosts" end
 
+--- The file that it is a part of.
+function hosts_entry.inside(_, attrs) return path_of(attrs) end
+
 local function names_in(lines)
   local names = {}
   for _, line in ipairs(lines) do

@@ -56,6 +56,9 @@ local function ours(text, attrs)
   return mine
 end
 
+--- The file that it is a part of.
+function line.inside(_, attrs) return attrs.path end
+
 function line.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.path or not (attrs.line or attrs.match) then

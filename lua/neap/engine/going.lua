@@ -1,0 +1,106 @@
+--- What a way back takes away or brings back to what it was before Neap, since it is recorded now and was not then; and
+-- in which order.
+
+local lineage = require "neap.engine.lineage"
+local needs = require "neap.engine.needs"
+local parts = require "neap.engine.parts"
+local recorded = require "neap.engine.recorded"
+
+local going = {}
+
+-- Who is to be at each path, of these resources.
+local function owners_of(list)
+  local owners = {}
+  for _, resource in ipairs(list) do
+    for _, path in ipairs(resource.absent and {} or recorded.paths_of(resource)) do owners[path] = resource end
+  end
+  return owners
+end
+
+-- Whether a resource that goes lies where one that is wanted lies: that one
+-- decides what is there then, and may have to replace what is there now.
+local function gives_way(resource, owners)
+  for _, path in ipairs(recorded.paths_of(resource)) do
+    local owner = owners[path]
+    if owner then
+      if owner.rtype.attributes.force then owner.attrs.force = true end
+      return owner
+    end
+  end
+end
+
+-- Whether what was there before the owner is what this resource knows: then its record stays. An owner who is new takes
+-- its place in this run.
+local function leads_back(owner, resource, entry, now)
+  local known = owner and now.resources[owner.id]
+  if known then return known.genesis and known.genesis.occupied == entry.type end
+  if not owner or not lineage.may_replace(owner, resource) then return false end
+  return entry.state and not entry.state.occupied
+end
+
+-- What goes reads from what goes or comes back, and is there for good: it is
+-- restarted when all the others are done.
+local function is_reader(resource) return not resource.absent and resource.rtype.triggers ~= nil end
+
+local function is_momentary(rtype) return rtype.rollback and rtype.rollback.momentary end
+
+-- Accounts go when what they own has gone or belongs to others again.
+local function is_owner(resource)
+  local back = resource.rtype.rollback
+  return resource.absent and back and back.owns
+end
+
+-- The records of what goes, in order.
+local function leaving(self, now, target)
+  local list = {}
+  for _, id in ipairs(needs.order(now, self.types)) do
+    if not target.resources[id] then list[#list + 1] = now.resources[id] end
+  end
+  return list
+end
+
+-- Where a resource that goes has its place: "dropped" (only its record goes), "readers", "owning" or "first".
+local function class_of(resource, entry, owner, settled)
+  local has_nothing = settled[entry.id] == false or entry.genesis == nil or is_momentary(resource.rtype)
+  if owner or has_nothing then return "dropped" end
+  if is_reader(resource) then return "readers" end
+  return is_owner(resource) and "owning" or "first"
+end
+
+-- What a file that it is a part of makes of it.
+local function heed_file(resource, entry, now, wanted, leaving_ids)
+  local fate, file = parts.fate(resource.rtype, entry, now, wanted, leaving_ids)
+  resource.covered = fate == "covered" or nil
+  if fate == "after" then resource.needs = { file } end
+  return fate == "dropped" and fate
+end
+
+--- What goes: first those that others need, last those that need others;
+-- those that read, and then those that own, at the end; those of which only the
+-- record goes.
+-- @param self { types, permissions }
+-- @param now, target what recorded.host gives for HEAD and for what is gone back to
+-- @param wanted resources that are wanted then
+-- @return three lists of resources: what goes first, what goes last, and what is dropped
+function going.of(self, now, target, wanted)
+  local lists, owners = { first = {}, readers = {}, owning = {}, dropped = {} }, owners_of(wanted)
+  local entries = leaving(self, now, target)
+  local settled, wanted_ids, going_ids = lineage.settle(entries, self.types), parts.by_id(wanted), parts.by_id(entries)
+  for i = #entries, 1, -1 do
+    local entry = settled[entries[i].id] or entries[i]
+    local resource = recorded.to_genesis(entry, self.types, self.permissions)
+    resource.before = entry
+    local owner = gives_way(resource, owners)
+    if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
+    if not leads_back(owner, resource, entry, now) then
+      local class = class_of(resource, entry, owner, settled)
+      class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
+      if class == "dropped" then resource = recorded.dropped(entry, self.types) end
+      table.insert(lists[class], class == "readers" and 1 or #lists[class] + 1, resource)
+    end
+  end
+  local readers, owning = lists.readers, lists.owning
+  return lists.first, table.move(owning, 1, #owning, #readers + 1, readers), lists.dropped
+end
+
+return going
