@@ -19,7 +19,7 @@ local function left_of(held, key, model)
   return left
 end
 
---- A user that was not there before is removed where he has nothing outside his home, else closed.
+--- A user that was not there before is removed where he has nothing outside his home, else closed until then.
 function user_back.look(host, key, change, back, model)
   if change.kind ~= "delete" then return nil end
   local held = host:holdings(key, change.from.home)
@@ -30,7 +30,7 @@ function user_back.look(host, key, change, back, model)
   end
   local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
   local why = table.concat(left, ", ", 1, math.min(3, #left)) .. more
-  return { instead = { disabled = true }, note = "is locked and not removed, since it owns " .. why }
+  return { instead = { disabled = true }, keeps = true, note = "is locked and not removed, since it owns " .. why }
 end
 
 --- One who is made again has a home if he had one.

@@ -234,6 +234,18 @@ t.case("a thing that others need stays, and stays recorded", function()
   t.equal({ #planned.changes, ids(desired.list), ids(desired.dropped) }, { 0, "", "" })
 end)
 
+t.case("a thing that cannot go yet is recorded as it is left", function()
+  local planned, desired = planned_with({ instead = { size = 7 }, keeps = true }, size(1), false)
+  t.equal({ planned.changes[1].kind, ids(desired.list), desired.list[1].leaves }, { "update", "odd:a", false })
+end)
+
+t.case("one path: what was not found in place of another was first, whatever stands there now", function()
+  local now = recorded { { "box:/x", {}, { occupied = "bag", hue = 1 } }, { "bag:/x", { occupied = "box" }, { occupied = "box" } } }
+  now.resources["bag:/x"].under = true
+  local desired = rollback.compose(self, {}, now, recorded {})
+  t.equal({ ids(desired.list), ids(desired.dropped), desired.list[1].attrs.hue }, { "box:/x", "-bag:/x", 1 })
+end)
+
 t.case("types are told what is there in the end, and what is not", function()
   local desired = rollback.compose(self, {}, recorded { { "thing:a", size(1), false } }, recorded { { "thing:b", size(1), false } })
   for _, resource in ipairs(desired.list) do

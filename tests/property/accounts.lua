@@ -19,13 +19,14 @@ local function further(has, groups)
 end
 
 local function user_of(i, groups)
+  local home = maybe(30, one_of(HOMES):format(i)) -- of the first one always the same: keys are written into it
   return function(has)
     local group = one_of(groups)
     local password = maybe(25, { code = 'secret "hash"' })
     return {
       comment = maybe(70, one_of { "Somebody", "Some One", "x" }), shell = maybe(60, one_of { "/bin/sh", "/bin/bash" }),
       groups = maybe(60, further(has, groups)), group = has[group] and maybe(30, group.key) or nil,
-      uid = number(2200, i), home = maybe(30, one_of(HOMES):format(i)),
+      uid = number(2200, i), home = i == 1 and home or i == 2 and maybe(30, one_of(HOMES):format(i)) or nil,
       create_home = i == 2 and maybe(20, chance(50)) or nil,
       password = password, locked = maybe(20, not password or chance(50)), system = i == 2 and maybe(20, true) or nil,
     }

@@ -43,8 +43,20 @@ local function holder_of(group)
   return group[#group]
 end
 
+-- The only one that was not found in place of another of them, or nil.
+local function first_of(group)
+  local first
+  for _, entry in ipairs(group) do
+    if not entry.under and first then return nil end
+    first = first or not entry.under and entry
+  end
+  return first or nil
+end
+
 -- The one that knows what was there first.
 local function origin_of(group, holder)
+  local first = first_of(group)
+  if first then return first end
   local by_name, seen, at = {}, {}, holder
   for _, entry in ipairs(group) do by_name[group.only and entry.key or entry.type] = entry end
   while not seen[at] do

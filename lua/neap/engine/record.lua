@@ -272,14 +272,6 @@ local function as_then(resource, state)
   return kept
 end
 
--- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
--- of Neap's may stand in its place.
-local function origin_of(resource, before)
-  local old = resource.as_recorded
-  if before and before.occupied and old and old.genesis ~= nil then return old.genesis end
-  return before
-end
-
 -- Whether the content of a file is recorded: that it is Neap's as a whole.
 local function is_whole(recorded, id)
   local text = recorded[record.resource_path("file", id:match("^file:(.*)$"))]
@@ -287,17 +279,34 @@ local function is_whole(recorded, id)
   return type(entry) == "table" and type(entry.state) == "table" and entry.state.content ~= nil
 end
 
+-- Whether another resource that is recorded stands where this one was found.
+local function replaces_ours(resource, before, recorded)
+  if before and before.occupied then return recorded[record.resource_path(before.occupied, resource.key)] ~= nil end
+  local only = before and resource.rtype.only
+  local other = only and only(before)
+  return other and other ~= resource.key and recorded[record.resource_path(resource.type, other)] ~= nil or false
+end
+
+-- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
+-- of Neap's may stand in its place. And whether it was found in, or in place of, what was Neap's.
+local function origin_of(resource, recorded, seen)
+  local old, before = resource.as_recorded, (seen.origins or seen.before)[resource.id]
+  if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end
+  local in_file = parts.is_under(resource, seen.resources or {}, function(id) return is_whole(recorded, id) end)
+  return before, in_file or replaces_ours(resource, before, recorded)
+end
+
 -- The first record of a resource: what was there before Neap.
 local function add_origin(name, resource, recorded, seen, changes, key)
-  local prefix, path = "hosts/" .. name .. "/", "genesis/" .. record.resource_path(resource.type, resource.key)
-  local origin = origin_of(resource, (seen.origins or seen.before)[resource.id])
+  local path = "genesis/" .. record.resource_path(resource.type, resource.key)
+  local origin, under = origin_of(resource, recorded, seen)
   local files = record.files_of(name, resource, origin, "genesis/", key)
-  if parts.is_under(resource, seen.resources or {}, function(id) return is_whole(recorded, id) end) then
+  if under then
     local entry = json.decode(files[path])
     entry.under = true
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end
-  compare(changes, prefix, recorded, files)
+  compare(changes, "hosts/" .. name .. "/", recorded, files)
 end
 
 local function record_resource(name, resource, recorded, seen, changes, key)

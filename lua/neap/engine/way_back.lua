@@ -21,6 +21,7 @@ local function heed(self, resource, change, verdict)
   end
   if verdict.instead then
     resource.absent, resource.attrs = false, verdict.instead
+    resource.leaves = resource.leaves and not verdict.keeps
   elseif verdict.stays then
     resource.absent, resource.attrs = change.kind == "create", {}
     resource.left, resource.keeps = resource.leaves and not verdict.keeps, resource.leaves and verdict.keeps
