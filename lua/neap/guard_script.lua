@@ -85,7 +85,7 @@ back() (
       work
       cp -a -- "$g/before/$1" "./$n" || exit 1
       if [ -e "../$n" ] || [ -h "../$n" ]; then mkdir ./old && mv -- "../$n" ./old/ || exit 1; fi
-      mv -- "./$n" "../$n"
+      put
     else
       [ -d "./$n" ] || mkdir -- "./$n" || exit 1
       read -r o m <"$g/before/$1.mode" && chown -h -- "$o" "./$n" && chmod -- "$m" "./$n"

@@ -29,17 +29,31 @@ function kept.places(dir, name)
   return { kept.place(dir) .. "/" .. name, whole and whole .. "/" .. name or nil }
 end
 
---- Shell text, run in the directory `dir`, that brings `names` back; what stands there meanwhile stays.
-function kept.bring_back(dir, names)
+local BRING_BACK = [[
+(
+n=NAME
+for away in AWAY; do
+  if [ -e "./$n" ] || [ -h "./$n" ]; then exit 0; fi
+  [ ! -h "${away%/*}" ] || continue
+  [ -e "$away" ] || [ -h "$away" ] || continue
+  work
+  mv -- "$away" "./$n" || exit 1
+  GIVEput
+  exit
+done
+exit 1
+) || exit 1
+]]
+
+--- Shell text, run in the directory `dir` that place.at() has entered, that brings `names` back; what stands there
+-- meanwhile stays. They come by way of a directory that is ours (neap.place): who owns `dir` could lead astray what is
+-- moved or given to somebody.
+-- @param give shell text that gives "./$n" its owner and mode, or nil
+function kept.bring_back(dir, names, give)
   local lines = {}
   for _, name in ipairs(names) do
-    lines[#lines + 1] = sh("n=%s\n", "./" .. name) ..
-      "for away in " .. sh.words(kept.places(dir, name)) .. [[; do
-  if [ -e "$n" ] || [ -h "$n" ]; then break; fi
-  if [ -e "$away" ] || [ -h "$away" ]; then mv -- "$away" "$n" || exit 1; fi
-done
-[ -e "$n" ] || [ -h "$n" ] || exit 1
-]]
+    local words = { NAME = sh.quote(name), AWAY = sh.words(kept.places(dir, name)), GIVE = give or "" }
+    lines[#lines + 1] = (BRING_BACK:gsub("%u%u%u%u", words))
   end
   return table.concat(lines)
 end

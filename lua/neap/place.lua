@@ -8,8 +8,10 @@
 --     /etc/app/.neap.x7Qk2v/app.conf written, chown, chmod, validated, synced, then renamed to ../app.conf
 --
 -- So readers see the old thing or the new one, modes are never wider than asked for, and a failure leaves nothing
--- behind. A directory reached through a symbolic link is refused unless the link is root's or our own: whoever owns
--- a directory on the way could lead a write astray otherwise.
+-- behind. A directory reached through a symbolic link is refused unless the link is root's or our own, and stands
+-- where nobody else could put another: whoever owns a directory on the way could lead a write astray otherwise. Such
+-- a path is walked name by name, and where each step has led is asked of the kernel, since what was looked at by name
+-- may be another thing a moment later.
 local sh = require "neap.sh"
 
 local place = {}
@@ -18,33 +20,53 @@ local place = {}
 place.FUNCTIONS = [[
 LC_ALL=C; export LC_ALL; umask 077
 fail() { printf '%s\n' "$1" >&2; exit "${2:-1}"; }
+# Whether the shell stands in $1, by what the kernel says: some shells believe what they were told.
+stands() { [ "$(env pwd -P)" = "$1" ]; }
+moved() { fail "'$1' moved while it was looked at" 75; }
+# The target of the link $2 in the directory $1, where we are: none that a stranger made, or may put in its place.
+target() {
+  l=${1%/}/$2
+  set -- "$2" $(stat -c '%u %g %a' . "./$2"; id -u)
+  case $5 in 0 | "$8") ;; *) fail "'$l' is a symbolic link of user $5, and is not followed" 75 ;; esac
+  case $4,$3 in
+  [1357]???,*) return 0 ;;
+  *[2367],* | *[2367]?,[1-9]*) set -- - - ;;
+  esac
+  case $2 in 0 | "$8") ;; *) fail "'$l' is a symbolic link where others may put another, and is not followed" 75 ;; esac
+}
 enter() {
   cd -P -- "$1" || exit 1
-  [ "$PWD" != "$1" ] || return 0
-  here=$PWD; rest=$1/; walk=
+  top=${1%/}
+  ! stands "$1" || return 0
+  cd /; top= rest=$1/ links=0
   while [ -n "$rest" ]; do
-    walk=$walk${rest%%/*}; rest=${rest#*/}
-    if [ -n "$walk" ] && [ -h "$walk" ]; then
-      u=$(stat -c %u -- "$walk")
-      [ "$u" = 0 ] || [ "$u" = "$(id -u)" ] || fail "'$walk' is a symbolic link of user $u, and is not followed" 75
-    fi
-    walk=$walk/
+    part=${rest%%/*}; rest=${rest#*/}
+    case $part in
+    '' | .) ;;
+    ..) top=${top%/*}; cd -P .. && stands "${top:-/}" || moved "$1" ;;
+    *) if [ -h "./$part" ]; then
+        target "$top" "$part"
+        links=$((links + 1)); [ $links -lt 40 ] || moved "$1"
+        part=$(readlink "./$part"); rest=$part/$rest
+        case $part in /*) cd /; top= ;; esac
+      else
+        top=$top/$part; cd -P -- "./$part" && stands "$top" || moved "$1"
+      fi ;;
+    esac
   done
-  cd -P -- "$1" && [ "$PWD" = "$here" ] || fail "'$1' moved while it was looked at" 75
 }
 work() {
-  top=${PWD%/}
   # Noted, so that the next run can take it away should this one be killed.
   [ ! -d /var/lib/neap ] || { printf '%s\n' "$top" >>/var/lib/neap/temp; } 2>/dev/null
   w=$(mktemp -d ./.neap.XXXXXX) && cd -P -- "$w" || exit 1
-  [ "$PWD" = "$top/${w#./}" ] && [ -O . ] || fail "'$top/${w#./}' was taken away" 75
-  trap 'cd .. && rm -rf -- "$w"' EXIT
+  stands "$top/${w#./}" && [ -O . ] || fail "'$top/${w#./}' was taken away" 75
+  case $(ls -A; stat -c %a .) in 700 | 2700) ;; *) fail "'$top/${w#./}' was taken away" 75 ;; esac
+  # In it, and not by its name: who owns the directory above may have given that to another one.
+  trap 'rm -rf -- ./* ./.[!.]* ./..?*; cd .. && rmdir -- "$w"' EXIT
   trap 'exit 143' HUP INT TERM
 }
-put() {
-  mv -fT -- "./$n" "../$n" 2>/dev/null || { [ ! -d "../$n" ] && mv -f -- "./$n" "../$n"; } ||
-    fail "cannot put '$n' into its place"
-}
+# Under its own name into the directory above, so that no link in its place is followed.
+put() { mv -f -- "./$n" .. || fail "cannot put '$n' into its place"; }
 ]]
 
 --- The directory of a path, and the name in it.
@@ -112,7 +134,7 @@ function place.validate(path, validate)
     if not at then break end
     from = at + 2
   end
-  return 'f=$PWD/$n\n( ' .. table.concat(parts, '"$f"') .. "\n) </dev/null || fail " ..
+  return 'f=$top/${w#./}/$n\n( ' .. table.concat(parts, '"$f"') .. "\n) </dev/null || fail " ..
     sh.quote(("'%s' was not written: '%s' refused it"):format(path, validate)) .. "\n"
 end
 

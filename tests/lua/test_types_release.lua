@@ -78,6 +78,7 @@ end
 for _, planted in ipairs {
   "ln -s ../victim app/releases", "cp -a victim app/releases; chown -R 1 app/releases",
   "mkdir app/releases; ln -s ../victim app/releases/.archive; chown -R -h 1 app/releases",
+  "mkdir -m 775 app/releases; ln -s ../../victim/1 app/releases/.archive; chgrp 1 app/releases",
 } do
   t.case("release: root follows nothing that the application has planted: " .. planted, function()
     local host <close> = setmetatable(Host.new {}, { __index = Host, __close = Host.close })

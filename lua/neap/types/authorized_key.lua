@@ -80,9 +80,9 @@ local function open(name)
   return place.FUNCTIONS .. "home=~" .. name .. "\n" .. sh([[
 [ -d "$home" ] || fail %s
 enter "$home"
-[ ! -h ./.ssh ] || fail "'$PWD/.ssh' is a symbolic link, and is not followed"
-if [ ! -d ./.ssh ]; then mkdir ./.ssh && chown -h -- %s ./.ssh || exit 1; fi
-enter "${PWD%%/}/.ssh"
+[ ! -h ./.ssh ] || fail "'$top/.ssh' is a symbolic link, and is not followed"
+if [ ! -d ./.ssh ]; then ( n=.ssh; work; mkdir ./.ssh && chown -h -- %s ./.ssh || exit 1; put ) || exit 1; fi
+enter "$top/.ssh"
 n=authorized_keys
 ]], ("user '%s' has no home directory on this host"):format(name), name .. ":")
 end

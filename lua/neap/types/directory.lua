@@ -102,8 +102,8 @@ local function create(key, from, to)
   how.replaces = from and from.occupied
   if to.restore then
     local dir, name = place.split(key)
-    local text = place.at(key) .. place.expect(key, nil) .. "( " .. kept.bring_back(dir, { name }) .. ") || exit 1\n"
-    return { run = text .. place.give(to.owner, to.group, to.mode), title = "bring back " .. key }
+    local back = kept.bring_back(dir, { name }, place.give(to.owner, to.group, to.mode))
+    return { run = place.at(key) .. place.expect(key, nil) .. back, title = "bring back " .. key }
   end
   return { run = place.make(key, 'mkdir -- "./$n" || exit 1\n', how), title = "make " .. key }
 end

@@ -108,10 +108,10 @@ umask 022
 base=%s
 [ -d "$base" ] || mkdir -p -- "$base" || exit 1
 enter "$base"
-top=${PWD%%/}
 [ -d ./releases ] || mkdir ./releases || exit 1
-[ ! -h ./releases ] && cd -P ./releases && [ "$PWD" = "$top/releases" ] && [ -O . ] ||
-  fail "'$base/releases' is a link or another user's: take it away"
+foreign() { fail "'$base/releases' is a link or another user's, or others may write there: take it away"; }
+[ ! -h ./releases ] && cd -P ./releases && stands "$top/releases" && [ -O . ] || foreign
+case $(stat -c %%a,%%g .) in *[2367],* | *[2367]?,[1-9]*) foreign ;; esac
 ]]
 
 local HEAD = [[
