@@ -54,6 +54,8 @@ static int put(void *ctx, const struct datum *d, struct err *e)
 		break;
 	case DATUM_LIST:
 	case DATUM_MAP:
+		if (w->depth == DATUM_DEPTH_MAX)
+			abort();
 		w->closing[++w->depth] = d->kind == DATUM_LIST ? ']' : '}';
 		buf_putc(&w->out, d->kind == DATUM_LIST ? '[' : '{');
 		break;

@@ -1,7 +1,8 @@
 /* Secrets and a text, cut from one input at its NULs: the first four pieces
  * are secrets. To the text come the forms in which hosts print secrets: one
  * line of it, hexadecimal, base64 behind none to two other bytes. Afterwards no
- * secret may be left in the text, and none of these. */
+ * secret may be left in the text, and none of these; and of secrets that
+ * overlap there, not a byte. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SECRETS = 4, LINE_MIN_BYTES = 16, BASE64_MIN_BYTES = 8 };
+
+static const char mark[] = "<secret:n>";
 
 struct piece {
 	const char *data;
@@ -39,7 +42,6 @@ static struct piece cut(const char **at, const char *end)
 static void check_clean(
     const char *secret, size_t secret_len, const struct buf *out)
 {
-	static const char mark[] = "<secret:n>";
 	const char *text = out->data, *end = text + out->len, *next;
 
 	while (secret_len && text < end) {
@@ -94,6 +96,42 @@ static void check_secret(
 	check_clean(text->data + s->base64_at, s->base64_len, out);
 }
 
+/* How many bytes of the text are part of a secret. */
+static size_t count_secret(
+    const struct secret *secrets, const char *text, size_t len)
+{
+	char *is_secret = calloc(1, len + 1);
+	size_t n = 0;
+
+	if (!is_secret)
+		abort();
+	for (int i = 0; i < SECRETS; i++) {
+		const struct piece *v = &secrets[i].value;
+		const char *at = text, *end = text + len;
+
+		while (v->len >= MASK_MIN_BYTES &&
+		       (at = memmem(at, (size_t)(end - at), v->data, v->len)))
+			memset(is_secret + (at++ - text), 1, v->len);
+	}
+	for (size_t i = 0; i < len; i++)
+		n += is_secret[i] != 0;
+	free(is_secret);
+	return n;
+}
+
+/* Before the forms come to it, which are masked too. */
+static void check_rest(const struct mask *m, const struct secret *secrets,
+    const char *text, size_t len)
+{
+	struct buf out = BUF_INIT;
+	size_t marks = mask_apply(m, text, len, &out);
+
+	if (out.len - marks * (sizeof(mark) - 1) >
+	    len - count_secret(secrets, text, len))
+		abort();
+	buf_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *at = (const char *)data, *end = at + size;
@@ -109,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			m, "n", secrets[i].value.data, secrets[i].value.len))
 			abort();
 	}
+	check_rest(m, secrets, at, (size_t)(end - at));
 	buf_put(&text, at, (size_t)(end - at));
 	for (size_t i = 0; i < SECRETS; i++)
 		if (secrets[i].value.len >= MASK_MIN_BYTES)
