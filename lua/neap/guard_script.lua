@@ -188,13 +188,19 @@ else
     sleep 1
   done
 fi
-if mv "$g/armed" "$g/firing" 2>/dev/null; then
+# what a start of the host has cut off is taken up again: all of it may be done twice, while `before` is there
+resumed() { [ "$1" = boot ] && [ -d "$g/firing" ]; }
+if mv "$g/armed" "$g/firing" 2>/dev/null || resumed "$1"; then
   why="neap did not come back in time"
   if [ -s "$g/why" ]; then read -r why <"$g/why"
   elif [ -s "$g/run" ]; then read -r p <"$g/run"; kill -HUP "$p"; fi
-  { echo "went back at $(date -u +%Y-%m-%dT%H:%M:%SZ): $why"; evidence; } >"$g/told" 2>&1
-  go_back >>"$g/told" 2>&1
-  rm -rf "$g/before" "$g/undo"
+  if [ -d "$g/before" ]; then
+    { echo "went back at $(date -u +%Y-%m-%dT%H:%M:%SZ): $why"; evidence; } >"$g/told" 2>&1
+    go_back >>"$g/told" 2>&1
+    sync
+    mv "$g/before" "$g/was"
+  fi
+  rm -rf "$g/was" "$g/undo"
   not_at_boot
   ! systemd || limit 30 systemctl daemon-reload
   mv "$g/firing" "$g/fired"
@@ -284,7 +290,7 @@ function script.program(guard)
 end
 
 --- Puts standard input into the guard's folder; before `arm` has made it, into none.
-function script.put(id, name) return at(id) .. sh("umask 077; cat >\"$g/undo/\"%s\n", name) end
+function script.put(id, name) return at(id) .. sh("umask 077; cat >\"$g/undo/\"%s && sync\n", name) end
 
 --- Sets the deadline anew; fails with 9 where the guard has fired.
 function script.renew(id, timeout_s)
@@ -295,6 +301,8 @@ end
 function script.disarm(id)
   return FUNCTIONS .. at(id) .. [[
 mv "$g/armed" "$g/off" 2>/dev/null || exit 9
+# on the disk before anybody is told: after a power cut it would be armed again
+sync "$g" 2>/dev/null || sync
 not_at_boot
 read -r p <"$g/pid" && { kill -- "-$p" 2>/dev/null || kill "$p" 2>/dev/null; }
 rm -rf "$g" && rmdir "${g%/*}" 2>/dev/null
