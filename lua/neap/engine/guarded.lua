@@ -7,7 +7,8 @@ local RULES = {
   {
     paths = {
       "/etc/ssh", "/etc/ssh/**", "/etc/default/ssh", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/dropbear", "~/.ssh",
-      "/etc/dropbear/**", "/etc/systemd/system/ssh*", "/etc/systemd/system/ssh*/**", "**/.ssh/authorized_keys*", "~",
+      "~/.ssh/**", "/etc/dropbear/**", "/run/sshd", "/etc/systemd/system/ssh*", "/etc/systemd/system/ssh*/**",
+      "**/.ssh/authorized_keys*", "~",
     },
     services = { "ssh", "sshd", "ssh.socket", "dropbear" },
     units = { "ssh.service", "sshd.service" },
@@ -30,7 +31,17 @@ local RULES = {
   },
   { paths = { "/etc/pam.d", "/etc/pam.d/**", "/etc/pam.conf", "/etc/security/**", "/etc/nsswitch.conf" } },
   { paths = { "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/shells", "/etc/nologin" } },
+  -- what a shell that sshd starts reads, or is started by
+  {
+    paths = {
+      "~/.bashrc", "~/.zshenv", "~/.pam_environment", "/etc/bash.bashrc", "/etc/zsh/zshenv", "/etc/environment",
+      "/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d/**", "/bin/sh", "/usr/bin/sh", "/bin/bash",
+      "/usr/bin/bash", "/usr/bin/sudo", "/etc", "/home",
+    },
+  },
 }
+-- Kernel parameters that decide whether a packet of ours is taken.
+local PARAMETERS = "^net[./]ipv[46][./]conf[./]"
 
 -- Groups that may stand in sudoers, or that sshd may ask for.
 local GROUPS = { sudo = true, wheel = true, admin = true, adm = true, root = true, ssh = true, sshusers = true }
@@ -73,10 +84,12 @@ local function rule_of(change, login)
   end
 end
 
-local ACCOUNT = {}
-function ACCOUNT.user(resource, login) return resource.key == login end
-function ACCOUNT.group(resource, login) return GROUPS[resource.key] or resource.key == login end
-function ACCOUNT.authorized_key(resource, login) return resource.attrs.user == login end
+-- Types that are told by their key, or whom they are about.
+local KEYED = {}
+function KEYED.user(resource, login) return resource.key == login end
+function KEYED.group(resource, login) return GROUPS[resource.key] or resource.key == login end
+function KEYED.sysctl(resource) return resource.key:find(PARAMETERS) ~= nil and resource.attrs.live ~= false end
+function KEYED.authorized_key(resource, login) return resource.attrs.user == login end
 
 --- Whether a change can cut us off, who log in as `login`; and the rule that says so, if one does.
 function guarded.is(change, login)
@@ -84,8 +97,8 @@ function guarded.is(change, login)
   local said = resource.meta.guard
   if said == false then return false end
   local rule = rule_of(change, login)
-  local account = ACCOUNT[resource.type]
-  return said or rule ~= nil or account ~= nil and account(resource, login) or false, rule
+  local keyed = KEYED[resource.type]
+  return said or rule ~= nil or keyed ~= nil and keyed(resource, login) or false, rule
 end
 
 local function names(list, ids)
