@@ -12,6 +12,7 @@ local leftover = require "neap.engine.leftover"
 local project = require "neap.engine.project"
 local record = require "neap.engine.record"
 local remembered = require "neap.engine.remembered"
+local rolling_words = require "neap.engine.rolling_words"
 local show = require "neap.engine.show"
 local standing = require "neap.engine.standing"
 
@@ -39,6 +40,12 @@ local function brought_by(host)
   return brought
 end
 
+-- How the host leaves rotation and comes back, once the run is over.
+local function rolling_of(host)
+  local desired = host.plan.desired
+  return rolling_words.kept(desired.rolling_after or desired.rolling)
+end
+
 -- The resources that the run was about, and those whose records just go.
 local function resources_of(desired)
   if not desired.dropped then return desired.list end
@@ -58,6 +65,7 @@ local function record_host(self, st, head, host, changes, key)
     others = besides.others, states = besides.states, more = besides.more,
     resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
     origins = host.plan.before, status = standing.status(self, host), brought = brought_by(host),
+    rolling = rolling_of(host),
   }, changes, key)
   -- A host that was lost is not seen again in this run; what it was is known.
   for path, bytes in pairs(host.pre_images or {}) do
@@ -179,7 +187,8 @@ end
 -- The digest of a host, or nil where it cannot have one.
 local function digest_of(self, host)
   if host.held then return host.held end
-  return host.observed and remembered.digest(host.plan.desired.list, host.observed, standing.status(self, host))
+  return host.observed and remembered.digest(host.plan.desired.list, host.observed, standing.status(self, host),
+    rolling_of(host))
 end
 
 -- The digests of all hosts, and whether the repository holds them already.
@@ -212,7 +221,8 @@ end
 function commit.is_held(self, host)
   local known = self.remembered and self.remembered[host.name]
   if not known or host.plan.changes[1] then return false end
-  local digest = remembered.digest(host.plan.desired.list, host.plan.observed, standing.status(self, host))
+  local digest = remembered.digest(host.plan.desired.list, host.plan.observed, standing.status(self, host),
+    rolling_of(host))
   if digest ~= known then return false end
   host.held = digest
   return true

@@ -5,6 +5,7 @@
 --     hosts/<host>/genesis/…                     the same two, before Neap
 --     hosts/<host>/order.json                    ids, in the order of an apply
 --     hosts/<host>/brought.json                  what came along, by type
+--     hosts/<host>/rolling.json                  how it leaves rotation and comes back
 --     hosts/<host>/status.json                   complete | incomplete, …
 --     source/…                                   what made it
 --     run.json                                   who, when, how it ended
@@ -338,7 +339,8 @@ end
 --   had gone (`before` of plan.host), status = { … }, brought = { [type] = {
 --   [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
---   others, states, more = what bystanders.look gives, or nil
+--   others, states, more = what bystanders.look gives, or nil; rolling = what
+--   rolling_words.kept gives
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit
 function record.host(name, recorded, seen, changes, key)
@@ -357,11 +359,14 @@ function record.host(name, recorded, seen, changes, key)
   local files = {
     ["brought.json"] = ledger.brought(recorded["brought.json"], seen.brought),
     ["order.json"] = ledger.order(recorded["order.json"], seen.resources, seen.observed),
+    ["rolling.json"] = seen.rolling and json.encode(seen.rolling, { indent = 2 }) .. "\n",
     ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n",
   }
-  if recorded["brought.json"] and not files["brought.json"] then
-    changes["hosts/" .. name .. "/brought.json"] = false
-    news = true
+  for _, path in ipairs { "brought.json", "rolling.json" } do
+    if recorded[path] and not files[path] then
+      changes["hosts/" .. name .. "/" .. path] = false
+      news = true
+    end
   end
   return compare(changes, "hosts/" .. name .. "/", recorded, files) or news
 end

@@ -10,6 +10,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local fault = require "neap.engine.fault"
 local record = require "neap.engine.record"
+local rolling_words = require "neap.engine.rolling_words"
 local schema = require "neap.engine.schema"
 local shape = require "neap.engine.shape"
 local standing = require "neap.engine.standing"
@@ -148,6 +149,14 @@ local function whole_order(list, resources)
   return table.move(others, 1, #others, #order + 1, order)
 end
 
+local function rolling_of(files, host)
+  local kept = decoded(files, "rolling.json")
+  if not kept then return nil end
+  local said, wrong = rolling_words.from_kept(kept)
+  if not said then fault.raise("store", nil, "hosts/%s/rolling.json: %s", host, wrong) end
+  return said
+end
+
 --- What is recorded of a host.
 -- @param st an open store
 -- @param rev commit id, or nil for the state before the first commit
@@ -156,7 +165,8 @@ end
 --   managed = { [name] = true }, options, where, meta, genesis =
 --   attrs|false|nil, first = attributes as they were when a run first looked at
 --   them, entry = the decoded record } }, order = { ids }, status =
---   decoded status.json, brought = decoded brought.json }; empty where nothing
+--   decoded status.json, brought = decoded brought.json, rolling = how it
+--   leaves rotation and comes back (see rolling_words.lua), or nil }; empty where nothing
 --   is recorded of the host
 function recorded.host(st, rev, host, key)
   local files = rev and st:tree(rev, "hosts/" .. host) or {}
@@ -171,6 +181,7 @@ function recorded.host(st, rev, host, key)
     resources = resources, order = whole_order(decoded(files, "order.json", { "list", "string" }) or {}, resources),
     status = files["status.json"] and standing.decode(files["status.json"], host .. "/status.json"),
     brought = decoded(files, "brought.json", { "map", { "list", "string" } }) or {},
+    rolling = rolling_of(files, host),
   }
 end
 

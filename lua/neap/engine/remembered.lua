@@ -44,8 +44,8 @@ end
 
 --- The digest of what would be recorded of a host, or nil where it cannot be
 -- told (a state holds what JSON cannot say).
-function remembered.digest(resources, observed, status)
-  local list = { status }
+function remembered.digest(resources, observed, status, rolling)
+  local list = { status, rolling or false }
   for _, resource in ipairs(resources) do
     list[#list + 1] = {
       resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs),

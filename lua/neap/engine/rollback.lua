@@ -226,6 +226,13 @@ local function tell_target(session, st, target)
   session.ui:event { event = "target", commit = target, time = commit.time, author = commit.author }
 end
 
+-- A host that is in rotation now and was then leaves it meanwhile. Of one that will be in none, nobody could say when
+-- it is well again.
+local function roll(desired, now, target, opts)
+  desired.rolling = target.rolling and now.rolling
+  desired.rolling_after = opts.tags and now.rolling or target.rolling or {}
+end
+
 --- Where the desired states of a rollback come from (see converge.plan).
 -- Notes on the session: what = how the target is called, target = its commit.
 function rollback.source(session)
@@ -244,8 +251,9 @@ function rollback.source(session)
     permissions = rollback.permissions(session.opts),
   }
   return function(host, round)
-    local now = recorded_at(self, head, host.name)
-    local desired = rollback.compose(with_brought(self, now), host.entry, now, recorded_at(self, target, host.name))
+    local now, target_state = recorded_at(self, head, host.name), recorded_at(self, target, host.name)
+    local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)
+    roll(desired, now, target_state, session.opts)
     host.conflicts = conflicts.find(round, desired, now, self.types, session.opts)
     return desired
   end

@@ -3,6 +3,7 @@
 --     max_fail     so many may fail, 0 or "10%"
 --     on_failure   "keep" what was done, "rollback" those that failed, "rollback-all"
 --     drain, enable   { on = "hosts", run = "command", timeout_s = 60 }: around the change of each host
+local json = require "neap.core.json"
 local fault = require "neap.engine.fault"
 
 local said_of = {}
@@ -102,12 +103,41 @@ end
 
 local SHARED = { "serial", "max_fail", "on_failure" }
 
-local function text_of(amounts)
-  local parts = {}
+local function texts_of(amounts)
+  local texts = {}
   for i, one in ipairs(amounts[1] and amounts or { amounts }) do
-    parts[i] = one.count and tostring(one.count) or one.percent .. "%"
+    texts[i] = one.count and tostring(one.count) or one.percent .. "%"
   end
-  return table.concat(parts, ", ")
+  return texts
+end
+
+local function text_of(amounts) return table.concat(texts_of(amounts), ", ") end
+
+local function kept_commands(commands)
+  local list = json.array {}
+  for i, one in ipairs(commands) do
+    list[i] = { on = table.concat(one.on, ","), run = one.run, timeout_s = one.timeout_s }
+  end
+  return list
+end
+
+--- What was read, as it is recorded for a way back: in the words of a playbook, the hosts of `on` by name. nil where
+-- nothing was said.
+function said_of.kept(said)
+  if not said or next(said) == nil then return nil end
+  return {
+    serial = said.serial and json.array(texts_of(said.serial)), max_fail = said.max_fail and text_of(said.max_fail),
+    on_failure = said.on_failure, drain = said.drain and kept_commands(said.drain),
+    enable = said.enable and kept_commands(said.enable),
+  }
+end
+
+--- What was read, from what is recorded of it; or nil and what is wrong.
+function said_of.from_kept(kept)
+  local said = {}
+  local wrong = said_of.read(kept, said, split)
+  if wrong then return nil, wrong end
+  return said
 end
 
 -- One for the whole run; the playbook must say the same for all hosts that it says it for.
