@@ -81,9 +81,12 @@ t.case("what is gone with what it needs is gone", function()
   types.get, there.things = known, things
 end)
 
-t.case("a directory that this run took with what was in it is recorded as taken so", function()
+t.case("a directory that this run took with what was in it is recorded as taken so, and where it was", function()
   local box = setmetatable({
-    name = "box", attributes = { force = { type = "boolean", option = true }, restore = { type = "boolean", option = true } },
+    name = "box", attributes = {
+      force = { type = "boolean", option = true }, restore = { type = "boolean", option = true },
+      size = { type = "integer", required = true },
+    },
   }, { __index = fake.thing })
   local known, things = types.get, there.things
   function types.get(_, name) return name == "box" and box or known(_, name) end
@@ -93,7 +96,7 @@ t.case("a directory that this run took with what was in it is recorded as taken 
   bystanders.note({ types = types, opts = opts }, host)
   there.things = {}
   local rev = keep(list, { ["note:n"] = { size = 2 } }, { ["note:n"] = { size = 1 } }, bystanders.look(host))
-  t.equal({ read(rev).resources["box:x"].state, read(rev).resources["box:x"].options }, { false, { force = true } })
+  t.equal({ read(rev).resources["box:x"].state, read(rev).resources["box:x"].options }, { false, { force = true, size = 1 } })
   types.get, there.things = known, things
 end)
 

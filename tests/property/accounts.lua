@@ -4,7 +4,7 @@ local chance, maybe, one_of = dice.chance, dice.maybe, dice.one_of
 
 local HOMES = { "/home/pu%d", "/home/alt%d" }
 
--- What a prune gives back belongs to somebody by name: his number stays then.
+-- What a prune gives back belongs to somebody by name: he and his number stay then.
 local PRUNE = os.getenv("PRUNE") ~= ""
 
 -- Far from each other, since a host picks the number after the greatest.
@@ -47,7 +47,7 @@ return function(item)
     local uid = maybe(30, 2600 + 20 * math.random(0, 2))
     return { comment = maybe(50, "Old"), uid = not PRUNE and uid or nil, shell = maybe(40, "/bin/bash"),
       groups = maybe(50, further(has, groups)), locked = maybe(20, true) }
-  end, { absent = {} })
+  end, { absent = not PRUNE and {} or nil }) -- files that go back to him need him
   return {
     users = users, groups = groups,
     owner = function(has)

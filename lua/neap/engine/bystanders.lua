@@ -8,6 +8,7 @@
 -- So a way back meets no conflict with what Neap did itself. It costs two round trips, where there are any such.
 
 local ask = require "neap.engine.ask"
+local taint = require "neap.core.taint"
 local conflicts = require "neap.engine.conflicts"
 local difference = require "neap.engine.difference"
 local plan = require "neap.engine.plan"
@@ -108,11 +109,17 @@ local function add_attributes(out, one, found)
   end
 end
 
--- The record of a thing that this run took away with what was in it: a way back looks for it where that was kept.
-local function taken(entry)
-  local options = { force = true }
+-- The record of a thing that is not there any more says all that was said of what is to be absent: where a line was. Of
+-- one that went with what was in it, a way back looks for that where it was kept.
+local function gone(entry, rtype)
+  local options = { force = rtype.attributes.restore and true or nil }
+  for name, schema in pairs(rtype.attributes) do
+    local said = type(schema) == "table" and schema.required and not schema.blob and entry.state
+    local value = said and entry.state[name] or nil
+    if not taint.is(value) then options[name] = options[name] or value end
+  end
   for name, value in pairs(entry.entry.options or {}) do options[name] = value end
-  local record = setmetatable({ options = options }, { __index = entry.entry })
+  local record = setmetatable({ options = next(options) and options }, { __index = entry.entry })
   return setmetatable({ entry = record }, { __index = entry })
 end
 
@@ -120,7 +127,7 @@ local function add_whole(out, one, found)
   local rtype, before = one.resource.rtype, one.before.found
   if not conflicts.is_untouched(rtype, { was = one.entry.state or nil, found = before }) then return end
   if conflicts.is_untouched(rtype, { was = before, found = found }) then return end
-  if not found and rtype.attributes.restore then one.resource.as_recorded = taken(one.resource.as_recorded) end
+  if not found then one.resource.as_recorded = gone(one.resource.as_recorded, rtype) end
   out.others[#out.others + 1] = one.resource
   out.states[one.entry.id] = found or false
 end
