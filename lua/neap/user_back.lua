@@ -1,5 +1,35 @@
 --- Users on a way back: who goes, who is only closed, and what one gets who is made again.
+local sh = require "neap.sh"
+
 local user_back = {}
+
+local function back_of(change) return change.kind == "delete" and change.resource and change.resource.back end
+
+--- Whether the group of his name is to be there without him.
+function user_back.group_stays(key, change)
+  local back = back_of(change)
+  for _, name in ipairs(back and back.staying and back.staying.group or {}) do
+    if name == key then return true end
+  end
+  return false
+end
+
+--- Whether the group of his name goes with one who had another in the end: userdel leaves it then.
+function user_back.takes_group(key, change)
+  return back_of(change) and change.from.own_gid and change.from.group ~= key and not user_back.group_stays(key, change)
+end
+
+--- What follows a userdel, for the group of his name; one with members stays.
+function user_back.own_group(key, change)
+  if user_back.takes_group(key, change) then
+    return sh(" && { [ -n \"$(getent group %s | cut -d: -f4)\" ] || ", key) ..
+      sh("! getent group %s >/dev/null || groupdel %s; }", key, key)
+  end
+  if change.from.own_gid and user_back.group_stays(key, change) then
+    return sh(" && { getent group %s >/dev/null || groupadd -g %d %s; }", key, change.from.own_gid, key)
+  end
+  return ""
+end
 
 -- What of a user's processes and files will still be there when the plan gets here.
 local function left_of(held, key, model)

@@ -116,6 +116,17 @@ t.case("one path: what makes way for what a directory brings back is looked at n
   t.equal({ list[1].covered, list[2].covered, list[3].covered }, { nil, true })
 end)
 
+t.case("one path: what a wanted directory purges is left to it, and stays recorded", function()
+  rtypes.directory = require "neap.types.directory"
+  local now = recorded { { "directory:/d/in", {}, {} }, { "directory:/d/kept", {}, {} } }
+  local function wanted(id, attrs)
+    return { id = id, rtype = rtypes.directory, key = id:match(":(.*)$"), attrs = attrs, meta = {} }
+  end
+  local desired = fake.desired { wanted("directory:/d", { purge = true }), wanted("directory:/d/kept/x", {}) }
+  rollback.take_back(self, desired, now, { ["directory:/d/in"] = true, ["directory:/d/kept"] = true })
+  t.equal({ ids(desired.list), ids(desired.dropped) }, { "directory:/d directory:/d/kept directory:/d/kept/x", "" })
+end)
+
 t.case("of what a host has one of, the first knows what was before Neap", function()
   rtypes.hostname = require "neap.types.hostname"
   local function name(text) return { static = text, live = text } end

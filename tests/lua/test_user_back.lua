@@ -39,3 +39,17 @@ t.case("one who is made again has a home if he had one", function()
   t.equal(user_back.wanted("ada", { homed = false }).create_home, false)
   t.equal(user_back.wanted("ada", {}).create_home, nil)
 end)
+
+-- { what, from, keys of groups that are there in the end, what follows userdel }
+for _, case in ipairs {
+  { "the own group goes with him", { own_gid = 7, group = "ada" }, {}, "userdel ada" },
+  { "and where he had another in the end", { own_gid = 7, group = "ops" }, {}, "userdel ada && .*groupdel ada" },
+  { "but stays where it is to be there", { own_gid = 7, group = "ops" }, { "ada" }, "userdel ada && .*groupadd %-g 7 ada" },
+} do
+  t.case("a user who goes: " .. case[1], function()
+    local change = { kind = "delete", from = case[2], resource = { back = { staying = { group = case[3] } } } }
+    local steps = require("neap.types.user").steps("ada", change)
+    t.matches(steps[1], "^" .. case[4])
+    t.equal(steps[1]:find("&&") ~= nil, case[4]:find("&&") ~= nil)
+  end)
+end

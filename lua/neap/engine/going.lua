@@ -38,6 +38,25 @@ local function leads_back(owner, resource, entry, now)
   return entry.state and not entry.state.occupied
 end
 
+local function name_below(path, directory)
+  local head = directory .. "/"
+  return path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
+end
+
+-- Whether a directory that is wanted takes it out, since nothing that is wanted lies there: it stays recorded for the
+-- time when that directory goes.
+local function is_purged(resource, wanted, owners)
+  for _, directory in ipairs(resource.absent and {} or wanted) do
+    local name = directory.attrs.purge and not directory.absent and name_below(resource.key, directory.key)
+    local kept = not name
+    for path in pairs(name and owners or {}) do
+      kept = kept or (path .. "/"):find(directory.key .. "/" .. name .. "/", 1, true) == 1
+    end
+    if not kept then return true end
+  end
+  return false
+end
+
 -- What goes reads from what goes or comes back, and is there for good: it is
 -- restarted when all the others are done.
 local function is_reader(resource) return not resource.absent and resource.rtype.triggers ~= nil end
@@ -92,7 +111,7 @@ function going.of(self, now, target, wanted)
     resource.before = entry
     local owner = gives_way(resource, owners)
     if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
-    if not leads_back(owner, resource, entry, now) then
+    if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted, owners) then
       local class = class_of(resource, entry, owner, settled)
       class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
       if class == "dropped" then resource = recorded.dropped(entry, self.types) end

@@ -250,6 +250,7 @@ function rollback.source(session)
     st = st, key = project.key(session.opts), types = types_of(session.opts, session.opts.playbook),
     permissions = rollback.permissions(session.opts),
   }
+  session.types = self.types -- of those who stand by
   return function(host, round)
     local now, target_state = recorded_at(self, head, host.name), recorded_at(self, target, host.name)
     local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)

@@ -191,7 +191,8 @@ end
 function user.steps(key, change)
   local to, differs = change.to, change.differs
   if change.kind == "delete" then
-    return { "userdel" .. (change.from.remove_home and " -r" or "") .. sh(" %s", key) }
+    local run = "userdel" .. (change.from.remove_home and " -r" or "") .. sh(" %s", key)
+    return { run .. user_back.own_group(key, change) }
   end
   local steps
   if change.kind == "create" then
@@ -240,7 +241,8 @@ function user.effects(key, change, model)
   } or nil)
   own_group_effects(key, change, model)
   -- userdel takes the group of the same name along
-  if not to and change.from.group == key then model:set("getent", { "group", key }, nil) end
+  local taken = not to and change.from.group == key and not user_back.group_stays(key, change)
+  if taken or user_back.takes_group(key, change) then model:set("getent", { "group", key }, nil) end
   local from = change.from or {}
   owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home)
 end
