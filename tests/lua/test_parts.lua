@@ -58,6 +58,13 @@ t.case("a line that a prune takes goes before the file that is written over it",
   t.equal(told(desired.list), "-line:a* file:/f")
 end)
 
+t.case("and so does one that a prune brings back", function()
+  local file = { id = "file:/f", type = "file", key = "/f", rtype = shipped.file, attrs = FILE, meta = {}, needs = {} }
+  local desired = { host = {}, list = { file }, by_id = { ["file:/f"] = file } }
+  rollback.take_back(self, desired, recorded { { "line:a", false, LINE } }, { ["line:a"] = true })
+  t.equal(told(desired.list), "line:a* file:/f")
+end)
+
 t.case("under: found in a file that is Neap's as a whole", function()
   local line = { rtype = shipped.line, key = "a", attrs = LINE }
   local function under(file, known) return parts.is_under(line, { file }, function() return known end) end

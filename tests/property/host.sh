@@ -97,6 +97,7 @@ listing() {
 		sysctl -n net.ipv4.tcp_syncookies net.ipv4.conf.all.log_martians net.ipv4.ip_forward
 		dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' | grep -v ^config-files
 		apt-mark showhold; apt-mark showmanual | sed 's/^/manual /'
+		apt-get -s autoremove | sed -n 's/^Remv \([^ ]*\).*/unneeded \1/p'
 		ls -A /var/lib/neap/pending 2>/dev/null
 		[ -n "$db" ] || exit 0
 		mysql -N -B -e "SELECT * FROM information_schema.SCHEMATA ORDER BY 2;

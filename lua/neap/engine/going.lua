@@ -89,7 +89,10 @@ end
 -- What a file that it is a part of makes of it.
 local function heed_file(resource, entry, now, wanted, leaving_ids)
   local fate, file = parts.fate(resource.rtype, entry, now, wanted, leaving_ids)
-  resource.covered = fate == "covered" or nil
+  if fate == "covered" then
+    resource.covered = true
+    wanted[file].needs = table.move(wanted[file].needs or {}, 1, 99, 2, { resource.id })
+  end
   if fate == "after" then resource.needs = { file } end
   return fate == "dropped" and fate
 end

@@ -41,8 +41,10 @@ local function facts_of(list, now)
   local facts = {}
   for i, resource in ipairs(list) do
     local want, is = not resource.absent and resource.attrs or nil, attrs_now(now.resources[resource.id])
+    -- a part that its file is written over goes before that, and needs it no more
+    local needy = not (resource.covered and resource.rtype.inside) and want or nil
     local fact = {
-      said = {}, needs = set_of(resource, "depends", want), needed = set_of(resource, "depends", is),
+      said = {}, needs = set_of(resource, "depends", needy), needed = set_of(resource, "depends", is),
       takes = set_of(resource, "numbers", want), has = set_of(resource, "numbers", is),
     }
     add_said(fact.said, resource)
