@@ -292,6 +292,20 @@ local wrong = {
   { "growth that catches", "local t = {}\nwhile true do pcall(function() for i = 1, 1e9 do t[#t + 1] = ('x'):rep(1000) .. i end end) end",
     "stopped: it needs more than 20 MB of memory" },
   { "a huge string", 'local s = ("x"):rep(1 << 40)', "bytes are more than a playbook may make" },
+  { "a loop in the handler of the error that ends one",
+    "xpcall(function() while true do end end, function() while true do end end)", "endless loop" },
+  { "a loop where a variable is closed", "local x <close> = setmetatable({}, { __close = function() while true do end end })",
+    "endless loop" },
+  { "growth that is hidden where a variable is closed", "local t = {}\nwhile true do pcall(function()\n" ..
+    "local x <close> = setmetatable({}, { __close = function() error 'mine' end })\n" ..
+    "for i = 1, 1e9 do t[#t + 1] = ('x'):rep(1000) .. i end end) end", "stopped: it needs more than 20 MB of memory" },
+  { "a table of any length that something is put into", "table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 0)",
+    "table.insert wants a table that has no '__len'" },
+  { "one that something is taken out of", "table.remove(setmetatable({}, { __len = function() return 1 << 60 end }), 1)",
+    "table.remove wants a table" },
+  { "one that is sorted", "table.sort(setmetatable({}, { __len = function() return 1 << 30 end, __index = type }), math.type)",
+    "table.sort wants a table" },
+  { "an error that has no text", "error(setmetatable({}, { __tostring = function() return {} end }))", "must return a string" },
   { "a metatable of all strings", 'getmetatable("").__index = 1', "getmetatable wants a table" },
 }
 for _, case in ipairs(wrong) do
@@ -315,6 +329,23 @@ assert(getmetatable(sum) == Point and getmetatable(setmetatable(sum, nil)) == ni
 gadget "a" { label = tostring(new(3) + setmetatable({ x = 4 }, Point)) }
 ]]
   t.equal(desired.by_id["gadget:a"].attrs.label, "at 7")
+end)
+
+t.case("a playbook gets what a fault says, and not the fault that all hosts share", function()
+  local desired = declare [[
+local seen = {}
+local function see(e) seen[#seen + 1] = type(e) .. e:match("^[^:]*:%d+") end
+xpcall(function() return site.nothing end, see)
+pcall(function()
+  local x <close> = setmetatable({}, { __close = function(_, e) see(e) end })
+  return site.nothing
+end)
+see(select(2, pcall(function() return site.nothing end)))
+gadget "a" { parts = seen }
+]]
+  t.equal(desired.by_id["gadget:a"].attrs.parts,
+    { "stringplaybooks/site.lua:3", "stringplaybooks/site.lua:6", "stringplaybooks/site.lua:8" })
+  t.equal(getmetatable(fault.new("playbook", nil, "x")), "fault")
 end)
 
 t.case("a reference is joined as its key, however deep in calls", function()

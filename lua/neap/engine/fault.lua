@@ -19,6 +19,7 @@ local fault = {}
 local Fault = {}
 Fault.__index = Fault
 Fault.__name = "fault"
+Fault.__metatable = "fault" -- all hosts share it, and a playbook may meet one
 
 function Fault:__tostring()
   local declared = self.declared and self.declared .. ": " or ""
@@ -36,7 +37,7 @@ end
 function fault.raise(code, where, fmt, ...) error(fault.new(code, where, fmt, ...), 0) end
 
 --- Whether a raised value is a fault.
-function fault.is(v) return getmetatable(v) == Fault end
+function fault.is(v) return debug.getmetatable(v) == Fault end
 
 --- A raised value as a fault where a person can do something about it (memory that ran out is no mistake of Neap's),
 -- else nil.

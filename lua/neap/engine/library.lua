@@ -18,7 +18,8 @@ local function text_of(v)
   if kind == "string" or taint.is(v) then return v end
   if kind == "table" then
     local mt = debug.getmetatable(v)
-    return mt and mt.__tostring and mt.__tostring(v) or "table"
+    local text = mt and mt.__tostring and mt.__tostring(v) or "table"
+    return (type(text) == "string" or taint.is(text)) and text or error("'__tostring' must return a string", 2)
   end
   if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(v) end
   return kind
@@ -89,6 +90,17 @@ function tables.move(from, first, last, ...)
   end
   return table.move(from, first, last, ...)
 end
+
+-- Those that go from one end of a table to the other: where that is by a __len of its own they may not end, and C that
+-- calls C alone is not seen by a hook.
+for _, name in ipairs { "insert", "remove", "sort" } do
+  local fn = table[name]
+  tables[name] = function(t, ...)
+    local mt = type(t) == "table" and not frozen.is(t) and debug.getmetatable(t)
+    if mt and mt.__len then error(("table.%s wants a table that has no '__len'"):format(name), 2) end
+    return fn(t, ...)
+  end
+end
 local numbers = copy(math, { "random", "randomseed" })
 
 --- What has stopped the code that runs, if anything has; set by the sandbox. Such an end cannot be caught by the code
@@ -97,13 +109,28 @@ library.stopped = nil
 --- What Lua says when there is no more memory.
 library.NO_MEMORY = "not enough memory"
 
+-- A raised value as a playbook gets it: the engine's faults are not its to change.
+local function told(err)
+  if fault.is(err) then return tostring(err) end
+  return err
+end
+
 local function pass_stop(ok, err, ...)
   if not ok then
     if library.stopped then error(library.stopped, 0) end
     if err == library.NO_MEMORY then error(err, 0) end
-    if fault.is(err) then err = tostring(err) end
+    err = told(err)
   end
   return ok, err, ...
+end
+
+-- What a hook has raised is handled with hooks off, so that nothing could stop a playbook's handler any more.
+local function guarded(handler)
+  if type(handler) ~= "function" then error("xpcall wants a function to handle errors", 3) end
+  return function(err)
+    if library.stopped then return err end
+    return handler(told(err))
+  end
 end
 
 -- A library that all environments share, and none can change.
@@ -121,6 +148,14 @@ local REFUSED = { "__concat", "__gc" }
 local metatable_of = setmetatable({}, { __mode = "k" }) -- a playbook's metatable -> the one that Lua knows
 local replaceable = setmetatable({}, { __mode = "k" }) -- the latter, unless it is protected
 
+-- What runs when a variable is closed; an error of its own would hide that there is no more memory.
+local function closing(close)
+  return close and function(v, err)
+    if err == library.NO_MEMORY then library.stopped = library.stopped or err end
+    return close(v, told(err))
+  end
+end
+
 -- Lua knows a copy only, so that nothing is put into it afterwards.
 local function copied(mt)
   for _, name in ipairs(REFUSED) do
@@ -129,6 +164,7 @@ local function copied(mt)
   local known = metatable_of[mt] or {}
   for name in next, known do known[name] = nil end
   for name, value in next, mt do known[name] = value end
+  known.__close = closing(known.__close)
   metatable_of[mt], replaceable[known] = known, known.__metatable == nil
   if known.__metatable == nil then known.__metatable = mt end
   return known
@@ -145,7 +181,7 @@ library.basic = {
   end,
   next = frozen.next,
   pcall = function(f, ...) return pass_stop(pcall(f, ...)) end,
-  xpcall = function(f, handler, ...) return pass_stop(xpcall(f, handler, ...)) end,
+  xpcall = function(f, handler, ...) return pass_stop(xpcall(f, guarded(handler), ...)) end,
   getmetatable = function(t)
     if type(t) ~= "table" then error("getmetatable wants a table", 2) end
     return getmetatable(t)
