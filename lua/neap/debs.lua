@@ -121,10 +121,12 @@ end
 --- What the set-up scripts of a package do: { paths, passwd, group, enables, starts }.
 local function setup_of(deb)
   local setup = { paths = {}, passwd = {}, group = {}, enables = {}, starts = {} }
-  local vars = {}
+  local vars, before = {}, {}
   for _, line in ipairs(deb.script) do
     local verb, unit = line:match("deb%-systemd%-%l+ .-([%w$_-]+) '?\"?([%w@.:_-]+)")
-    if verb == "enable" then setup.enables[unit] = true end
+    -- what is enabled only where the package had been before (nftables) is left alone by its first installation
+    if verb == "debian-installed" then before[unit] = true end
+    if verb == "enable" and not before[unit] then setup.enables[unit] = true end
     local invoked = line:find("deb%-systemd%-invoke") and (verb == "start" or verb == "$_dh_action")
     if invoked then setup.starts[unit] = true end
     accounts(line, setup)

@@ -115,7 +115,11 @@ local REPLY = "#group 1\n" .. APT .. "#packages\n" .. table.concat({
   "S\tadduser --system --group --home /nonexistent web >/dev/null",
   "S\tdeb-systemd-helper enable 'nginx.service' >/dev/null || true",
   "S\t  deb-systemd-invoke $_dh_action 'nginx.service' >/dev/null || true",
-  "B", "N\tother", "V\t1", "#deb 1",
+  "B", "N\tother", "V\t1", "U\tother.service",
+  "S\t if deb-systemd-helper debian-installed 'other.service'; then",
+  "S\t  if deb-systemd-helper --quiet was-enabled 'other.service'; then",
+  "S\t   deb-systemd-helper enable 'other.service' >/dev/null || true",
+  "S\t   deb-systemd-invoke try-restart 'other.service' >/dev/null || true", "#deb 1",
   "T\tdrwxr-sr-t\troot/adm\t0\t/etc/nginx/sites-enabled\t", "T\t-rw-r-----\troot/root\t4\t/etc/nginx/nginx.conf\t",
   "T\t-rw-r--r--\troot/root\t9\t/etc/nginx/sites-available/default\t",
   "K\t/etc/nginx/nginx.conf\tYWJj",
@@ -149,6 +153,8 @@ local predictions = {
     { "default" } },
   { "a unit", { unit = { { "nginx.service" } } }, "unit nginx.service",
     { load = "loaded", active = "active", enabled = "enabled", reloads = true, stale = false } },
+  { "a unit that only an upgrade enables", { unit = { { "other.service" } } }, "unit other.service",
+    { load = "loaded", active = "inactive", enabled = "disabled", reloads = true, stale = false } },
   { "nothing that was not asked", { stat = { { "/srv" } } }, "stat /srv", nil },
 }
 for _, case in ipairs(predictions) do
