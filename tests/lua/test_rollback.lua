@@ -118,13 +118,16 @@ end)
 
 t.case("one path: what a wanted directory purges is left to it, and stays recorded", function()
   rtypes.directory = require "neap.types.directory"
-  local now = recorded { { "directory:/d/in", {}, {} }, { "directory:/d/kept", {}, {} } }
+  local now = recorded { { "directory:/d/in", {}, {} }, { "directory:/d/kept", {}, {} }, { "directory:/d/named", {}, {} } }
   local function wanted(id, attrs)
     return { id = id, rtype = rtypes.directory, key = id:match(":(.*)$"), attrs = attrs, meta = {} }
   end
   local desired = fake.desired { wanted("directory:/d", { purge = true }), wanted("directory:/d/kept/x", {}) }
-  rollback.take_back(self, desired, now, { ["directory:/d/in"] = true, ["directory:/d/kept"] = true })
-  t.equal({ ids(desired.list), ids(desired.dropped) }, { "directory:/d directory:/d/kept directory:/d/kept/x", "" })
+  desired.list[3] = wanted("directory:/d/named/x", {})
+  desired.list[3].absent = true
+  rollback.take_back(self, desired, now, { ["directory:/d/in"] = true, ["directory:/d/kept"] = true, ["directory:/d/named"] = true })
+  t.matches(ids(desired.list), "directory:/d/named.*directory:/d/kept")
+  t.equal({ #desired.list, ids(desired.dropped) }, { 5, "" })
 end)
 
 t.case("of what a host has one of, the first knows what was before Neap", function()

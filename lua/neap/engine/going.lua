@@ -43,16 +43,22 @@ local function name_below(path, directory)
   return path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
 end
 
+-- Whether something that is wanted, there or not, has a name in a directory.
+local function keeps_name(directory, name, wanted)
+  for _, resource in ipairs(wanted) do
+    for _, path in ipairs(recorded.paths_of(resource)) do
+      if name_below(path, directory.key) == name then return true end
+    end
+  end
+  return false
+end
+
 -- Whether a directory that is wanted takes it out, since nothing that is wanted lies there: it stays recorded for the
 -- time when that directory goes.
-local function is_purged(resource, wanted, owners)
+local function is_purged(resource, wanted)
   for _, directory in ipairs(resource.absent and {} or wanted) do
     local name = directory.attrs.purge and not directory.absent and name_below(resource.key, directory.key)
-    local kept = not name
-    for path in pairs(name and owners or {}) do
-      kept = kept or (path .. "/"):find(directory.key .. "/" .. name .. "/", 1, true) == 1
-    end
-    if not kept then return true end
+    if name and not keeps_name(directory, name, wanted) then return true end
   end
   return false
 end
@@ -114,7 +120,7 @@ function going.of(self, now, target, wanted)
     resource.before = entry
     local owner = gives_way(resource, owners)
     if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
-    if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted, owners) then
+    if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted) then
       local class = class_of(resource, entry, owner, settled)
       class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
       if class == "dropped" then resource = recorded.dropped(entry, self.types) end

@@ -17,6 +17,21 @@ local function states(...)
   return table.unpack(list, 1, select("#", ...))
 end
 
+--- What was found of a directory, without the names in it that are Neap's: they have records of their own.
+-- @param recorded { [path of a record] = … } of the host
+function lasting.foreign(key, found, recorded)
+  if not found or not found.surplus or key:sub(1, 1) ~= "/" then return found end
+  local ours, names, copy = {}, {}, {}
+  for path in pairs(recorded) do
+    local rest = path:match("^resources/[^/]+(/.*)%.json$")
+    if rest and rest:sub(1, #key + 1) == key .. "/" then ours[rest:match("^[^/]+", #key + 2)] = true end
+  end
+  for _, name in ipairs(found.surplus) do names[#names + 1] = not ours[name] and name or nil end
+  for name, value in pairs(found) do copy[name] = value end
+  copy.surplus = names
+  return copy
+end
+
 --- The attributes that a run is the first to look at: { [name] = value }.
 -- @param old, genesis the decoded records so far
 -- @param before what the run found before it changed anything, or false

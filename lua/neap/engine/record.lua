@@ -291,7 +291,8 @@ end
 -- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
 -- of Neap's may stand in its place. And whether it was found in, or in place of, what was Neap's.
 local function origin_of(resource, recorded, seen)
-  local old, before = resource.as_recorded, (seen.origins or seen.before)[resource.id]
+  local old = resource.as_recorded
+  local before = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
   if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end
   local in_file = parts.is_under(resource, seen.resources or {}, function(id) return is_whole(recorded, id) end)
   return before, in_file or replaces_ours(resource, before, recorded)
@@ -317,7 +318,8 @@ local function record_resource(name, resource, recorded, seen, changes, key)
   if not recorded["genesis/" .. path] then
     add_origin(name, resource, recorded, seen, changes, key)
   else
-    add_first(name, resource, recorded, (seen.origins or seen.before)[resource.id], changes, key)
+    local first_seen = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
+    add_first(name, resource, recorded, first_seen, changes, key)
   end
   local files = record.files_of(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key)
   carry(files, resource, recorded, before)
