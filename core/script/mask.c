@@ -189,6 +189,12 @@ static void put_hex(struct buf *to, const char *value, size_t len)
 		put_digits(to, value[i], lower);
 }
 
+static void put_hex_upper(struct buf *to, const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		put_digits(to, value[i], upper);
+}
+
 static bool is_unreserved(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
@@ -262,8 +268,8 @@ static void put_json(struct buf *to, const char *value, size_t len)
 static bool add_forms(
     struct mask *m, const char *name, const char *value, size_t len)
 {
-	static form_fn *const forms[] = {put_hex, put_url, put_url_lower,
-	    put_form, put_shell, put_quoted, put_json};
+	static form_fn *const forms[] = {put_hex, put_hex_upper, put_url,
+	    put_url_lower, put_form, put_shell, put_quoted, put_json};
 	struct buf b = BUF_INIT;
 	bool ok = true;
 

@@ -1,4 +1,5 @@
 local t = require "harness"
+local taint = require "neap.core.taint"
 local fake = require "fake_host"
 local apply = require "neap.engine.apply"
 local plan = require "neap.engine.plan"
@@ -65,6 +66,14 @@ t.case("a restart is owed from before the write until it is done", function()
   t.equal(owed, "restart")
   t.equal(host.marks, {})
   t.equal(steps(host), { "set a 1", "restart d" })
+end)
+
+t.case("of what a step says the end is told, and no part of a secret that it cuts through", function()
+  local host, key = fake.new(), "first-part\nnext-part\n"
+  taint.new(key, "key")
+  host.broken["set a 1"], host.complaint = true, key .. ("line\n"):rep(11)
+  local problem = tostring(run(host, { resource("a", { size = 1 }) }).failure)
+  t.equal(problem, "test.lua:1: thing:a: exit status 1: <secret:key>line" .. ("\nline"):rep(10))
 end)
 
 t.case("a run that fails before the restart leaves the debt, and the next run pays it", function()

@@ -2,6 +2,7 @@
 local t = require "harness"
 local fake = require "fake_host"
 local show = require "neap.engine.show"
+local taint = require "neap.core.taint"
 
 local account = {
   name = "account", key = "name", attributes = {
@@ -26,6 +27,11 @@ t.case("of something new, what was said of it stands in every plan", function()
   t.equal(lines({ kind = "create", to = to }, attrs), { "  + account ada", "    groups: [sudo]" })
   t.equal(lines({ kind = "create", to = to }, attrs, true),
     { "    disabled: false", "    login: true", "    version: 1.2" }, "what -v adds")
+end)
+
+t.case("a value that is cut short shows no part of a secret that it cuts through", function()
+  taint.new("hush-hush-hush", "s")
+  t.equal(show.value(("x"):rep(95) .. "hush-hush-hush" .. "y"), ("x"):rep(95) .. "<secr…")
 end)
 
 t.case("one that is not what it is by default is said, too", function()

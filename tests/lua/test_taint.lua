@@ -116,6 +116,7 @@ local forms = {
   { "URL, lower case", "https://u:" .. url(secret):gsub("%%..", string.lower) .. "@host/" },
   { "a form", "p=" .. url(secret):gsub("%%20", "+") .. "&q=1" },
   { "hex", "0x" .. hex(secret) },
+  { "hex, as SQL prints it", hex(secret):upper() },
   { "base64", base64(secret) },
   { "base64 after one byte", base64("u" .. secret .. "tail") },
   { "base64 after two bytes", base64("u:" .. secret) },

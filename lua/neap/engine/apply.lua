@@ -11,6 +11,7 @@ local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
 local sh = require "neap.sh"
+local taint = require "neap.core.taint"
 
 local apply = {}
 
@@ -45,9 +46,10 @@ local function watchers_of(desired)
   return watchers
 end
 
+-- Masked as a whole first: of a secret that was cut through nothing would be found.
 local function last_lines(text, count)
   local lines = {}
-  for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  for line in taint.mask(text):gmatch("[^\n]+") do lines[#lines + 1] = line end
   return table.concat(lines, "\n", math.max(1, #lines - count + 1))
 end
 

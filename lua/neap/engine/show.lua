@@ -29,7 +29,7 @@ end
 local function plain_value(v)
   if v == nil then return "(none)" end
   if type(v) ~= "table" then
-    local text = tostring(v)
+    local text = taint.mask(tostring(v)) -- before it is cut
     if text == "" then return '""' end
     text = text:gsub("\n", "\\n")
     if #text > VALUE_MAX then text = text:sub(1, VALUE_MAX) .. "…" end
