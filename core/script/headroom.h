@@ -22,8 +22,9 @@
 
 #include <lua.h>
 
-/* Of the 255 slots that a function may have: 3 for the call, twice
- * LUA_MINSTACK for __concat and for a finalizer in it, and as many again. */
+/* Of the 255 slots that a function may have. 45 are needed: 3 and
+ * LUA_MINSTACK for the call of __concat, 2 and LUA_MINSTACK for that of a
+ * finalizer in it. */
 enum { HEADROOM = 64 };
 
 /* As luaL_loadfile(), for text. */
