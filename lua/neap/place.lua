@@ -170,11 +170,13 @@ function place.make(path, make, how)
 end
 
 --- A script that gives a file that is there another owner or mode. A second link to the file, in a directory that
--- nobody else can enter, is what chown and chmod get, so that no link planted meanwhile is followed.
-function place.regive(path, how)
+-- nobody else can enter, is what is looked at, and what chown and chmod get, so that nothing is given away that took
+-- its place meanwhile.
+-- @param check shell text that fails when "./$n" is another than the plan saw, or nil
+function place.regive(path, how, check)
   return table.concat {
     place.at(path), place.expect(path, "file"), 'work\nln -- "../$n" "./$n" || exit 1\n', place.expect(path, "file"),
-    place.give(how.owner, how.group, how.mode),
+    check or "", place.give(how.owner, how.group, how.mode),
   }
 end
 

@@ -78,9 +78,12 @@ local function brings_link_back(change)
   return change.to.occupied == "symlink" and (change.kind == "create" or change.differs.target) or false
 end
 
+-- Shell text that fails unless the content is what was found, where that was looked at.
+local function as_found(key, from) return from.content and place.same_content(key, crypto.sha256(from.content)) end
+
 local function delete(key, from)
   if from.occupied == "directory" then look.fail("'%s' is a directory: use absent.directory", key) end
-  local check = from.content and place.same_content(key, crypto.sha256(from.content))
+  local check = as_found(key, from)
   return { { run = place.remove(key, from.occupied or "file", check), title = "remove " .. key } }
 end
 
@@ -97,7 +100,7 @@ function file.steps(key, change)
   end
   local how = { owner = to.owner, group = to.group, mode = to.mode, validate = to.validate }
   if from and not from.occupied and not change.differs.content then
-    return { { run = place.regive(key, how), title = "owner and mode of " .. key } }
+    return { { run = place.regive(key, how, as_found(key, from)), title = "owner and mode of " .. key } }
   end
   how.mode = new_mode(to)
   how.replaces = from and (from.occupied or "file")
