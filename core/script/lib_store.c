@@ -410,23 +410,25 @@ static int st_log(lua_State *L)
 	struct store_log_entry entry;
 	struct store_log **box;
 	struct err e = {0};
-	const char *rev, *path;
+	const char *rev, *path, *line;
 	lua_Integer max;
 	int rc = 0;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
-	lua_getfield(L, 2, "rev"); /* 3, 4, 5: they keep the strings */
+	lua_getfield(L, 2, "rev"); /* 3 to 6: they keep the strings */
 	lua_getfield(L, 2, "path");
+	lua_getfield(L, 2, "line");
 	lua_getfield(L, 2, "max");
 	rev = luaL_optstring(L, 3, NULL);
 	path = luaL_optstring(L, 4, NULL);
-	max = luaL_optinteger(L, 5, LUA_MAXINTEGER);
+	line = luaL_optstring(L, 5, NULL);
+	max = luaL_optinteger(L, 6, LUA_MAXINTEGER);
 	box = box_local(L, sizeof(*box), "neap.store.log", free_log);
 	lua_newtable(L);
 	if (!rev)
 		return 1;
-	if (store_log_open(box, st, rev, path, &e) < 0)
+	if (store_log_open(box, st, rev, path, line, &e) < 0)
 		return box_fail(L, &e);
 	for (lua_Integer i = 1;
 	     i <= max && (rc = store_log_next(*box, &entry, &e)) > 0; i++) {

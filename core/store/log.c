@@ -1,4 +1,5 @@
 /* The history of the state repository: see store.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,18 +9,22 @@ struct store_log {
 	struct store *st;
 	git_revwalk *walk;
 	char *path;	       /* NULL: all commits */
+	char *line;	       /* "\n" and how a line begins, or NULL */
 	git_commit *commit;    /* the present one */
 	git_oid seen, at_seen; /* what stands at the path in that commit */
 };
 
 int store_log_open(struct store_log **out, struct store *st, const char *rev,
-    const char *path, struct err *e)
+    const char *path, const char *line, struct err *e)
 {
 	struct store_log *log = calloc(1, sizeof(*log));
 	git_commit *commit = NULL;
 	int rc;
 
-	if (!log || (path && !(log->path = strdup(path)))) {
+	if (!log || (path && !(log->path = strdup(path))) ||
+	    (line && asprintf(&log->line, "\n%s", line) < 0)) {
+		if (log)
+			free(log->path);
 		free(log);
 		return err_set(e, ERR_NOMEM, "out of memory");
 	}
@@ -90,6 +95,11 @@ static int changed(struct store_log *log, struct err *e)
 	return rc < 0 ? rc : !git_oid_equal(&now, &then);
 }
 
+static bool says(const struct store_log *log)
+{
+	return log->line && strstr(git_commit_message(log->commit), log->line);
+}
+
 static void fill(struct store_log_entry *entry, git_commit *commit)
 {
 	const git_signature *author = git_commit_author(commit);
@@ -121,7 +131,7 @@ int store_log_next(
 		if (rc < 0 || (rc = git_commit_lookup(
 				   &log->commit, log->st->repo, &oid)) < 0)
 			return store_fail(e, rc, "cannot read the log");
-		if (!log->path || (rc = changed(log, e)) > 0)
+		if (!log->path || says(log) || (rc = changed(log, e)) > 0)
 			break;
 		if (rc < 0)
 			return rc;
@@ -137,5 +147,6 @@ void store_log_free(struct store_log *log)
 	git_commit_free(log->commit);
 	git_revwalk_free(log->walk);
 	free(log->path);
+	free(log->line);
 	free(log);
 }

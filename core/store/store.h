@@ -136,11 +136,12 @@ struct store_log_entry {
 };
 
 /* The commits up to `rev`, newest first; with `path` (not NULL) those that
- * changed it or anything below. store_log_next() returns as
- * store_list_next(). */
+ * changed it or anything below, and with `line` (not NULL) those, too, whose
+ * message has one that begins with it, below the first. store_log_next()
+ * returns as store_list_next(). */
 struct store_log;
 int store_log_open(struct store_log **out, struct store *st, const char *rev,
-    const char *path, struct err *e);
+    const char *path, const char *line, struct err *e);
 int store_log_next(
     struct store_log *log, struct store_log_entry *entry, struct err *e);
 void store_log_free(struct store_log *log);

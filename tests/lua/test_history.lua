@@ -126,8 +126,8 @@ end)
 
 t.case("history: what is not there is said", function()
   t.equal(verb("history", { "wbe1" }), "nothing is recorded of a host 'wbe1' (did you mean 'web1'?)\n")
-  t.equal(verb("history", { "web1", "/etc/motd" }),
-    "'/etc/motd' is not a resource: write TYPE:KEY, as in file:/etc/hosts\n")
+  t.equal(verb("history", { "web1", "/x" }),
+    "'/x' is the key of no resource of 'web1': write TYPE:KEY for one that was there, as in file:/etc/hosts\n")
   t.equal(verb("history", { "web1", "file:/x" }), "nothing is recorded of file:/x\n")
   t.equal(verb("history", {}, { before = "@5" }):gsub("WHEN", "T"), "nothing was recorded before T\n")
 end)
@@ -217,6 +217,16 @@ end
 t.case("before: the newest commit that was there", function()
   t.equal(log.before(st, "@" .. clock), third)
   t.equal(log.before(st, "@" .. clock - 1), second)
+end)
+
+t.case("history of a resource: a run that put it back is one of its changes, though the record stays as it was", function()
+  assert(st:commit {
+    parent = third, changes = { ["run.json"] = "{}\n" }, author_name = "ben", author_email = "ben@ops", time = clock + 60,
+    message = "apply site.lua: 1 change on web1\n\nweb1: ok, 1 change\n  ~ file:/etc/motd\n",
+  })
+  t.matches(verb("history", { "web1", "/etc/motd" }), "^%x+  WHEN  ben  updated ")
+  t.matches(verb("history", { "web1" }), "^%x+  WHEN  ben  updated +file:/etc/motd ")
+  t.truthy(not verb("history", { "web2" }):find("ben"), "it is of another host")
 end)
 
 st:close()

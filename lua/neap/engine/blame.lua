@@ -65,7 +65,8 @@ end
 -- @return iterator of commit, { { id, action, change } … } (change: see
 --   between.host; nil where the record is what it was, as after a restart)
 function blame.walk(st, rev, host)
-  local next_commit = log.commits(st, rev, "hosts/" .. host)
+  -- What put back what somebody had changed is no change of the record.
+  local next_commit = log.commits(st, rev, "hosts/" .. host, host .. ": ")
   return function()
     local commit = next_commit()
     if commit then return commit, touched(st, commit, host) end

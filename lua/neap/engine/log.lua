@@ -28,14 +28,15 @@ function log.resolve(st, rev)
 end
 
 --- Walks the commits up to `rev`, newest first; with `path` those that changed
--- it or anything below. Read in pages, so that who stops early has not read all.
+-- it or anything below, with `line` also those whose message has one that
+-- begins so. Read in pages, so that who stops early has not read all.
 -- @usage for commit in log.commits(st, "HEAD") do … end
-function log.commits(st, rev, path)
+function log.commits(st, rev, path, line)
   local page, i = nil, 0
   local function turn()
     if page and (#page < PAGE or not page[PAGE].parents[1]) then return end
     local message
-    page, message = st:log { rev = page and page[PAGE].parents[1] or rev, path = path, max = PAGE }
+    page, message = st:log { rev = page and page[PAGE].parents[1] or rev, path = path, line = line, max = PAGE }
     if not page then fault.raise("store", nil, "%s", message) end
     i = 1
   end

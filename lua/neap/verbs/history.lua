@@ -123,14 +123,25 @@ local function check_host(st, rev, host)
   fault.raise("usage", nil, "nothing is recorded of a host '%s'%s", host, near.hint(host, names))
 end
 
+-- The resource that is meant: TYPE:KEY, or a key that only one has.
+local function id_of(st, rev, host, text)
+  if text:match("^[%w_]+:.") then return text end
+  local ids = {}
+  for id, entry in pairs(blame.recorded(st, rev, host)) do
+    if entry.key == text then ids[#ids + 1] = id end
+  end
+  table.sort(ids)
+  if #ids == 1 then return ids[1] end
+  fault.raise("usage", nil, ids[1] and "'%s' is the key of %s: write one of them" or
+    "'%s' is the key of no resource of '%s': write TYPE:KEY for one that was there, as in file:/etc/hosts", text,
+    ids[1] and table.concat(ids, " and ") or host)
+end
+
 local function show_what(ui, st, rev, args, max)
   if not args[1] then return show_runs(ui, st, rev, max) end
   check_host(st, rev, args[1])
   if not args[2] then return show_host(ui, st, rev, args[1], max) end
-  if not args[2]:match("^[%w_]+:.") then
-    fault.raise("usage", nil, "'%s' is not a resource: write TYPE:KEY, as in file:/etc/hosts", args[2])
-  end
-  return show_resource(ui, st, rev, args[1], args[2], max)
+  return show_resource(ui, st, rev, args[1], id_of(st, rev, args[1], args[2]), max)
 end
 
 return function(opts)
