@@ -220,3 +220,22 @@ t.case("of a long text that was said of a resource, its digest is shown", functi
       .. crypto.sha256(("x"):rep(100)):sub(1, 12) .. "…]",
   })
 end)
+
+t.case("a key that git would take for its own folder is recorded under another name", function()
+  local odd = assert(store.open(dir .. "/odd.git", { create = true }))
+  local changes = {}
+  for _, name in ipairs {
+    ".", "..", ".git", ".GIT", ".git ", ".git.", ".git:x", ".git\\x", "git~1", "GIT~1 .", ".g\u{200c}it", "\u{feff}.git",
+  } do
+    for _, name_of in ipairs { name, "/etc/" .. name } do
+      changes["hosts/web1/" .. record.resource_path("note", name_of)] = "{}\n"
+      changes["hosts/web1/files/" .. record.resource_path("note", name_of):gsub("%.json$", "")] = "x\n"
+    end
+  end
+  local made = { parent = nil, changes = changes, message = "m", author_name = "n", author_email = "e", time = 1700000000 }
+  t.truthy(assert(odd:commit(made)), "a commit")
+  t.truthy(os.execute("git --git-dir=" .. dir .. "/odd.git fsck --strict >/dev/null 2>&1"), "what git says of it")
+  for _, name in ipairs { ".github", ".gitignore", "git~2", "digit~1" } do
+    t.equal(record.resource_path("note", name), "resources/note/" .. name .. ".json")
+  end
+end)

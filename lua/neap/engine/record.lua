@@ -25,12 +25,20 @@ local shape = require "neap.engine.shape"
 
 local record = {}
 
+-- Whether a name is .git, or what Windows and macOS take for it: its short name, with blanks, dots or a stream behind,
+-- with letters in it that nobody sees.
+local function is_gits(name)
+  name = name:lower():gsub("\xe2\x80[\x8c-\x8f\xaa-\xae]", ""):gsub("\xe2\x81[\xaa-\xaf]", ""):gsub("\xef\xbb\xbf", "")
+  local rest = name:match("^%.git(.*)$") or name:match("^git~1(.*)$")
+  return rest and (rest:find("^[ .]*$") or rest:find("^[:\\]")) ~= nil
+end
+
 -- A path component that git would refuse, or that could be taken for
 -- another name here, is escaped the way URLs are.
 local function component(name)
   name = name:gsub("[%%%z\1-\31]", function(c) return string.format("%%%02X", c:byte()) end)
   if name == "." or name == ".." then return (name:gsub("%.", "%%2E")) end
-  if name:lower() == ".git" then return "%2E" .. name:sub(2) end
+  if is_gits(name) then return string.format("%%%02X", name:byte()) .. name:sub(2) end
   if name:match("%.json$") then return name:sub(1, -6) .. "%2Ejson" end
   return name
 end

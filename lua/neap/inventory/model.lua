@@ -35,7 +35,7 @@ end
 function Model:host(name, place)
   local host = self.by_name[name]
   if host then return host end
-  if type(name) ~= "string" or name == "" or name:find("[%s/%c:,&!*?%[%]'\"]") then
+  if type(name) ~= "string" or name == "" or name:find("^[.-]") or name:find("[%s/%c:,&!*?~\\%[%]'\"]") then
     local hint = type(name) == "string" and name:find("%s") and ": it holds a blank" or ""
     fail(place, "'%s' is no host name%s", tostring(name), hint)
   end
