@@ -118,15 +118,15 @@ local function accounts(line, made)
   made.group[name] = true
 end
 
---- What the set-up scripts of a package do: { paths, passwd, group, enables, starts }.
+--- What the set-up scripts of a package do: { paths, passwd, group, enables, again, starts }.
 local function setup_of(deb)
-  local setup = { paths = {}, passwd = {}, group = {}, enables = {}, starts = {} }
-  local vars, before = {}, {}
+  local setup = { paths = {}, passwd = {}, group = {}, enables = {}, again = {}, starts = {} }
+  local vars = {}
   for _, line in ipairs(deb.script) do
     local verb, unit = line:match("deb%-systemd%-%l+ .-([%w$_-]+) '?\"?([%w@.:_-]+)")
     -- what is enabled only where the package had been before (nftables) is left alone by its first installation
-    if verb == "debian-installed" then before[unit] = true end
-    if verb == "enable" and not before[unit] then setup.enables[unit] = true end
+    if verb == "debian-installed" then setup.again[unit] = true end
+    if verb == "enable" and not setup.again[unit] then setup.enables[unit] = true end
     local invoked = line:find("deb%-systemd%-invoke") and (verb == "start" or verb == "$_dh_action")
     if invoked then setup.starts[unit] = true end
     accounts(line, setup)
@@ -182,6 +182,7 @@ end
 
 -- What becomes of one asked path: nil where the package leaves it alone.
 local function path_edits(edits, deb, setup, path, before)
+  if deb.old[path] then return end
   local new = packed(deb, path)
   if new and before and (deb.conffiles[path] or before.kind == "directory" and new.kind == "directory") then return end
   local made = setup.paths[path]
@@ -192,18 +193,22 @@ local function path_edits(edits, deb, setup, path, before)
   local answer = new or {}
   for name, value in pairs(made or {}) do answer[name] = value end
   if not answer.kind then return end
-  local unsure = answer.unsure
+  -- what scripts make at a first installation they may leave alone at a later one
+  local unsure = answer.unsure or deb.known and not new
   answer.unsure, answer.given = nil, nil
   put(edits, "stat", { path }, not unsure and answer or nil, unsure and because(deb) or nil)
   if answer.kind == "file" and not unsure then content_edits(edits, deb, path) end
   return true
 end
 
-local function unit_edit(edits, setup, unit, before, managed)
-  if before then return end
+-- @param was "yes" or "no": whether it was enabled when the package went; "new" where it had not been there
+local function unit_edit(edits, setup, unit, was, view)
+  if view.answer("unit", unit) then return end
   local base = unit:gsub("%.service$", "")
-  local enabled = (setup.enables[unit] or setup.enables[base]) and "enabled" or "disabled"
-  local starts = (setup.starts[unit] or setup.starts[base]) and not managed
+  local enables = setup.enables[unit] or setup.enables[base]
+  if was == "yes" then enables = enables or setup.again[unit] or setup.again[base] end
+  local enabled = enables and was ~= "no" and "enabled" or "disabled"
+  local starts = (setup.starts[unit] or setup.starts[base]) and was ~= "no" and not view.managed(unit)
   put(edits, "unit", { unit }, {
     load = "loaded", active = starts and "active" or "inactive", enabled = enabled, reloads = true, stale = false,
   })
@@ -222,7 +227,7 @@ local function listing(found, dir, before)
     for _, paths in ipairs { one.deb.tree, one.setup.paths } do
       for path, it in pairs(paths) do
         local parent, name = path:match("^(.*)/([^/]+)$")
-        if parent == dir and not it.given then add(name) end
+        if parent == dir and not it.given and not one.deb.old[path] then add(name) end
       end
     end
   end
@@ -249,7 +254,7 @@ function debs.predict(list, asked, view)
   for _, one in ipairs(found) do
     for _, args in ipairs(asked.unit or {}) do
       if one.deb.units[args[1]] then
-        unit_edit(edits, one.setup, args[1], view.answer("unit", args[1]), view.managed(args[1]))
+        unit_edit(edits, one.setup, args[1], one.deb.units[args[1]], view)
       end
     end
     for _, args in ipairs(asked.getent or {}) do

@@ -119,7 +119,12 @@ local REPLY = "#group 1\n" .. APT .. "#packages\n" .. table.concat({
   "S\t if deb-systemd-helper debian-installed 'other.service'; then",
   "S\t  if deb-systemd-helper --quiet was-enabled 'other.service'; then",
   "S\t   deb-systemd-helper enable 'other.service' >/dev/null || true",
-  "S\t   deb-systemd-invoke try-restart 'other.service' >/dev/null || true", "#deb 1",
+  "S\t   deb-systemd-invoke try-restart 'other.service' >/dev/null || true",
+  "B", "N\tleft", "R\tleft", "V\t2", "C\t/etc/left/gone", "O\t/etc/left/gone", "U\tagain.service\tyes",
+  "U\toff.service\tno",
+  "S\t deb-systemd-helper debian-installed 'again.service'", "S\t deb-systemd-helper enable 'again.service'",
+  "S\t deb-systemd-helper enable 'off.service'", "S\t deb-systemd-invoke start 'off.service'",
+  "S\t ln -s a /etc/left/link", "#deb 1",
   "T\tdrwxr-sr-t\troot/adm\t0\t/etc/nginx/sites-enabled\t", "T\t-rw-r-----\troot/root\t4\t/etc/nginx/nginx.conf\t",
   "T\t-rw-r--r--\troot/root\t9\t/etc/nginx/sites-available/default\t",
   "K\t/etc/nginx/nginx.conf\tYWJj",
@@ -155,6 +160,11 @@ local predictions = {
     { load = "loaded", active = "active", enabled = "enabled", reloads = true, stale = false } },
   { "a unit that only an upgrade enables", { unit = { { "other.service" } } }, "unit other.service",
     { load = "loaded", active = "inactive", enabled = "disabled", reloads = true, stale = false } },
+  { "a unit that was enabled when its package went", { unit = { { "again.service" } } }, "unit again.service",
+    { load = "loaded", active = "inactive", enabled = "enabled", reloads = true, stale = false } },
+  { "a unit that was disabled then", { unit = { { "off.service" } } }, "unit off.service",
+    { load = "loaded", active = "inactive", enabled = "disabled", reloads = true, stale = false } },
+  { "a configuration file that was deleted", { stat = { { "/etc/left/gone" } } }, "stat /etc/left/gone", nil },
   { "nothing that was not asked", { stat = { { "/srv" } } }, "stat /srv", nil },
 }
 for _, case in ipairs(predictions) do
@@ -171,6 +181,9 @@ end)
 t.case("predicts that a configuration file that is there stays", function()
   local known = { ["stat /etc/nginx/nginx.conf"] = { kind = "file" } }
   t.equal(predict({ stat = { { "/etc/nginx/nginx.conf" } } }, known), {})
+end)
+t.case("says that what a set-up makes at a first installation may not be made at a later one", function()
+  t.matches(predict({ stat = { { "/etc/left/link" } } })["stat /etc/left/link"].why, "set%-up of package 'left'")
 end)
 t.case("says why a user cannot be known", function()
   t.matches(predict({ getent = { { "passwd", "web" } } })["getent passwd web"].why, "nginx%-common")

@@ -57,7 +57,10 @@ BEGIN {
   while ((getline line < ENVIRON["asked"]) > 0) {
     kind = substr(line, 1, 2); line = substr(line, 3)
     if (kind == "p ") { asked[line] = 1; tops[top(line)] = 1 }
-    if (kind == "u ") units[line] = 1
+    if (kind == "u ") units[line] = ""
+    if (kind == "s ") { split(line, word, " "); units[word[1]] = word[2] }
+    if (kind == "k ") known[line] = 1
+    if (kind == "o ") old[line] = 1
   }
 }
 $0 == "" { next }
@@ -71,14 +74,18 @@ held != "" {
   held = ""
 }
 /^\.\/[a-z0-9]*$/ { held = $0; next }
-member == "control" && /^Package: / { print "N\t" $2 }
+member == "control" && /^Package: / { print "N\t" $2; if ($2 in known) print "R\t" $2 }
 member == "control" && /^Version: / { print "V\t" $2 }
-member == "conffiles" { hit("C", $NF) }
+member == "conffiles" {
+  hit("C", $NF)
+  dir = $NF; sub("/[^/]*$", "", dir)
+  if ($NF in old && ($NF in asked || dir in asked)) print "O\t" $NF
+}
 member == "md5sums" && $0 !~ /^\.|^root$|^ustar/ {
   path = "/" substr($0, 35)
   if (path ~ /\/systemd\/system\/[^\/]*$/) {
     name = path; sub(".*/", "", name)
-    if (name in units) print "U\t" name
+    if (name in units) print "U\t" name "\t" units[name]
   }
   hit("F", path)
 }
@@ -110,7 +117,22 @@ ENVIRON["only_etc"] && $6 !~ /^\.\/(etc\/.*)?$/ { exit }
 }
 ]==]
 
-local INSPECT = [[
+-- What an earlier installation has left, added to what is asked: packages (k), their configuration files (o), that stay
+-- away once they were deleted, and whether a unit was enabled when its package went (s).
+local LEFT = [[
+left() {
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n${Conffiles}\n' |
+    awk '/^ / { if (known) print "o " $1; next } NF { known = $1 != "not-installed"; if (known) print "k " $2 }'
+  sed -n 's/^u //p' "$asked" | while IFS= read -r unit; do
+    links=/var/lib/systemd/deb-systemd-helper-enabled/$unit.dsh-also was=yes
+    [ -e "$links" ] || continue
+    while IFS= read -r link; do [ -L "$link" ] || was=no; done <"$links"
+    printf 's %s %s\n' "$unit" "$was"
+  done
+}
+]]
+
+local INSPECT = LEFT .. [[
 cd "$D/archives" || fail "cannot read $D/archives"
 set -- *.deb
 [ -f "$1" ] || exit 0
@@ -118,6 +140,7 @@ W=$(mktemp -d "$D/look.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
 asked=$W/asked want=$W/want DPKG_DEB_THREADS_MAX=1; export asked want DPKG_DEB_THREADS_MAX
 cat >"$asked"
+left >"$W/left" && cat "$W/left" >>"$asked"
 cat >"$W/awk" <<'END'
 ]] .. AWK .. "END\ncat >\"$W/list\" <<'END'\n" .. AWK_LIST .. [[
 END
@@ -171,7 +194,7 @@ local function script(list)
 end
 
 local function new_deb()
-  return { conffiles = {}, files = {}, dirs = {}, units = {}, script = {}, tree = {}, content = {} }
+  return { conffiles = {}, old = {}, files = {}, dirs = {}, units = {}, script = {}, tree = {}, content = {} }
 end
 
 local read = {
@@ -180,7 +203,9 @@ local read = {
   C = function(deb, path) deb.conffiles[path] = true end,
   F = function(deb, path) deb.files[path] = true end,
   D = function(deb, path) deb.dirs[path] = true end,
-  U = function(deb, unit) deb.units[unit] = true end,
+  U = function(deb, unit, was) deb.units[unit] = was and was ~= "" and was or "new" end,
+  R = function(deb) deb.known = true end,
+  O = function(deb, path) deb.old[path] = true end,
   S = function(deb, line) deb.script[#deb.script + 1] = line end,
   L = function() end,
   K = function(deb, path, text) deb.content[path] = base64.decode(text or "") end,
