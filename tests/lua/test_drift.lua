@@ -53,6 +53,8 @@ for _, case in ipairs {
     { "~ a 1→2" }, {} },
   { "the playbook wants what was found", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", { size = 2 }) },
     { "~ a 1→2; the playbook wants it so" }, { "~ a 1→2" } },
+  { "the playbook does not say", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", {}) },
+    { "~ a 1→2; the playbook leaves it so" }, {} },
   { "the playbook wants a third thing", { a = { size = 2 } }, { { "a", 1 } }, { thing("a", { size = 3 }) },
     { "~ a 1→2; the playbook wants size: 3" }, { "~ a 1→3" } },
   { "only the playbook moved", { a = { size = 1 } }, { { "a", 1 } }, { thing("a", { size = 3 }) }, {}, { "~ a 1→3" } },

@@ -160,7 +160,7 @@ t.case("what is missing is an error, unless an earlier change may bring it unsai
     resource("b", { size = 1 }, {}, barrier), resource("n", { size = 1 }, {}, needy),
   })
   t.equal(lines, { "create barrier:b", "unknown needy:n" })
-  t.equal(later.changes[2].unknown, "barrier:b may bring it")
+  t.equal(later.changes[2].unknown, "barrier:b may bring it: there is no 'a'")
 end)
 
 t.case("two transactions that stand side by side stay two", function()

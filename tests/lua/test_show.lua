@@ -44,3 +44,10 @@ t.case("an update shows what differs, and a removal no attributes", function()
     { "  ~ account ada", "    shell: /bin/sh → /bin/bash" })
   t.equal(lines({ kind = "delete", from = from }, nil), { "  - account ada" })
 end)
+
+t.case("how a state moved is said of what was looked at", function()
+  local saw, found = { shell = "/bin/sh", uid = 1, seen = 2 }, { shell = "/bin/bash", uid = 1, seen = 3 }
+  t.equal(show.moved(account, saw, found, { shell = true, uid = true }), "shell: /bin/sh → /bin/bash")
+  t.equal(show.moved(account, saw, nil, { shell = true }), "it is not there")
+  t.equal(show.moved(account, nil, found, { shell = true }), "it is there")
+end)

@@ -16,6 +16,7 @@ local converge = require "neap.engine.converge"
 local fault = require "neap.engine.fault"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
+local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
 local remembered = require "neap.engine.remembered"
 local rollback = require "neap.engine.rollback"
@@ -43,13 +44,27 @@ local function store_of(self)
   return self.head and self.store
 end
 
--- The ids that the repository has of a host and `desired` has not.
+-- Whether a resource is not there and was not before Neap (a run that failed looked for it): nothing of it is left.
+local function is_nothing(st, head, host, id)
+  local rtype, key = id:match("^([^:]*):(.*)$")
+  for _, root in ipairs { "", "genesis/" } do
+    local text = st:read(head, "hosts/" .. host .. "/" .. root .. record.resource_path(rtype, key))
+    local entry = text and json.decode(text)
+    if type(entry) ~= "table" or entry.state ~= nil and entry.state ~= json.null then return false end
+  end
+  return true
+end
+
+-- The ids that the repository has of a host and `desired` has not; with --prune those too of which only records are
+-- left.
 local function look_up(self, host, desired)
   local st, ids = store_of(self), {}
   local text = st and st:read(self.head, "hosts/" .. host .. "/order.json")
   local order = text and json.decode(text)
   for _, id in ipairs(shape.fits(order, { "list", "string" }) and order or {}) do
-    if not desired.by_id[id] then ids[#ids + 1] = id end
+    if not desired.by_id[id] and (self.opts.prune or not is_nothing(st, self.head, host, id)) then
+      ids[#ids + 1] = id
+    end
   end
   return ids
 end
@@ -57,7 +72,7 @@ end
 local function find(self, host, desired)
   local set = set_of(desired.list)
   local known = self.known[host.name]
-  if known and known.of == set then return { of = set, ids = known.ids } end
+  if known and known.of == set and not self.opts.prune then return { of = set, ids = known.ids } end
   return { of = set, ids = look_up(self, host.name, desired) }
 end
 

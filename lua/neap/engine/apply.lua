@@ -11,6 +11,7 @@ local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
 local sh = require "neap.sh"
+local show = require "neap.engine.show"
 local taint = require "neap.core.taint"
 
 local apply = {}
@@ -194,7 +195,8 @@ end
 local function change_now(self, change)
   local found, now = look_again(self, change)
   if change.kind ~= "unknown" and not change.resource.rtype.live and not as_planned(change, found) then
-    local unforeseen = not now and "is already as wanted" or "is not as the plan saw it"
+    local unforeseen = not now and "is already as wanted" or ("is not as the plan saw it (%s)"):format(
+      show.moved(change.resource.rtype, change.from, found, compared(change)))
     if not self.barrier then fault.raise("stale", change.id, "%s: the host has moved since the plan", unforeseen) end
     self.surprises[#self.surprises + 1] = { id = change.id, message = unforeseen }
   end

@@ -99,8 +99,9 @@ end
 -- plan may bring it without saying so (a package's set-up, a command).
 local function missing(job, fmt, ...)
   local why = job.model and job.model.unsure
-  if why then error(setmetatable({ why = why }, Unknown), 0) end
-  fault.raise("failed", nil, fmt, ...)
+  local problem = fault.new("failed", nil, fmt, ...)
+  if why then error(setmetatable({ why = why .. ": " .. problem.message }, Unknown), 0) end
+  error(problem, 0)
 end
 
 -- What a probe knows as `host`: facts, a method a question, expect, missing.

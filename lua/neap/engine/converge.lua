@@ -77,18 +77,21 @@ local BEFORE_ALL = { playbook = true, inventory = true, usage = true }
 -- A mistake in what the operator wrote stops the run for all hosts, before
 -- anything is touched.
 local function stop_on_mistakes(self)
-  local mistakes, said = {}, {}
+  local mistakes, hosts = {}, {}
   for _, host in ipairs(self.hosts) do
     local problem = host.problem
-    if problem and BEFORE_ALL[problem.code] and not said[tostring(problem)] then
-      said[tostring(problem)] = true
-      mistakes[#mistakes + 1] = problem
+    if problem and BEFORE_ALL[problem.code] then
+      local text = tostring(problem)
+      if not hosts[text] then mistakes[#mistakes + 1], hosts[text] = problem, {} end
+      table.insert(hosts[text], host.name)
     end
   end
   if #mistakes == 0 then return end
   local first = mistakes[1]
+  local of = hosts[tostring(first)]
+  local names = #of < #self.hosts and (" [%s]"):format(table.concat(of, ", ")) or ""
   local more = #mistakes > 1 and string.format(" (and %d more)", #mistakes - 1) or ""
-  fault.raise(first.code, first.where, "%s%s", first.message, more)
+  fault.raise(first.code, first.where, "%s%s%s", first.message, names, more)
 end
 
 -- Hosts that would wait for each other for ever.

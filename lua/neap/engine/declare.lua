@@ -93,8 +93,8 @@ local function add(self, made, faults)
   elseif same(first, made) then
     table.move(made.meta.tags, 1, #made.meta.tags, #first.meta.tags + 1, first.meta.tags)
   else
-    faults[#faults + 1] = fault.new("playbook", made.where, "%s is declared twice on host '%s', otherwise at %s",
-      made.id, self.context.host, first.where)
+    faults[#faults + 1] = fault.new("playbook", made.where, "%s is declared twice, otherwise at %s", made.id,
+      first.where)
   end
 end
 
@@ -104,8 +104,8 @@ local function check_only(self, resources, faults)
   for _, made in ipairs(resources) do
     local other = made.rtype.only and not made.absent and first[made.type]
     if other then
-      faults[#faults + 1] = fault.new("playbook", made.where, "%s: host '%s' has one %s, and that is '%s' at %s",
-        made.id, self.context.host, made.type, other.key, other.where)
+      faults[#faults + 1] = fault.new("playbook", made.where, "%s: a host has one %s, and that is '%s' at %s",
+        made.id, made.type, other.key, other.where)
     end
     first[made.type] = other or made
   end

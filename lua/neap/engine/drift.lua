@@ -40,12 +40,20 @@ local function is_blob(rtype, name)
   return type(schema) == "table" and schema.blob
 end
 
+-- Whether the playbook says anything of what others have changed.
+local function is_said(change, wanted)
+  if change.kind ~= "update" or not wanted then return true end
+  for name in pairs(change.differs) do
+    if wanted[name] ~= nil then return true end
+  end
+end
+
 -- Adds what the playbook says of attributes that others have changed.
 local function add_wishes(change, found, wanted)
   local rtype = change.resource.rtype
   local away = difference.change(rtype, found, wanted)
   if not away then
-    change.notes[1] = "the playbook wants it so"
+    change.notes[1] = is_said(change, wanted) and "the playbook wants it so" or "the playbook leaves it so"
     return
   end
   local step = difference.change(rtype, change.from, wanted)

@@ -105,7 +105,7 @@ function evaluate.host(project, host, opts)
     if not opts.faults then error(faults[before + 1], 0) end
     return desired
   end
-  desired.list = order.sort(list, host.name)
+  desired.list = order.sort(list)
   return desired
 end
 

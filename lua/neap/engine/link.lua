@@ -34,8 +34,7 @@ local function undeclared(self, resource, name, id)
   local kind = id:match("^([%w_]+):")
   local types = self.context.types
   local hint = types:get(kind) and near.hint(id, self.by_id) or near.hint(kind, types:names())
-  return resource_of.problem(resource.declaration, name, "'%s' names '%s', which is not declared on host '%s'%s", name,
-    id, self.context.host, hint)
+  return resource_of.problem(resource.declaration, name, "'%s' names '%s', which is not declared%s", name, id, hint)
 end
 
 -- What the playbook says.

@@ -21,14 +21,14 @@ local function index_needs(list)
   return needs
 end
 
-local function say_cycle(list, path, first, host)
+local function say_cycle(list, path, first)
   local steps = {}
   for i = first, #path do
     local resource = list[path[i]]
     steps[#steps + 1] = ("%s (%s)"):format(resource.id, resource.where or "?")
   end
   steps[#steps + 1] = list[path[first]].id
-  fault.raise("playbook", list[path[first]].where, "the order on host '%s' is a circle: %s", host,
+  fault.raise("playbook", list[path[first]].where, "the order is a circle: %s",
     table.concat(steps, " needs "))
 end
 
@@ -99,9 +99,9 @@ end
 --- Sorts resources; each has id, where, rtype and needs (ids of declared resources that come before it).
 -- Sets `transaction` (a number) on the members of each batch. Raises a fault that names a circle.
 -- @return a new list
-function order.sort(list, host)
+function order.sort(list)
   local needs = index_needs(list)
-  walk(#list, needs, function() end, function(path, first) say_cycle(list, path, first, host) end)
+  walk(#list, needs, function() end, function(path, first) say_cycle(list, path, first) end)
   local nodes = {}
   for i, resource in ipairs(list) do nodes[i] = { rtype = resource.rtype, members = { i } } end
   for _, rtype in ipairs(batch_types(list)) do nodes, needs = contract(nodes, needs, rtype) end

@@ -119,13 +119,20 @@ end
 
 local COLOR = { complete = "green", ["not recorded"] = "dim" }
 
+-- How far a run came: the step that it began with, or after which it failed at something else.
+local function step_of(status)
+  local step, word = status.step, "after step"
+  for _, entry in ipairs(status.journal or {}) do
+    if entry.id == status.at then step, word = entry.n, "step" end
+  end
+  return string.format("%s %s of %s, %s: ", word, step, status.steps or "?", status.at)
+end
+
 local function why_lines(lines, host)
   local status = host.status
   if status.problem then
     local at = status.at and status.at .. ": " or ""
-    if status.step and not status.problem:find("at step", 1, true) then
-      at = string.format("step %s of %s, %s", status.step, status.steps or "?", at)
-    end
+    if status.step and status.at and not status.problem:find("at step", 1, true) then at = step_of(status) end
     lines[#lines + 1] = at .. (status.problem:match("[^\n]+") or "")
   end
   if status.status == "pending-rollback" then

@@ -25,14 +25,18 @@ local ABSENT = {
   require = "share code by include", dofile = "share code by include", loadfile = "share code by include",
   load = "share code by include", print = "use note(...)", coroutine = "a playbook needs none", debug = "not here",
   package = "it is a resource type: package \"name\"", collectgarbage = "not here",
+  -- what people know from elsewhere
+  cron = "that is timer, or a file in /etc/cron.d", copy = "that is file, with source", apt = "that is package",
+  yum = "that is package", dnf = "that is package", shell = "that is command", exec = "that is command",
+  lineinfile = "that is line", blockinfile = "that is block", systemd = "that is service, or systemd_unit",
+  git = "that is release, with repository", ufw = "that is file, and service", mount = "that is line, in /etc/fstab",
 }
 
 local function unknown(env, name, where, more)
   local candidates = {}
   for k in next, env do candidates[#candidates + 1] = k end
   for _, k in ipairs(more and more() or {}) do candidates[#candidates + 1] = k end
-  local hint = near.hint(name, candidates)
-  if hint == "" and ABSENT[name] then hint = (": %s"):format(ABSENT[name]) end
+  local hint = ABSENT[name] and (": %s"):format(ABSENT[name]) or near.hint(name, candidates)
   fault.raise("playbook", where and where(), "unknown name '%s'%s", name, hint)
 end
 

@@ -21,6 +21,7 @@ local planbody = require "neap.engine.planbody"
 local planfile = require "neap.engine.planfile"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
+local show = require "neap.engine.show"
 local Types = require "neap.engine.types"
 
 local saved = {}
@@ -204,7 +205,7 @@ local function other_than(change, kept, ctx)
   local names = {}
   for name in pairs(not change.resource.absent and change.resource.attrs or change.from or {}) do names[name] = true end
   if not rtype.live and not difference.same_state(rtype, change.from, kept.from, names) then
-    return "is not as the plan saw it"
+    return ("is not as the plan saw it (%s)"):format(show.moved(rtype, kept.from, change.from, names))
   end
   if not difference.same(change.differs, kept.differs) then return "differs otherwise than the plan saw it" end
   if scripts_of(change, ctx) ~= kept.scripts then

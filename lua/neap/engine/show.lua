@@ -47,6 +47,21 @@ local function plain_value(v)
 end
 show.value = plain_value
 
+--- How what was found is another than what a plan saw, in the attributes that `names` has as keys: "mode: 0644 → 0600".
+function show.moved(rtype, saw, found, names)
+  if not saw then return "it is there" end
+  if not found then return "it is not there" end
+  local list = {}
+  for name in pairs(names) do
+    if not difference.same_state(rtype, found, saw, { [name] = true }) then
+      list[#list + 1] = is_blob(rtype, name) and name
+        or ("%s: %s → %s"):format(name, plain_value(saw[name]), plain_value(found[name]))
+    end
+  end
+  table.sort(list)
+  return table.concat(list, ", ")
+end
+
 local function text_of(v)
   if v == nil or taint.is(v) then return v or "" end
   return (taint.mask(tostring(v)))

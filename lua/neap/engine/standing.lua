@@ -132,6 +132,13 @@ function standing.incomplete(was, now)
   }
 end
 
+-- The resource at which a run failed on a host; nil where it came through, and something was not as wanted in the end.
+local function failed_at(host)
+  local failure = host.result and host.result.failure
+  if not failure then return nil end
+  return host.plan.desired.by_id[failure.where] and failure.where or host.current
+end
+
 --- What status.json says of a host at the end of a run.
 function standing.status(self, host)
   local evidence = host.evidence and evidence_lines(host.evidence)
@@ -143,7 +150,7 @@ function standing.status(self, host)
   host.since = host.since or math.floor(sys.time())
   local status = standing.incomplete(host.recorded_status or {}, {
     status = host.status == "rolled-back" and host.status or nil,
-    machine_id = host.facts.machine_id, problem = host.problem.message, at = host.current, step = host.step,
+    machine_id = host.facts.machine_id, problem = host.problem.message, at = failed_at(host), step = host.step,
     steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
     by = hostlock.person(), verb = self.verb, since = host.since,
     out_of_rotation = host.out,
