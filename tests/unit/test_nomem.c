@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "script/headroom.h"
 #include "script/libs.h"
 
 /* Allocations from `from` on (counted from the script's start) fail, `width`
@@ -107,6 +108,7 @@ static const luaL_Reg libs[] = {
 static void set_up(lua_State *L, const char *script)
 {
 	luaL_openlibs(L);
+	headroom_open(L);
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
 	for (const luaL_Reg *lib = libs; lib->name; lib++) {
 		lua_pushcfunction(L, lib->func);
@@ -218,6 +220,16 @@ static void store_and_diff(void **state)
 	    *state);
 }
 
+static void loading(void **state)
+{
+	(void)state;
+	sweep("local text = 'local a = ... return function() return a end'\n"
+	      "assert(assert(load(text))(1)() == 1)\n"
+	      "local fn, why = load 'return +'\n"
+	      "assert(not fn) if why:find 'memory' then error(why) end\n",
+	    "");
+}
+
 static int make_dir(void **state)
 {
 	static char dir[] = "/dev/shm/neap-nomem-XXXXXX";
@@ -240,6 +252,7 @@ int main(void)
 	    cmocka_unit_test(json_and_yaml),
 	    cmocka_unit_test(taint_and_crypto),
 	    cmocka_unit_test(store_and_diff),
+	    cmocka_unit_test(loading),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
