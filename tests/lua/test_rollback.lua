@@ -75,6 +75,14 @@ t.case("what no run had looked at by then was as the first one has found it", fu
   t.equal(desired.list[1].attrs, { size = 3 })
 end)
 
+t.case("what is to be away is told and taken away by its record of now", function()
+  local now = recorded { { "thing:a", { size = 2 }, false } }
+  local desired = rollback.compose(self, {}, now, recorded { { "thing:a", false, false, options = { size = 1 } } })
+  t.equal({ desired.list[1].absent, desired.list[1].attrs }, { true, { size = 1 } })
+  desired = rollback.compose(self, {}, now, recorded { { "thing:a", false, false } })
+  t.equal({ desired.list[1].absent, desired.list[1].attrs }, { true, { size = 2 } })
+end)
+
 local BOX = { occupied = { type = "string", readonly = true }, force = { type = "boolean", option = true } }
 for _, name in ipairs { "box", "bag" } do
   rtypes[name] = { name = name, key = "path", attributes = BOX, probe = function() end, steps = function() end }

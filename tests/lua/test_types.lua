@@ -172,6 +172,12 @@ for _, case in ipairs(errors) do
   end)
 end
 
+t.case("a command of which only the absence is recorded is not there", function()
+  local rtype = require "neap.types.command"
+  t.equal(rtype.probe({}, "x", nil, {}), nil)
+  t.equal(rtype.probe({}, "x", nil, { run = "a" }), { run = "a" })
+end)
+
 t.case("no secret stands in a script", function()
   local rtype = require "neap.types.command"
   local to = rtype.check("x", { run = "a", creates = "/f", env = { P = taint.wrap("hush hush", "s"), Q = "1" } })

@@ -75,6 +75,13 @@ local function with_first(entry, first)
   return whole
 end
 
+-- How it is told that something is there, and how it is taken away, its record of now says where REV had none of it.
+local function add_missing(attrs, state)
+  for name, value in pairs(state or {}) do
+    if attrs[name] == nil then attrs[name] = value end
+  end
+end
+
 -- What REV had, and what it watches: what goes now was watched as well. What another thing stood in place of comes
 -- last: that one is made by then.
 local function wanted_of(self, now, target)
@@ -91,6 +98,7 @@ local function wanted_of(self, now, target)
       end
       resource.meta[name] = watched
     end
+    if resource.absent then add_missing(resource.attrs, before and before.state) end
     resource.before = before
     table.insert(resource.attrs.occupied and overtaken or list, resource)
   end

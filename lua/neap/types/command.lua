@@ -72,7 +72,8 @@ end
 
 function command.probe(host, _, want, attrs)
   attrs = want or attrs
-  if not attrs then return nil end
+  -- of one that was not done there is no record by which it could be told
+  if not attrs or not (attrs.run or attrs.creates or attrs.unless) then return nil end
   local done = true
   if attrs.creates then done = host:stat(attrs.creates) ~= nil end
   if done and attrs.unless then done = host:run(script_of(attrs, attrs.unless)).rc == 0 end
