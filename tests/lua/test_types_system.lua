@@ -209,3 +209,22 @@ t.case("mysql_replica: only read_only is a small step", function()
   local change = difference.change(replica, from, { read_only = true })
   t.matches(replica.steps("x", change)[1].title, "as wanted")
 end)
+
+t.case("sysctl: what the running kernel had comes back to where it was not ours", function()
+  local sysctl = require "neap.types.sysctl"
+  local function titles(found, want, first)
+    local change = difference.change(sysctl, found, want)
+    change.resource = { before = { first = first } }
+    local out = {}
+    for i, step in ipairs(sysctl.steps("net.x", change)) do out[i] = step.title end
+    return out
+  end
+  local found = { value = "1", persisted = true, running = "1" }
+  t.equal(titles(found, { value = "1", persisted = true, running = "0", live = false }), { "set net.x to 0" })
+  t.equal(titles(found, nil, { running = "0" }), { "set net.x to 0", "remove /etc/sysctl.d/90-neap-net.x.conf" })
+  t.equal(titles(found, nil), { "remove /etc/sysctl.d/90-neap-net.x.conf" })
+  local host = { expect = function() end, content = function() return "\nnet.x = 1\n" end, sysctl = function() return "0" end }
+  t.equal(sysctl.probe(host, "net.x", { value = "1", live = false }).running, nil)
+  t.equal(sysctl.probe(host, "net.x", { value = "1", live = false, running = "1" }).running, "0")
+  t.equal(sysctl.probe(host, "net.x", { value = "1" }).running, "0")
+end)

@@ -14,6 +14,8 @@ local sysctl = {
     live = { type = "boolean", default = true, option = true,
       doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
     persisted = { type = "boolean", readonly = true, doc = "Whether the file in /etc/sysctl.d says the same." },
+    running = { type = "string", readonly = true,
+      doc = "What the running kernel has; a run that is the first to set that keeps it for the way back." },
   },
 }
 
@@ -51,6 +53,7 @@ function sysctl.probe(host, key, want)
   local text = host:content(file_of(key))
   local said, live = said_in(text, key), blanks(host:sysctl(key))
   if not want then return text and { value = said or live, persisted = true } or nil end
+  local running = (want.live ~= false or want.running) and live or nil
   if want.live == false then
     live = said
     if not text then return nil end
@@ -58,7 +61,7 @@ function sysctl.probe(host, key, want)
   if not live and not text then return nil end
   local persisted = said == want.value
   if want.persisted == false then persisted = text ~= nil end
-  return { value = live, persisted = persisted }
+  return { value = live, persisted = persisted, running = running }
 end
 
 function sysctl.foresee(host, key, change)
@@ -78,12 +81,19 @@ local function set_live(key, value)
   }
 end
 
+-- What the running kernel is to have, or nil where that is not ours: on a way back what it had before it was set first.
+local function live_of(change)
+  local to, before = change.to, change.resource and change.resource.before
+  if not to then return before and before.first and before.first.running end
+  if to.live ~= false and (change.kind == "create" or change.differs.value) then return to.value end
+  return change.differs.running and to.running or nil
+end
+
 -- The kernel is asked first: a value that it refuses is not left for the next boot.
 function sysctl.steps(key, change)
   local to, path, steps = change.to, file_of(key), {}
-  if to and to.live ~= false and (change.kind == "create" or change.differs.value) then
-    steps[1] = set_live(key, to.value)
-  end
+  local live = live_of(change)
+  if live then steps[1] = set_live(key, live) end
   if not to or to.persisted == false then
     steps[#steps + 1] = { run = place.remove(path, "file"), title = "remove " .. path }
   elseif change.kind == "create" or change.differs.persisted or change.differs.value then
@@ -95,9 +105,9 @@ function sysctl.steps(key, change)
 end
 
 function sysctl.effects(key, change, model)
-  local to = change.to
+  local to, live = change.to, live_of(change)
   model:set("content", { file_of(key) }, to and text_of(key, to.value) or nil)
-  if to and to.live ~= false then model:set("sysctl", { key }, to.value) end
+  if live then model:set("sysctl", { key }, live) end
 end
 
 return sysctl
