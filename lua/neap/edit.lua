@@ -146,13 +146,20 @@ local function script_of(head, path, change)
     edits, " || { [ $? -ne 75 ] || fail ",
     sh.quote(("the lines to change in '%s' are not what the plan saw: plan again"):format(path)), " 75; exit 1; }\n",
     change.create and '[ -z "$new" ] || {\n' .. place.give(change.owner, change.group, change.mode) .. "}\n" or "",
+    change.unmake and '[ -s "./$n" ] || { rm -f -- "../$n"; exit; }\n' or "",
     'sync "./$n" 2>/dev/null || :\nput',
   }
 end
 
+--- Whether a change takes lines out of a file that was made for them: a file that is left without any goes then.
+function edit.unmakes(change)
+  local before = not change.to and change.resource and change.resource.before
+  return before and before.around and before.around.file == false or false
+end
+
 --- A step that makes the edit.
 -- @param change { how, marks, lines, below, top, move, there = whether lines of ours are there, secret = whether any is
---   one, create = whether a missing file is made, owner, group, mode }
+--   one, create = whether a missing file is made, unmake = whether one goes that is left empty, owner, group, mode }
 -- @param head script that opens the file's place, by default place.at(path)
 function edit.step(path, change, title, head)
   local input = { ("%s %d %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
@@ -165,7 +172,8 @@ function edit.step(path, change, title, head)
   return { run = script_of(head or place.at(path), path, change), stdin = stdin, title = title }
 end
 
---- The text of a file that an edit is about, "" where it may be made, and whether it holds a secret.
+--- The text of a file that an edit is about, "" where it may be made, whether it holds a secret, and what to say of
+-- what is around lines that are not there: that there is no file.
 function edit.text(host, path, create, want)
   host:expect("content", path)
   local st = host:stat(path)
@@ -174,7 +182,7 @@ function edit.text(host, path, create, want)
       host:missing("'%s' does not exist and no resource makes it: declare it, or say create = true", path)
     end
     if want then look.parent(host, path) end
-    return "", false
+    return "", false, { file = false }
   end
   if st.kind == "symlink" then look.fail("'%s' is a symbolic link to '%s': name the file itself", path, st.target) end
   local text = st.kind == "file" and host:content(path)
@@ -197,6 +205,10 @@ function edit.effects(model, path, change, id)
   end
   local secret = change.secret or taint.is(text)
   local after = edit.apply(text and taint.reveal(text) or "", change)
+  if after == "" and change.unmake then
+    for _, kind in ipairs { "stat", "content", "sha256" } do model:set(kind, { path }, nil) end
+    return
+  end
   if secret then after = taint.wrap(after, "edit") end
   model:set("content", { path }, after)
   model:set("sha256", { path }, crypto.sha256(after))

@@ -157,6 +157,25 @@ if Host.is_root() then
     host:close()
   end)
 
+  t.case("a file that was made for lines goes with the last of them, on the way back", function()
+    local host = Host.new {}
+    local path = host.dir .. "/f"
+    local function take(text, around)
+      local change = { kind = "delete", from = { path = path, line = text }, resource = { before = { around = around } } }
+      local step = require("neap.types.line").steps("x", change)[1]
+      t.equal(host:request({ script = step.run, stdin = step.stdin }).rc, 0)
+    end
+    host:sh("printf 'a\nb\n' >f")
+    take("a", { file = false })
+    t.equal(host:sh("cat f"), "b")
+    take("b", { file = false })
+    t.equal(host:sh("ls -A"), "")
+    host:sh("printf 'a\n' >f")
+    take("a", nil)
+    t.equal(host:sh("ls -A"), "f")
+    host:close()
+  end)
+
   t.case("an edit of lines that have moved is refused", function()
     local host = Host.new {}
     host:sh("echo a >f")

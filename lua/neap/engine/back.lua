@@ -42,8 +42,9 @@ local function options_of(resource)
 end
 
 -- A resource as recorded.host() would give it.
-local function entry_of(resource, state, before)
+local function entry_of(resource, state, before, around)
   return {
+    around = around,
     id = resource.id, type = resource.type, key = resource.key, state = state, genesis = before, managed = {},
     managed_names = {}, options = options_of(resource), where = resource.where, meta = resource.meta,
   }
@@ -52,11 +53,12 @@ end
 -- What the run wanted, and what was before it.
 local function states_of(host, left_out)
   local now, before, types = { resources = {}, order = {} }, { resources = {}, order = {} }, {}
+  local around = host.plan.around or {}
   for _, resource in ipairs(host.plan.desired.list) do
     if is_concerned(host, resource) and not left_out[resource.id] then
       local id, seen = resource.id, host.plan.observed[resource.id] or false
       types[resource.type] = resource.rtype
-      now.resources[id] = entry_of(resource, plan.wanted(resource) or false, seen)
+      now.resources[id] = entry_of(resource, plan.wanted(resource) or false, seen, around[id])
       now.order[#now.order + 1] = id
       if seen then
         before.resources[id] = entry_of(resource, seen, nil)

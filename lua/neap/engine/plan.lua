@@ -33,8 +33,8 @@ local function first_probe_of(resource)
   if not resource.rtype.triggers then return probe end
   return function(host)
     host:expect("pending", resource.id)
-    local found = probe(host)
-    return found, host:pending(resource.id)
+    local found, around = probe(host)
+    return found, around, host:pending(resource.id)
   end
 end
 
@@ -46,8 +46,8 @@ function plan.probe(round, resources, model)
     local run = first_probe_of(resource)
     local job = { model = model }
     job.run = function(host)
-      local found, owed = run(host)
-      job.owed = owed
+      local found
+      found, job.around, job.owed = run(host)
       return found
     end
     jobs[i] = job
@@ -238,7 +238,8 @@ end
 --   are recorded as secrets | nil; nil: none are
 -- @return { changes = { change … } in order, errors = { fault … },
 --   observed = { [id] = attrs|false } as first probed, desired = desired,
---   before = the same, but as it will be when what goes to what was before Neap has gone }
+--   before = the same, but as it will be when what goes to what was before Neap has gone,
+--   around = { [id] = what its probe says of what is around a thing that is not there } }
 --   remarks = { { id, kind, text } … } of resources on their way back.
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
@@ -250,9 +251,10 @@ function plan.host(round, desired, secrets_of)
   local resources = desired.list
   local jobs = plan.probe(round, resources)
   self.asked = round:asked_by_kind()
-  local observed = {}
+  local observed, around = {}, {}
   for i, resource in ipairs(resources) do
     observed[resource.id] = plan.hide(jobs[i].found, wanted(resource)) or false
+    around[resource.id] = jobs[i].around
   end
   foresee_all(self, resources, jobs)
   local i = 1
@@ -268,6 +270,7 @@ function plan.host(round, desired, secrets_of)
   return {
     changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,
     remarks = self.remarks, before = setmetatable(self.before, { __index = observed }),
+    around = around,
   }
 end
 

@@ -54,7 +54,7 @@ end
 local ENTRY = {
   type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
   options = { "map", "any", may = true }, meta = { "map", "any", may = true }, first = { "map", "any", may = true },
-  under = "?boolean",
+  under = "?boolean", around = { "map", "any", may = true },
 }
 
 --- Whether decoded JSON is the record of a resource.
@@ -311,9 +311,10 @@ local function add_origin(name, resource, recorded, seen, changes, key)
   local path = "genesis/" .. record.resource_path(resource.type, resource.key)
   local origin, under = origin_of(resource, recorded, seen)
   local files = record.files_of(name, resource, origin, "genesis/", key)
-  if under then
+  local around = not origin and seen.around and seen.around[resource.id] or nil
+  if under or around then
     local entry = json.decode(files[path])
-    entry.under = true
+    entry.under, entry.around = under or nil, around
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end
   compare(changes, "hosts/" .. name .. "/", recorded, files)
@@ -346,7 +347,7 @@ end
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
 --   same as first seen, origins = the same, or as it was when what was Neap's
---   had gone (`before` of plan.host), status = { … }, brought = { [type] = {
+--   had gone (`before` of plan.host), around = as plan.host has it, status = { … }, brought = { [type] = {
 --   [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
 --   others, states, more = what bystanders.look gives, or nil; rolling = what

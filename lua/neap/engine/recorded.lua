@@ -128,7 +128,8 @@ local function resource_of(files, path, host, key)
   return {
     id = entry.type .. ":" .. entry.key, type = entry.type, key = entry.key, state = state_of(entry, at),
     managed = managed, options = options_of(entry, at), where = entry.where, meta = entry.meta or {},
-    genesis = genesis, first = first, under = before and before.under or nil, entry = entry,
+    genesis = genesis, first = first, under = before and before.under or nil,
+    around = before and before.around or nil, entry = entry,
   }
 end
 

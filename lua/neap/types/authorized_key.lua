@@ -67,9 +67,10 @@ function authorized_key.probe(host, key, want, attrs)
     if not want then return nil end
     host:missing("there is no user '%s' and no resource makes one: declare user \"%s\"", attrs.user, attrs.user)
   end
-  local text = taint.reveal(host:content(path) or "")
+  local content = host:content(path)
+  local text = taint.reveal(content or "")
   local mine = edit.find(text, "word", { blob })
-  if not mine then return nil end
+  if not mine then return nil, not content and { file = false } or nil end
   local found = attrs_of(mine[1], blob, attrs.user)
   found.path, found.stood = path, edit.stood(text, "word", { blob })
   return found

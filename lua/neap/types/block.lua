@@ -77,10 +77,10 @@ function block.inside(_, attrs) return attrs.path end
 function block.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.path then look.fail("block '%s': say its path", key) end
-  local text, secret = edit.text(host, attrs.path, attrs.create, want)
+  local text, secret, around = edit.text(host, attrs.path, attrs.create, want)
   local marks, comment = markers_in(text, key, attrs.comment or "#")
   local mine, closed = edit.find(text, "block", marks)
-  if not mine then return nil end
+  if not mine then return nil, around end
   if not closed then
     look.fail("block '%s' begins in '%s' and never ends: mend its marker lines there", key, attrs.path)
   end
@@ -105,7 +105,8 @@ local function change_of(key, change)
   end
   return {
     how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = below, top = top, move = move,
-    create = attrs.create, secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
+    create = attrs.create, unmake = edit.unmakes(change),
+    secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
   }, attrs.path
 end
 

@@ -46,9 +46,10 @@ end
 
 function hosts_entry.probe(host, key, want, attrs)
   local path = path_of(want or attrs)
-  local text = taint.reveal((edit.text(host, path, true, want)))
+  local found, _, around = edit.text(host, path, true, want)
+  local text = taint.reveal(found)
   local mine = edit.find(text, "first", { key })
-  if not mine then return nil end
+  if not mine then return nil, around end
   return {
     names = names_in(mine), path = path, stood = edit.stood(text, "first", { key }), text = table.concat(mine, "\n"),
   }
@@ -66,7 +67,7 @@ local function change_of(key, change)
   local below, top, move = edit.place_of(change)
   return {
     how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, move = move,
-    create = true, mode = "0644",
+    create = true, unmake = edit.unmakes(change), mode = "0644",
   }, path_of(change.to or change.from)
 end
 

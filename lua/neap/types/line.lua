@@ -65,9 +65,9 @@ function line.probe(host, key, want, attrs)
     look.fail("line '%s': say its path, and line or match", key)
   end
   if attrs.match then check_pattern(attrs.match) end
-  local text, secret = edit.text(host, attrs.path, attrs.create, want)
+  local text, secret, around = edit.text(host, attrs.path, attrs.create, want)
   local mine = ours(text, attrs)
-  if not mine[1] then return nil end
+  if not mine[1] then return nil, around end
   local function shown(value) return secret and taint.wrap(value, "previous") or value end
   return {
     path = attrs.path, line = shown(table.concat(mine, "\n")), stood = shown(edit.stood(text, "line", mine)),
@@ -81,7 +81,7 @@ local function change_of(change)
   local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
   return {
     how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top, move = move,
-    create = attrs.create,
+    create = attrs.create, unmake = edit.unmakes(change),
     secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
   }, attrs.path
 end
