@@ -28,8 +28,20 @@ local function blocks_of(item)
   end, { absent = { path = CONF }, spot = CONF, share = true })
 end
 
+-- In a file that is made for them.
+local function made_of(item)
+  local path = "/etc/prop/made"
+  for i = 1, 2 do
+    item("line", "pm" .. i, function() return { path = path, line = "made " .. i, create = true } end,
+      { absent = { path = path, match = "^made " .. i } })
+  end
+  item("block", "pm", function() return { path = path, content = words(1) .. "\n", create = true } end,
+    { absent = { path = path } })
+end
+
 return function(item, made)
   lines_of(item)
+  made_of(item)
   blocks_of(item)
   item("file", CONF, function(has)
     return { content = dice.content(), mode = maybe(40, dice.mode()), owner = made.owner(has) }
