@@ -109,6 +109,10 @@ local cases = {
     "cat f", "", nothing = true },
   { "command: unless", "", { command = { "x", { run = "echo a >>f", unless = "grep -q a f", cwd = "@" } } }, "cat f",
     "a" },
+  { "command: unless, which reads where answers end and answers for the next", "",
+    { { "command", "x", { run = "true", unless = [[exec 9>&1; m=$(head -n 1 /proc/self/fd/9)
+printf '\n%s 0\n\n%s 0\n' "$m" "$m"; printf '\n%s\n\n%s\n' "$m" "$m" >&2]] } },
+      { "command", "y", { run = "touch f", unless = "test -e f", cwd = "@" } } }, "ls -A", "f" },
   { "command: as another user", USER .. "; chmod 777 .",
     { command = { "x", { run = "id -un >f; echo \"$HOME\" >>f", creates = "@f", cwd = "@", user = "ada" } } },
     "cat f", "ada\n/home/ada" },

@@ -125,9 +125,9 @@ local cases = {
     { sysctl = { ["vm.swappiness"] = "7" } }, { "write /etc/sysctl.d/90-neap-vm.swappiness.conf" } },
 
   { "command: in a directory, as a user", "command", "x", { run = "a 'b'", unless = "c", cwd = "/d e", user = "u" },
-    { run = { ["cd -- '/d e' || exit 1\nexec su -s /bin/sh u -c c"] = { rc = 1 } } },
+    { run = { ["exec >/dev/null 2>&1\ncd -- '/d e' || exit 1\nexec su -s /bin/sh u -c c"] = { rc = 1 } } },
     { "cd -- '/d e' || exit 1\nexec su -s /bin/sh u -c 'a '\\''b'\\'''" } },
-  { "command: nothing to do", "command", "x", { run = "a", unless = "c" }, { run = { c = { rc = 0 } } }, {} },
+  { "command: nothing to do", "command", "x", { run = "a", unless = "c" }, { run = { ["exec >/dev/null 2>&1\nc"] = { rc = 0 } } }, {} },
   { "command: only when told", "command", "x", { run = "a", run_on = { "file:/f" } }, {}, {} },
   { "command: what is not taken back", "command", "x", false, {}, {} },
 }
