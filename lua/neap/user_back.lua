@@ -49,18 +49,20 @@ local function left_of(held, key, model)
   return left
 end
 
---- A user that was not there before is removed where he has nothing outside his home, else closed until then.
+--- A user that was not there before is removed where he has nothing outside his home, else closed until then. One who
+-- was to be absent then goes, as by an apply.
 function user_back.look(host, key, change, back, model)
   if change.kind ~= "delete" then return nil end
   local held = host:holdings(key, change.from.home)
   local left = left_of(held, key, model)
-  if #left == 0 then
-    change.resource.attrs.remove_home, change.from.remove_home = back.remove_homes, back.remove_homes
-    return nil
-  end
   local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
-  local why = table.concat(left, ", ", 1, math.min(3, #left)) .. more
-  return { instead = { disabled = true }, keeps = true, note = "is locked and not removed, since it owns " .. why }
+  local what = table.concat(left, ", ", 1, math.min(3, #left)) .. more
+  if #left > 0 and change.resource.leaves then
+    return { instead = { disabled = true }, keeps = true, note = "is locked and not removed, since it owns " .. what }
+  end
+  local with_home = back.remove_homes or change.resource.attrs.remove_home
+  change.resource.attrs.remove_home, change.from.remove_home = with_home, with_home
+  return #left > 0 and { note = "is removed, as it was then, though it owns " .. what } or nil
 end
 
 --- One who is made again has a home if he had one.

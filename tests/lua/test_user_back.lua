@@ -11,7 +11,7 @@ local function verdict(files, prepare, more)
   local model = Model.new { stat = {} }
   prepare(model)
   local host = { holdings = function() return { processes = {}, files = files, more = more } end }
-  local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {} } }
+  local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {}, leaves = true } }
   return user_back.look(host, "ada", change, { remove_homes = true }, model)
 end
 
@@ -34,6 +34,13 @@ for _, case in ipairs {
     t.equal(found, nil)
   end)
 end
+
+t.case("one who was to be absent then is removed, whatever he owns", function()
+  local host = { holdings = function() return { processes = {}, files = { "/f" } } end }
+  local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {} } }
+  local found = user_back.look(host, "ada", change, {}, Model.new { stat = {} })
+  t.equal(found, { note = "is removed, as it was then, though it owns /f" })
+end)
 
 t.case("one who is made again has a home if he had one", function()
   t.equal(user_back.wanted("ada", { homed = false }).create_home, false)
