@@ -7,6 +7,10 @@ local look = {}
 --- Raises an error that a person can do something about.
 function look.fail(fmt, ...) fault.raise("failed", nil, fmt, ...) end
 
+--- Whether a script succeeds. What it says is not asked for, and goes nowhere: it would go to the answers' own file, in
+-- which a program that runs as somebody else could read where an answer ends, and answer for others.
+function look.succeeds(host, script) return host:run("exec >/dev/null 2>&1\n" .. script).rc == 0 end
+
 --- Raises unless the directory of `path` is there, or will be when the plan gets here.
 function look.parent(host, path)
   local dir = place.split(path)

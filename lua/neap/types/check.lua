@@ -3,6 +3,7 @@
 -- not pass by then.
 -- @usage check "site" { url = "http://10.0.0.100/health", status = 200, body = "ok" }
 -- @usage check "mail" { port = 25 }
+local look = require "neap.look"
 local reach = require "neap.reach"
 
 local check = {
@@ -31,7 +32,7 @@ end
 
 function check.probe(host, _, want)
   if not want then return nil end
-  return { passes = host:run(reach.script(want)).rc == 0 }
+  return { passes = look.succeeds(host, reach.script(want)) }
 end
 
 function check.steps(key, change)

@@ -70,17 +70,13 @@ local function script_of(attrs, text)
   return text
 end
 
--- What `unless` says is not asked for, and what it says it to is the answers' own file, in which whoever it runs as
--- could read where an answer ends, and write some.
-local QUIET = "exec >/dev/null 2>&1\n"
-
 function command.probe(host, _, want, attrs)
   attrs = want or attrs
   -- of one that was not done there is no record by which it could be told
   if not attrs or not (attrs.run or attrs.creates or attrs.unless) then return nil end
   local done = true
   if attrs.creates then done = host:stat(attrs.creates) ~= nil end
-  if done and attrs.unless then done = host:run(QUIET .. script_of(attrs, attrs.unless)).rc == 0 end
+  if done and attrs.unless then done = look.succeeds(host, script_of(attrs, attrs.unless)) end
   if not done then return nil end
   local found = {}
   for name, value in pairs(attrs) do found[name] = value end

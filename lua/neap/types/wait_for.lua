@@ -2,6 +2,7 @@
 -- What comes after it in the playbook can count on it.
 -- @usage wait_for "database" { port = 3306, address = "10.0.0.11", timeout_s = 120 }
 -- @usage wait_for "schema" { command = "mysql app -e 'DESCRIBE items'" }
+local look = require "neap.look"
 local reach = require "neap.reach"
 
 local wait_for = {
@@ -22,7 +23,7 @@ end
 
 function wait_for.probe(host, _, want)
   if not want then return nil end
-  return { ready = host:run(reach.script(want)).rc == 0 }
+  return { ready = look.succeeds(host, reach.script(want)) }
 end
 
 function wait_for.steps(key, change)
