@@ -1,7 +1,9 @@
 --- Users on a way back: what of theirs is left when the plan gets there.
 local t = require "harness"
 local Model = require "neap.engine.model"
+local group = require "neap.types.group"
 local release = require "neap.types.release"
+local user = require "neap.types.user"
 local user_back = require "neap.user_back"
 
 local FILE = { kind = "file", owner = "ada" }
@@ -40,6 +42,16 @@ t.case("one who was to be absent then is removed, whatever he owns", function()
   local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {} } }
   local found = user_back.look(host, "ada", change, {}, Model.new { stat = {} })
   t.equal(found, { note = "is removed, as it was then, though it owns /f" })
+end)
+
+t.case("the group of one who is only closed stays with him", function()
+  local line = "ada:x:7:8::/home/ada:/bin/sh"
+  local model = Model.new { getent = { ["passwd\0ada"] = { answer = line } } }
+  local from, to = { group = "ops", disabled = false }, { group = "ops", disabled = true }
+  user.effects("ada", { kind = "update", from = from, to = to, differs = { disabled = true } }, model)
+  local host = { run = function() return { out = line .. "\n" } end }
+  local found = group.rollback.look(host, "ops", { kind = "delete", from = { gid = 8 } }, nil, model)
+  t.equal(found, { stays = "it is the group of user 'ada', who stays" })
 end)
 
 t.case("one who is made again has a home if he had one", function()

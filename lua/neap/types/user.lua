@@ -215,8 +215,16 @@ local function gid_of(key, to, model)
   return line and line:match("^[^:]*:[^:]*:(%d*)") or ""
 end
 
-local function passwd_line(key, to, model)
-  local gid = gid_of(key, to, model)
+-- The same of one whose group stays: what it is now.
+local function gid_kept(key, change, model)
+  if change.kind ~= "update" or change.differs.group or change.differs.own_gid then return nil end
+  local line = model:get("getent", { "passwd", key })
+  return line and line:match("^[^:]*:[^:]*:[^:]*:(%d+)")
+end
+
+local function passwd_line(key, change, model)
+  local to = change.to
+  local gid = gid_kept(key, change, model) or gid_of(key, to, model)
   local shell = to.shell or (to.system and "/usr/sbin/nologin" or "/bin/sh")
   return ("%s:x:%s:%s:%s:%s:%s"):format(key, to.uid or "", gid, to.comment or "", to.home or "/home/" .. key, shell)
 end
@@ -234,7 +242,7 @@ end
 
 function user.effects(key, change, model)
   local to = change.to
-  model:set("getent", { "passwd", key }, to and passwd_line(key, to, model) or nil)
+  model:set("getent", { "passwd", key }, to and passwd_line(key, change, model) or nil)
   model:set("groups", { key }, to and to.groups or {})
   model:set("shadow", { key }, to and {
     locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
