@@ -182,7 +182,12 @@ end
 
 -- What a kind makes of a reply; that the host could not answer is a fault.
 local function parsed(list, reply)
-  local ok, answers = pcall(kind_of(list.kind).parse, reply, list.args)
+  local kind = kind_of(list.kind)
+  -- Names and numbers end up in shell text, which cannot hold one.
+  if not kind.bytes and not kind.foreign and reply.out:find("\0", 1, true) then
+    fault.raise("failed", nil, "the host's answer to '%s' has a NUL byte in it, as no name has", list.kind)
+  end
+  local ok, answers = pcall(kind.parse, reply, list.args)
   if ok then return answers end
   if fault.is_sentence(answers) then fault.raise("failed", nil, "%s", answers) end
   error(answers, 0)

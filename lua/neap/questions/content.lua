@@ -47,4 +47,4 @@ local function parse(r, list)
   return answers
 end
 
-return { name = "content", script = script, parse = parse }
+return { name = "content", bytes = true, script = script, parse = parse }

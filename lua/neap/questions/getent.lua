@@ -58,7 +58,7 @@ local FORM = {
 }
 
 local function answer_of(database, key, line)
-  if not line or line:find(FORM[database]) and not line:find("\0", 1, true) then return line end
+  if not line or line:find(FORM[database]) then return line end
   return { failed = ("what the host has of '%s' in its database %s is no line of that"):format(key, database) }
 end
 

@@ -42,4 +42,4 @@ local function parse(r, list)
   return answers
 end
 
-return { name = "list", script = script, parse = parse }
+return { name = "list", bytes = true, script = script, parse = parse }
