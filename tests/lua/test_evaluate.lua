@@ -274,6 +274,8 @@ local wrong = {
   { "an endless loop", 'while true do end', "^playbooks/site.lua:1: stopped after 4 million instructions" },
   { "an endless loop that catches", 'while true do pcall(function() while true do end end) end', "stopped after 4 million" },
   { "io", 'io.open("/etc/passwd")', "unknown name 'io'" },
+  { "a component for a playbook", 'return function() gadget "a" end', "^playbooks/site.lua: it returns a function.*on \"all\"" },
+  { "an inventory for a playbook", 'return { hosts = { a = {} } }', "^playbooks/site.lua: it returns hosts" },
   { "the clock", 'os.time()', "unknown name 'os': a playbook has no clock" },
   { "a word from elsewhere", 'cron "x" { hour = 3 }', "unknown name 'cron': that is timer" },
   { "chance", 'gadget(tostring(math.random()))', "attempt to call a nil value %(field 'random'%)" },

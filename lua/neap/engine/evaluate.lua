@@ -69,8 +69,18 @@ local function check_open_words(run)
   end
 end
 
+-- What would declare nothing, so that all that was applied would look abandoned.
+local function check_returned(given, path)
+  if type(given) == "function" then
+    fault.raise("playbook", path, "it returns a function, as a component does, and not a playbook: name it in one: "
+      .. "on \"all\" { \"%s\" }", path:match("([^/]*)%.lua$") or path)
+  elseif type(given) == "table" and type(rawget(given, "hosts")) == "table" then
+    fault.raise("playbook", path, "it returns hosts, as an inventory does (-i), and is no playbook")
+  end
+end
+
 local function run_playbook(run)
-  words.chunk(run, run.project.playbook)()
+  check_returned(words.chunk(run, run.project.playbook)(), run.project.playbook)
   check_open_words(run)
 end
 
