@@ -143,6 +143,18 @@ t.case("settings of Ansible that somebody may count on, and are not read, are wa
   t.equal(read.by_name.a.vars, {})
 end)
 
+t.case("an expression of Jinja is text, and warned of", function()
+  local read = load({ ["h"] = "a x='{{ y }}'\nb x={{\n" }, { "h" })
+  t.equal(#read.warnings, 1)
+  t.matches(read.warnings[1], "h:1: 'x': {{ … }} is text here")
+  t.equal(read.by_name.a.vars.x, "{{ y }}")
+end)
+
+t.case("an Ansible vault is told from a file of variables", function()
+  local files = { ["inv/h"] = "a\n", ["inv/group_vars/all.yml"] = "$ANSIBLE_VAULT;1.1;AES256\n6162\n" }
+  t.raises(function() load(files, { "inv" }) end, "all.yml: an Ansible vault is not read: neap secret")
+end)
+
 t.case("a folder of inventories with variables in files of their own", function()
   local files = {
     ["inv/10-hosts"] = "[web]\nnode1 a=inline b=inline\nnode2\n", ["inv/20-more.lua"] = "return { hosts = { node3 = { groups = { 'web' } } } }",

@@ -50,11 +50,20 @@ local function as_setting(name, value)
   return value
 end
 
+local function has_jinja(value)
+  if type(value) ~= "table" then return type(value) == "string" and value:find("{{.-}}") ~= nil end
+  for _, member in pairs(value) do
+    if has_jinja(member) then return true end
+  end
+  return false
+end
+
 --- Adds variables to a host or group; those that say how to connect become settings.
 -- @param place function(name) -> "file:line"
 function ansible.set(model, object, vars, label, place)
   local rest = {}
   for name, value in pairs(plain(vars)) do
+    if has_jinja(value) then model:warn(place(name), "'%s': {{ … }} is text here: no expressions are read", name) end
     local setting = SETTINGS[name]
     if setting then
       model:connect(object, setting, as_setting(setting, value), function() return place(name) end)

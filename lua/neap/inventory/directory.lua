@@ -47,6 +47,9 @@ local function read_vars(model, object, path)
   local text, message = sys.read_file(path)
   if not text then fault.raise("inventory", nil, "%s", message) end
   model.files[path] = text
+  if text:find("^%$ANSIBLE_VAULT") then
+    fault.raise("inventory", path, "an Ansible vault is not read: neap secret keeps such values")
+  end
   local vars = (READERS[path:match("%.(%w+)$")] or from_yaml)(text, path)
   if type(vars) ~= "table" then
     if vars == nil or type(vars) == "userdata" then return end
