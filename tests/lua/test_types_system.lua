@@ -228,3 +228,9 @@ t.case("sysctl: what the running kernel had comes back to where it was not ours"
   t.equal(sysctl.probe(host, "net.x", { value = "1", live = false, running = "1" }).running, "0")
   t.equal(sysctl.probe(host, "net.x", { value = "1" }).running, "0")
 end)
+
+t.case("command: one that stays as it is is there; one of which nothing is known is not", function()
+  local command = require "neap.types.command"
+  t.equal(command.probe({}, "x", {}), {})
+  t.equal(command.probe({}, "x", nil, {}), nil)
+end)

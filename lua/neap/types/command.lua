@@ -70,10 +70,12 @@ local function script_of(attrs, text)
   return text
 end
 
+-- Of one that was not done there is no record by which it could be told.
+local function can_tell(attrs) return attrs ~= nil and (attrs.run or attrs.creates or attrs.unless) ~= nil end
+
 function command.probe(host, _, want, attrs)
+  if not want and not can_tell(attrs) then return nil end
   attrs = want or attrs
-  -- of one that was not done there is no record by which it could be told
-  if not attrs or not (attrs.run or attrs.creates or attrs.unless) then return nil end
   local done = true
   if attrs.creates then done = host:stat(attrs.creates) ~= nil end
   if done and attrs.unless then done = look.succeeds(host, script_of(attrs, attrs.unless)) end
