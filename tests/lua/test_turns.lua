@@ -4,7 +4,7 @@ local rollback = require "neap.engine.rollback"
 
 -- Types as shipped, as far as their order goes.
 local shipped = {}
-for _, name in ipairs { "user", "group", "file", "directory", "symlink", "service", "systemd_unit", "package" } do
+for _, name in ipairs { "user", "group", "file", "directory", "symlink", "service", "systemd_unit", "package", "line" } do
   shipped[name] = require("neap.types." .. name)
 end
 local self = { types = { get = function(_, name) return shipped[name] end }, permissions = {} }
@@ -55,6 +55,9 @@ for _, case in ipairs {
   { "numbers that change places stand in a circle, and stay as they are",
     { { "user:ada", { uid = 7 }, false }, { "user:bob", { uid = 8 }, false } },
     { { "user:ada", { uid = 8 }, false }, { "user:bob", { uid = 7 }, false } }, "user:bob user:ada" },
+  { "a line that was there before Neap comes after the one below which it stood",
+    { { "line:b", false, { path = "/f", line = "b", stood = "a\n" } }, { "line:a", { path = "/f", line = "x" }, false } },
+    { { "line:a", { path = "/f", line = "a" }, false } }, "line:a line:b" },
   { "what watches comes after what it watches, though something draws it forward",
     { { "service:x", { running = true }, { running = true }, { restart_on = { "file:/a" } } },
       { "systemd_unit:x.service", { content = "" }, false }, { "file:/a", {}, false } },

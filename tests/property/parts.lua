@@ -28,15 +28,14 @@ local function blocks_of(item)
   end, { absent = { path = CONF }, spot = CONF, share = true })
 end
 
--- In a file that is made for them.
+-- In a file that is made for them. None of them is declared absent: what takes lines out leaves the file, and there is
+-- no record that an empty file is what is left.
 local function made_of(item)
   local path = "/etc/prop/made"
   for i = 1, 2 do
-    item("line", "pm" .. i, function() return { path = path, line = "made " .. i, create = true } end,
-      { absent = { path = path, match = "^made " .. i } })
+    item("line", "pm" .. i, function() return { path = path, line = "made " .. i, create = true } end)
   end
-  item("block", "pm", function() return { path = path, content = words(1) .. "\n", create = true } end,
-    { absent = { path = path } })
+  item("block", "pm", function() return { path = path, content = words(1) .. "\n", create = true } end)
 end
 
 return function(item, made)

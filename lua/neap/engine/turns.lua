@@ -6,9 +6,12 @@
 --     what will be there     after what it needs then          a file that comes back   after the user who owns it
 --     what will be away      after what needs it until then    a group that goes        after the user who leaves it
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
+--     a line                 after what writes the line below which it stood
 --
 -- What must come before another is drawn forward; else the order stays. What stands in a circle stays as it was, and so
 -- do neighbours of a batching type: they are one transaction.
+
+local taint = require "neap.core.taint"
 
 local turns = {}
 
@@ -53,6 +56,23 @@ local function facts_of(list, now)
   return facts
 end
 
+-- Who writes which line, as the last of its own, into a file of others: { [path\0line] = place in the list }.
+local function lines_of(list)
+  local lines = {}
+  for i, resource in ipairs(list) do
+    local last = not resource.absent and resource.rtype.last_line
+    local line = last and last(resource.key, resource.attrs)
+    if line then lines[resource.attrs.path .. "\0" .. taint.reveal(line) .. "\n"] = i end
+  end
+  return lines
+end
+
+-- Who writes the line below which this one stood.
+local function above(resource, lines)
+  local stood = not resource.absent and resource.attrs.stood
+  return stood and resource.attrs.path and lines[resource.attrs.path .. "\0" .. taint.reveal(stood)]
+end
+
 -- The places in the list: of each id, and of who has a number that is not to be kept.
 local function index(list, facts)
   local of_id, of_number = {}, {}
@@ -68,9 +88,11 @@ end
 -- before[i] = { [j] = true } of all j that come before i.
 local function edges(list, facts)
   local of_id, of_number = index(list, facts)
-  local before = {}
+  local before, lines = {}, lines_of(list)
   for i in ipairs(list) do before[i] = {} end
   for i, fact in ipairs(facts) do
+    local upper = above(list[i], lines)
+    if upper then before[i][upper] = true end
     for id in pairs(fact.said) do
       if of_id[id] then before[i][of_id[id]] = true end
     end
