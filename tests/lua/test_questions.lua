@@ -69,6 +69,28 @@ each_shell("no file: its content and hash are nothing, and nobody waits for it",
   t.equal(ask(host, "list", paths(host, { "link", "pipe", "dir" })), { [3] = {} })
 end)
 
+each_shell("what is read is no file that a stranger leads to", function(host)
+  if not Host.is_root() then return end
+  host:sh("echo hush >hush; mkdir in; echo hush >in/hush; mkdir d; chown 1 d; ln -s ../hush d/link; ln -s ../in d/way" ..
+    "; ln -s in way; mkdir d/own; echo own >d/own/f; chown -R -h 1 d")
+  local content = ask(host, "content", paths(host, { "d/link", "d/way/hush", "way/hush", "d/own/f" }))
+  for i = 1, 2 do t.matches(content[i].failed, "it is not read") end
+  t.equal({ content[3], content[4] }, { "hush\n", "own\n" })
+end)
+
+each_shell("a file in whose place a link stands while it is opened is not read", function(host)
+  host:sh("echo mine >f; echo hush >hush")
+  local question = require "neap.questions.content"
+  local script, stdin = question.script(paths(host, { "f" }))
+  local swap = ("T='%s'\nhead() { command head \"$@\"; r=$?; rm \"$T/f\"; ln -s hush \"$T/f\"; return $r; }\n"):format(host.dir)
+  local planted = ("T='%s'\nenter() { command cd \"$1\" && rm f && ln -s hush f; }\n"):format(host.dir)
+  local r = host:request { script = swap .. script, stdin = stdin }
+  t.matches(question.parse(r, paths(host, { "f" }))[1].failed, "it is not read")
+  host:sh("rm f; echo mine >f")
+  r = host:request { script = script:gsub("read_in%(%)", function() return planted .. "read_in()" end), stdin = stdin }
+  t.matches(question.parse(r, paths(host, { "f" }))[1].failed, "it is not read")
+end)
+
 each_shell("a file that is too large says so", function(host)
   host:sh("dd if=/dev/zero of=big bs=1048576 count=5 2>/dev/null; echo small >small")
   local content = ask(host, "content", paths(host, { "big", "small" }))
