@@ -105,6 +105,17 @@ t.case("a set that does not pass its validation goes back, and nothing is restar
   t.equal(host.marks, {})
 end)
 
+t.case("a restart that an earlier run owes stays due where the validation does not pass", function()
+  local host = fake.new { a = { size = 1 }, d = { size = 0 } }
+  host.broken["check-config"], host.marks["daemon:d"] = true, "restart"
+  local result = run(host, {
+    resource("a", { size = 1 }),
+    resource("d", { size = 0 }, { restart_on = { "thing:a" }, validate = "check-config" }, fake.daemon),
+  })
+  t.matches(tostring(result.failure), "validation 'check%-config'")
+  t.equal({ host.marks, result.owed }, { { ["daemon:d"] = "restart" }, { ["daemon:d"] = "restart" } })
+end)
+
 t.case("a step that finds another state under its hand is stale, not failed", function()
   local host = fake.new()
   local guarded = setmetatable({ name = "guarded", steps = function() return { "exit75" } end }, { __index = fake.thing })

@@ -150,6 +150,14 @@ local function watched(resource)
   return ids
 end
 
+-- Whether a restart is due although what this run has changed went back: an earlier run owes it, or not all went.
+local function is_still_due(self, change)
+  for _, id in ipairs(watched(change.resource)) do
+    if self.done[id] and not self.done[id].put_back then return true end
+  end
+  return change.owed ~= nil
+end
+
 -- Files that belong together are validated together, before the service
 -- that reads them is touched. A set that does not pass goes back.
 local function validate_set(self, change)
@@ -160,8 +168,12 @@ local function validate_set(self, change)
   if ok then return end
   if not fault.is(problem) or problem.code ~= "failed" then error(problem, 0) end
   local back = put_back(self, watched(resource))
-  self.conn:request { script = unmark_script(resource.id), timeout_ms = STEP_TIMEOUT_MS }
-  self.owed[resource.id] = nil
+  if is_still_due(self, change) then
+    self.owed[resource.id] = self.owed[resource.id] or change.owed
+  else
+    self.conn:request { script = unmark_script(resource.id), timeout_ms = STEP_TIMEOUT_MS }
+    self.owed[resource.id] = nil
+  end
   if #back > 0 then problem.message = problem.message .. "\nput back: " .. table.concat(back, ", ") end
   error(problem, 0)
 end
@@ -201,7 +213,9 @@ local function change_now(self, change)
     self.surprises[#self.surprises + 1] = { id = change.id, message = unforeseen }
   end
   if not now and change.trigger then now = { kind = "update", from = found, to = found, differs = {} } end
-  if now then now.trigger, now.resource, now.id = change.trigger, change.resource, change.id end
+  if now then
+    now.trigger, now.owed, now.resource, now.id = change.trigger, change.owed, change.resource, change.id
+  end
   return now
 end
 

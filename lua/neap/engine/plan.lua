@@ -109,7 +109,7 @@ local function change_of(self, resource, job)
   local verb, because = trigger_of(self, resource, job.owed)
   if verb and not resource.absent then
     change = change or { kind = "update", from = job.found, to = job.found, differs = {} }
-    change.trigger, change.because = verb, because
+    change.trigger, change.because, change.owed = verb, because, job.owed
     -- What is started now has no need to be restarted.
     change.starts = resource.rtype.starts and resource.rtype.starts(change)
   end
