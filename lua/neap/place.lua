@@ -81,7 +81,8 @@ function place.check(path)
   local plain = path:find("^/") and not path:find("//", 1, true) and not path:find("/$")
   for part in path:gmatch("[^/]+") do plain = plain and part ~= "." and part ~= ".." end
   if not plain or path:find("%c") then
-    error(("'%s' is no plain absolute path: write it from '/', without '.', '..' and doubled slashes"):format(path), 0)
+    error(("'%s' is no plain absolute path: write it from '/', without '.', '..', doubled slashes and one at the end")
+      :format(path), 0)
   end
   return path
 end

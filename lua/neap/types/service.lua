@@ -91,9 +91,10 @@ done
 ]]
 
 local ACT = [[
+began=$(date +%%s)
 if ! systemctl %s %s; then
   systemctl --no-pager --lines=0 status %s >&2 2>&1
-  journalctl --no-pager -q -n 15 -o cat -u %s >&2 2>/dev/null
+  journalctl --no-pager -q -n 15 --since "@$began" -o cat -u %s >&2 2>/dev/null
   exit 1
 fi
 ]]

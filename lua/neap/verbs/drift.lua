@@ -70,7 +70,7 @@ local function show_hosts(self)
       if not host.kept then lines:add(host.name, "nothing is recorded of it") end
       if host.kept and host.kept.status ~= "complete" then
         lines:add(host.name, "the last run is " .. host.kept.status ..
-          (host.kept.problem and ": " .. host.kept.problem or ""))
+          (host.kept.problem and ": " .. host.kept.problem:match("[^\n]*") or ""))
       end
       if seen and seen.machine then lines:add(host.name, seen.machine) end
       if seen and seen.gone[1] then
