@@ -20,7 +20,7 @@ local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
 local lasting = require "neap.engine.lasting"
 local ledger = require "neap.engine.ledger"
-local parts = require "neap.engine.parts"
+local origins = require "neap.engine.origins"
 local shape = require "neap.engine.shape"
 
 local record = {}
@@ -281,35 +281,10 @@ local function as_then(resource, state)
   return kept
 end
 
--- Whether the content of a file is recorded: that it is Neap's as a whole.
-local function is_whole(recorded, id)
-  local text = recorded[record.resource_path("file", id:match("^file:(.*)$"))]
-  local entry = text and json.decode(text)
-  return type(entry) == "table" and type(entry.state) == "table" and entry.state.content ~= nil
-end
-
--- Whether another resource that is recorded stands where this one was found.
-local function replaces_ours(resource, before, recorded)
-  if before and before.occupied then return recorded[record.resource_path(before.occupied, resource.key)] ~= nil end
-  local only = before and resource.rtype.only
-  local other = only and only(before)
-  return other and other ~= resource.key and recorded[record.resource_path(resource.type, other)] ~= nil or false
-end
-
--- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
--- of Neap's may stand in its place. And whether it was found in, or in place of, what was Neap's.
-local function origin_of(resource, recorded, seen)
-  local old = resource.as_recorded
-  local before = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
-  if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end
-  local in_file = parts.is_under(resource, seen.resources or {}, function(id) return is_whole(recorded, id) end)
-  return before, in_file or replaces_ours(resource, before, recorded)
-end
-
 -- The first record of a resource: what was there before Neap.
 local function add_origin(name, resource, recorded, seen, changes, key)
   local path = "genesis/" .. record.resource_path(resource.type, resource.key)
-  local origin, under = origin_of(resource, recorded, seen)
+  local origin, under = origins.of(resource, recorded, seen, record.resource_path)
   local files = record.files_of(name, resource, origin, "genesis/", key)
   local around = not origin and seen.around and seen.around[resource.id] or nil
   if under or around then

@@ -1,0 +1,39 @@
+--- What was there before Neap of a resource that is recorded for the first time.
+
+local json = require "neap.core.json"
+local lasting = require "neap.engine.lasting"
+local parts = require "neap.engine.parts"
+
+local origins = {}
+
+-- Whether the content of a file is recorded: that it is Neap's as a whole.
+local function is_whole(recorded, id, path_of)
+  local text = recorded[path_of("file", id:match("^file:(.*)$"))]
+  local entry = text and json.decode(text)
+  return type(entry) == "table" and type(entry.state) == "table" and entry.state.content ~= nil
+end
+
+-- Whether another resource that is recorded stands where this one was found.
+local function replaces_ours(resource, before, recorded, path_of)
+  if before and before.occupied then return recorded[path_of(before.occupied, resource.key)] ~= nil end
+  local only = before and resource.rtype.only
+  local other = only and only(before)
+  return other and other ~= resource.key and recorded[path_of(resource.type, other)] ~= nil or false
+end
+
+--- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
+-- of Neap's may stand in its place.
+-- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
+-- @param seen see record.host
+-- @param path_of function(type, key) -> path of a resource's record
+-- @return its state, or false; and whether it was found in, or in place of, what was Neap's
+function origins.of(resource, recorded, seen, path_of)
+  local old = resource.as_recorded
+  local before = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
+  if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end
+  local function is_ours(id) return is_whole(recorded, id, path_of) end
+  local in_file = parts.is_under(resource, seen.resources or {}, is_ours)
+  return before, in_file or replaces_ours(resource, before, recorded, path_of)
+end
+
+return origins

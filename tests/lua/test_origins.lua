@@ -1,0 +1,46 @@
+--- What is recorded as what was there before Neap, where Neap's own stood there.
+local t = require "harness"
+local origins = require "neap.engine.origins"
+local record = require "neap.engine.record"
+
+local function resource(name, key, attrs)
+  return { id = name .. ":" .. key, type = name, key = key, attrs = attrs or {}, rtype = require("neap.types." .. name) }
+end
+
+local function origin(one, found, recorded, resources)
+  local seen = { before = { [one.id] = found }, resources = resources }
+  return origins.of(one, recorded, seen, record.resource_path)
+end
+
+local WHOLE = { ["resources/file/f.json"] = '{"state":{"content":"x"}}' }
+local MODE = { ["resources/file/f.json"] = '{"state":{"mode":"0600"}}' }
+local LINE, LINK = resource("line", "a", { path = "/f", line = "a" }), resource("symlink", "/f")
+
+-- { what, resource, found, recorded, resources of the run, whether it was found in what was Neap's }
+for _, case in ipairs {
+  { "a line in a file of others", LINE, false, {}, {}, false },
+  { "a line in Neap's file", LINE, false, WHOLE, {}, true },
+  { "a line in a file of which Neap has the mode", LINE, false, MODE, {}, false },
+  { "a line in a file of the same run", LINE, false, {}, { resource("file", "/f", { content = "x" }) }, true },
+  { "a link where a file of others was", LINK, { occupied = "file" }, {}, {}, false },
+  { "a link where Neap's file was", LINK, { occupied = "file" }, WHOLE, {}, true },
+  { "the first name of a host", resource("hostname", "b"), { static = "old" }, {}, {}, false },
+  { "another name of a host", resource("hostname", "b"), { static = "a" }, { ["resources/hostname/a.json"] = "{}" }, {}, true },
+} do
+  t.case(case[1], function()
+    local found, under = origin(case[2], case[3], case[4], case[5])
+    t.equal({ found, under }, { case[3], case[6] })
+  end)
+end
+
+t.case("what a rollback records again is as it was recorded then", function()
+  local one = resource("symlink", "/f")
+  one.as_recorded = { genesis = { to = "x" }, under = true }
+  local found, under = origin(one, { occupied = "file" }, WHOLE, {})
+  t.equal({ found, under }, { { to = "x" }, true })
+end)
+
+t.case("as it is when what was Neap's has gone", function()
+  local seen = { before = { ["line:a"] = { line = "x" } }, origins = { ["line:a"] = false }, resources = {} }
+  t.equal((origins.of(LINE, {}, seen, record.resource_path)), false)
+end)
