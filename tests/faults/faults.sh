@@ -18,7 +18,7 @@ cut         4           plain    all    no.+in.[0-9]+.ms|lost|route            t
 mute        4           plain    all    no.+in.[0-9]+.ms|lost                  all frames are dropped: half-open
 power       4           plain    all    no.+in.[0-9]+.ms|lost|route            the host loses power
 stall       0,3,4       plain    all    no.+in.[0-9]+.ms|lost                  the session stands still for half a minute
-garbage     0,3,4,5     plain    all    malformed|turn|start|.                 something writes into the stream of answers: what falls into one of them is taken for the host's
+garbage     0,3,4,5     plain    all    malformed|turn|start|.                 something writes into the stream of answers: what falls into one is taken for a part of it
 disk        0,3         plain    all    No.space.left                          the disk of the controller is full
 damaged     0,3         plain    all    state.repository|git|ref               the state repository is damaged
 locked      0,6         plain    all    locked|another                         the state repository is locked by somebody else
