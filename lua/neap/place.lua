@@ -60,7 +60,11 @@ work() {
   [ ! -d /var/lib/neap ] || { printf '%s\n' "$top" >>/var/lib/neap/temp; } 2>/dev/null
   w=$(mktemp -d ./.neap.XXXXXX) && cd -P -- "$w" || exit 1
   stands "$top/${w#./}" && [ -O . ] || fail "'$top/${w#./}' was taken away" 75
-  case $(ls -A; stat -c %a .) in 700 | 2700) ;; *) fail "'$top/${w#./}' was taken away" 75 ;; esac
+  set -- * .[!.]* ..?* # as they stand, where nothing is in it
+  case "$* $(stat -c %a .)" in
+  '* .[!.]* ..?* 700' | '* .[!.]* ..?* 2700') ;;
+  *) fail "'$top/${w#./}' was taken away" 75 ;;
+  esac
   # In it, and not by its name: who owns the directory above may have given that to another one.
   trap 'rm -rf -- ./* ./.[!.]* ./..?*; cd .. && rmdir -- "$w"' EXIT
   trap 'exit 143' HUP INT TERM
