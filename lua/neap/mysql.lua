@@ -178,8 +178,9 @@ end
 function mysql.read_grants(lines)
   local grants = {}
   for _, line in ipairs(lines) do
-    local privileges, on, rest = line:match("^GRANT (.-) ON (%S+) TO (.*)$")
-    if privileges and not privileges:find("^PROXY") then
+    -- names are quoted, and may hold blanks; what is on a routine ("PROCEDURE `db`.`p`") is not ours
+    local privileges, on, rest = line:match("^GRANT (.-) ON (.+) TO ([`'\"].*)$")
+    if privileges and not privileges:find("^PROXY") and not on:find("^%u+ ") then
       local key = grant_key(on)
       if key then
         if rest:find("WITH GRANT OPTION") then privileges = privileges .. ", GRANT OPTION" end

@@ -49,6 +49,9 @@ local grants = {
   { "everything", { "GRANT ALL PRIVILEGES ON `d`.* TO `x`@`%`" }, { ["d.*"] = { "ALL" } } },
   { "of a database whose name has a dot", { "GRANT SELECT ON `my.db`.* TO `x`@`%`", "GRANT INSERT ON `.d\\_`.`t` TO `x`@`%`" },
     { ["`my.db`.*"] = { "SELECT" }, ["`.d\\_`.`t`"] = { "INSERT" } } },
+  { "of a database whose name has a blank", { "GRANT SELECT ON `a b`.* TO `u`@`10.0.0.%` WITH GRANT OPTION" },
+    { ["a b.*"] = { "GRANT OPTION", "SELECT" } } },
+  { "on a routine, which are not ours", { "GRANT EXECUTE ON PROCEDURE `a`.`p` TO `u`@`h`" }, {} },
   { "a role and a proxy are none", { "GRANT `r`@`%` TO `x`@`%`", "GRANT PROXY ON ``@`` TO `x`@`%`" }, {} },
 }
 for _, case in ipairs(grants) do
