@@ -103,7 +103,7 @@ end)
 t.case("what is Neap's in a directory is no part of what others had there", function()
   local recorded = { ["resources/file/d/ours.json"] = "{}", ["resources/file/d/deep/x.json"] = "{}", ["resources/file/dd.json"] = "" }
   local found = { mode = "0755", surplus = { "ours", "deep", "theirs" } }
-  t.equal(lasting.foreign("/d", found, recorded), { mode = "0755", surplus = { "theirs" } })
+  t.equal(lasting.foreign("/d", found, recorded), { mode = "0755", surplus = { "deep", "theirs" } })
   t.equal(lasting.foreign("/d", { mode = "0755" }, recorded), { mode = "0755" })
   t.equal(lasting.foreign("/d", false, recorded), false)
 end)
