@@ -44,3 +44,13 @@ t.case("as it is when what was Neap's has gone", function()
   local seen = { before = { ["line:a"] = { line = "x" } }, origins = { ["line:a"] = false }, resources = {} }
   t.equal((origins.of(LINE, {}, seen, record.resource_path)), false)
 end)
+
+t.case("a file that was made for one line was not there before the next one, either", function()
+  local recorded = {
+    ["genesis/resources/block/b.json"] = '{"key":"b","state":null,"around":{"file":false}}',
+    ["resources/block/b.json"] = '{"key":"b","state":{"path":"/f","line":"b"}}',
+  }
+  t.equal(origins.around(LINE, nil, recorded), { file = false })
+  t.equal(origins.around(resource("line", "a", { path = "/g", line = "a" }), nil, recorded), nil)
+  t.equal(origins.around(LINE, nil, {}), nil)
+end)

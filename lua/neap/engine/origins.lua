@@ -36,4 +36,26 @@ function origins.of(resource, recorded, seen, path_of)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)
 end
 
+-- The file that was made for a part, by the record of what was there before that: its path, or nil.
+local function made_file(recorded, path)
+  local genesis, entry = json.decode(recorded[path]), json.decode(recorded[path:gsub("^genesis/", "")] or "null")
+  local around = type(genesis) == "table" and genesis.around
+  if type(around) ~= "table" or around.file ~= false or type(entry) ~= "table" then return nil end
+  for _, attrs in ipairs { entry.state or false, entry.options or false } do
+    if type(attrs) == "table" and attrs.path then return attrs.path end
+  end
+end
+
+--- What is around a thing that was not there, as its probe said; a file that was made for another part of it was not
+-- there before Neap, either.
+-- @param found what the probe said, or nil
+function origins.around(resource, found, recorded)
+  local path = not found and resource.rtype.inside and resource.rtype.inside(resource.key, resource.attrs)
+  for other, bytes in pairs(path and recorded or {}) do
+    local may_say = other:find("^genesis/resources/") and bytes:find('"around"', 1, true)
+    if may_say and made_file(recorded, other) == path then return { file = false } end
+  end
+  return found
+end
+
 return origins

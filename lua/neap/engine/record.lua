@@ -286,7 +286,7 @@ local function add_origin(name, resource, recorded, seen, changes, key)
   local path = "genesis/" .. record.resource_path(resource.type, resource.key)
   local origin, under = origins.of(resource, recorded, seen, record.resource_path)
   local files = record.files_of(name, resource, origin, "genesis/", key)
-  local around = not origin and seen.around and seen.around[resource.id] or nil
+  local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   if under or around then
     local entry = json.decode(files[path])
     entry.under, entry.around = under or nil, around
