@@ -236,7 +236,17 @@ static int dofile(lua_State *L)
 	return lua_gettop(L) - 1;
 }
 
-/* A searcher of require() for source files, as Lua's own is. */
+/* Whether the value on top says that memory ran out, in Lua's words or ours. */
+static bool is_nomem(lua_State *L)
+{
+	const char *why = lua_tostring(L, -1);
+
+	return why && (!strcmp(why, "not enough memory") ||
+			  !strcmp(why, "out of memory"));
+}
+
+/* A searcher of require() for source files, as Lua's own is; but that memory
+ * ran out is no matter of the module, and is raised as Lua raises it. */
 static int search(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1), *path;
@@ -249,10 +259,15 @@ static int search(lua_State *L)
 	if (lua_isnil(L, 2))
 		return 1; /* where it has looked, for require's message */
 	path = lua_tostring(L, 2);
-	if (headroom_loadfile(L, path) != LUA_OK)
+	if (headroom_loadfile(L, path) != LUA_OK) {
+		if (is_nomem(L)) {
+			lua_pushliteral(L, "not enough memory");
+			return lua_error(L);
+		}
 		return luaL_error(L,
 		    "error loading module '%s' from file '%s':\n\t%s", name,
 		    path, lua_tostring(L, -1));
+	}
 	lua_pushvalue(L, 2);
 	return 2;
 }
