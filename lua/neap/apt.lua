@@ -111,6 +111,18 @@ function apt.parse(out)
   return transaction
 end
 
+--- The lines of a reply that come after each "#n", for each of the questions in `list`: a `parse` of questions.
+function apt.numbered(reply, list)
+  if reply.rc ~= 0 then error(reply.err:match("([^\n]*)\n*$"), 0) end
+  local answers, into = {}, nil
+  for i in ipairs(list) do answers[i] = {} end
+  for line in reply.out:gmatch("[^\n]+") do
+    local index = line:match("^#(%d+)$")
+    if index then into = answers[tonumber(index)] elseif into then into[#into + 1] = line end
+  end
+  return answers
+end
+
 local UNMET_MAX = 4 -- dependencies that are told of: more are not read
 
 local function in_our_words(line)

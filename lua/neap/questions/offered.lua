@@ -33,17 +33,16 @@ local function script(list)
 end
 
 local function parse(r, list)
-  if r.rc ~= 0 then error(r.err:match("([^\n]*)\n*$"), 0) end
-  local offered, answers, groups, spec = {}, {}, by_sources(list), nil
-  for line in r.out:gmatch("[^\n]+") do
-    local number = line:match("^#(%d+)$")
-    local name, version = line:match("^%s*([^%s|]+)%s*|%s*([^%s|]+)%s*|")
-    if number then
-      spec = groups[tonumber(number)].spec
-      offered[spec] = {}
-    elseif name and spec then
-      offered[spec][name] = offered[spec][name] or {}
-      table.insert(offered[spec][name], version)
+  local offered, answers, groups = {}, {}, by_sources(list)
+  for i, lines in ipairs(apt.numbered(r, groups)) do
+    local of_spec = {}
+    offered[groups[i].spec] = of_spec
+    for _, line in ipairs(lines) do
+      local name, version = line:match("^%s*([^%s|]+)%s*|%s*([^%s|]+)%s*|")
+      if name then
+        of_spec[name] = of_spec[name] or {}
+        table.insert(of_spec[name], version)
+      end
     end
   end
   for i, args in ipairs(list) do answers[i] = (offered[args[2]] or {})[args[1]:match("^[^:]*")] or {} end

@@ -50,16 +50,4 @@ local function script(list)
   return table.concat(text)
 end
 
-local function parse(r, list)
-  if r.rc ~= 0 then error(r.err:match("([^\n]*)\n*$"), 0) end
-  local answers = {}
-  for i in ipairs(list) do answers[i] = {} end
-  local into
-  for line in r.out:gmatch("[^\n]+") do
-    local index = line:match("^#(%d+)$")
-    if index then into = answers[tonumber(index)] elseif into then into[#into + 1] = line end
-  end
-  return answers
-end
-
-return { name = "unneeded", script = script, parse = parse, timeout_ms = 10 * 60 * 1000 }
+return { name = "unneeded", script = script, parse = apt.numbered, timeout_ms = 10 * 60 * 1000 }
