@@ -99,7 +99,7 @@ local function add(self, made, faults)
 end
 
 -- Of what a host has one of, one is declared.
-local function check_only(self, resources, faults)
+local function check_only(resources, faults)
   local first = {}
   for _, made in ipairs(resources) do
     local other = made.rtype.only and not made.absent and first[made.type]
@@ -135,7 +135,7 @@ function Declarations:finish(faults)
     if made then add(self, made, faults) end
   end
   adopt(self.resources)
-  check_only(self, self.resources, faults)
+  check_only(self.resources, faults)
   if #faults == 0 then link.all(self.resources, self.by_id, self.context, faults) end
   return self.resources, self.by_id
 end
