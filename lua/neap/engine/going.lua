@@ -97,7 +97,8 @@ local function heed_file(resource, entry, now, wanted, leaving_ids)
   local fate, file = parts.fate(resource.rtype, entry, now, wanted, leaving_ids)
   if fate == "covered" then
     resource.covered = true
-    wanted[file].needs = table.move(wanted[file].needs or {}, 1, 99, 2, { resource.id })
+    local needed = wanted[file].needs or {}
+    wanted[file].needs = table.move(needed, 1, #needed, 2, { resource.id })
   end
   if fate == "after" then resource.needs = { file } end
   return fate == "dropped" and fate

@@ -150,18 +150,23 @@ local function tell_types(list)
   end
 end
 
+-- All of a run in the order in which it is carried out: what goes, what is wanted, and what reads or owns at last.
+local function arranged(first, wanted, last, now)
+  local list = in_turn(first, wanted)
+  table.move(last, 1, #last, #list + 1, list)
+  covered.mark(list)
+  tell_types(list)
+  return turns.sort(list, now)
+end
+
 --- The desired state of one host: a list in order, with what is `dropped`.
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
 function rollback.compose(self, host, now, target)
   local wanted = wanted_of(self, now, target)
-  local first, readers, dropped = going.of(self, now, target, wanted)
+  local first, last, dropped = going.of(self, now, target, wanted)
   recorded.adopt(wanted)
-  local list = in_turn(first, wanted)
-  table.move(readers, 1, #readers, #list + 1, list)
-  covered.mark(list)
-  tell_types(list)
-  local desired = recorded.desired(host, turns.sort(list, now))
+  local desired = recorded.desired(host, arranged(first, wanted, last, now))
   desired.dropped = dropped
   return desired
 end
@@ -202,19 +207,15 @@ end
 function rollback.take_back(self, desired, now, ids)
   local stays = { resources = {} }
   for id, entry in pairs(now.resources) do stays.resources[id] = not ids[id] and entry or nil end
-  local first, readers, dropped = going.of(with_brought(self, now), now, stays, desired.list)
+  local first, last, dropped = going.of(with_brought(self, now), now, stays, desired.list)
   recorded.desired(desired.host, first)
   for _, resource in ipairs(first) do
     -- a transaction of its own, apart from those of the playbook
     resource.transaction = resource.transaction and -resource.transaction
   end
   for _, resource in ipairs(desired.list) do watch_what_goes(resource, now.resources[resource.id], ids) end
-  local added = table.move(readers, 1, #readers, #first + 1, table.move(first, 1, #first, 1, {}))
-  local list = in_turn(first, desired.list)
-  table.move(readers, 1, #readers, #list + 1, list)
-  covered.mark(list)
-  tell_types(list)
-  desired.list = turns.sort(list, now)
+  local added = table.move(last, 1, #last, #first + 1, table.move(first, 1, #first, 1, {}))
+  desired.list = arranged(first, desired.list, last, now)
   for _, resource in ipairs(added) do desired.by_id[resource.id] = resource end
   desired.dropped = dropped
   return added
