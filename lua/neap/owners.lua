@@ -1,5 +1,7 @@
 --- What becomes of the owners of files when users and groups come, go, or change their numbers: a file keeps the
 -- number, and `stat` gives it the name that the number has by then, or the number itself.
+local place = require "neap.place"
+
 local owners = {}
 
 local NUMBER = { owner = "uid", group = "gid" }
@@ -20,7 +22,7 @@ end
 function owners.renumber(model, what, name, from, to, home)
   for _, path in ipairs(model:asked("stat")) do
     local st = model:get("stat", { path })
-    local goes_along = home and to and (path == home or path:sub(1, #home + 1) == home .. "/")
+    local goes_along = home and to and (path == home or place.lies_in(path, home))
     local new = st and not goes_along and renamed(st, what, name, from, to)
     if new then
       local changed = {}

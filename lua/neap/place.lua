@@ -91,6 +91,9 @@ function place.check(path)
   return path
 end
 
+--- Whether a path lies in a directory, at whatever depth.
+function place.lies_in(path, dir) return path:sub(1, #dir + 1) == dir .. "/" end
+
 --- The directories above a path, nearest first, without the root.
 function place.above(path)
   local list, dir = {}, place.split(path)

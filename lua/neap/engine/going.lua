@@ -4,6 +4,7 @@
 local lineage = require "neap.engine.lineage"
 local needs = require "neap.engine.needs"
 local parts = require "neap.engine.parts"
+local place = require "neap.place"
 local recorded = require "neap.engine.recorded"
 
 local going = {}
@@ -39,8 +40,7 @@ local function leads_back(owner, resource, entry, now)
 end
 
 local function name_below(path, directory)
-  local head = directory .. "/"
-  return path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
+  return place.lies_in(path, directory) and path:match("^[^/]+", #directory + 2)
 end
 
 -- Whether something that is wanted, there or not, has a name in a directory.

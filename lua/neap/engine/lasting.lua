@@ -4,6 +4,7 @@
 --     what it names no longer  stays as it was recorded
 local json = require "neap.core.json"
 local difference = require "neap.engine.difference"
+local place = require "neap.place"
 
 local lasting = {}
 
@@ -24,7 +25,7 @@ function lasting.foreign(key, found, recorded)
   local ours, names, copy = {}, {}, {}
   for path in pairs(recorded) do
     local rest = path:match("^resources/[^/]+(/.*)%.json$")
-    if rest and rest:sub(1, #key + 1) == key .. "/" then ours[rest:sub(#key + 2)] = true end
+    if rest and place.lies_in(rest, key) then ours[rest:sub(#key + 2)] = true end
   end
   for _, name in ipairs(found.surplus) do names[#names + 1] = not ours[name] and name or nil end
   for name, value in pairs(found) do copy[name] = value end

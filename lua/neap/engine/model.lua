@@ -8,6 +8,8 @@
 -- that is not there yet, or a file in a directory still to be made, is
 -- planned like any other.
 
+local place = require "neap.place"
+
 local Model = {}
 Model.__index = Model
 
@@ -80,7 +82,7 @@ function Model:clear_path(path, why)
   if not why then self.gone[#self.gone + 1] = path end
   for _, kind in ipairs(BELOW) do
     for _, asked in ipairs(self:asked(kind)) do
-      if asked == path or asked:sub(1, #path + 1) == path .. "/" then
+      if asked == path or place.lies_in(asked, path) then
         put(self, kind, { asked }, why and { unknown = why } or {})
       end
     end
@@ -92,7 +94,7 @@ function Model:is_gone(path)
   local edit = self:edit("stat", path)
   if edit then return not edit.unknown and not edit.answer end
   for _, root in ipairs(self.gone) do
-    if path == root or path:sub(1, #root + 1) == root .. "/" then return true end
+    if path == root or place.lies_in(path, root) then return true end
   end
   return false
 end

@@ -19,6 +19,7 @@ local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
 local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
+local place = require "neap.place"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local turns = require "neap.engine.turns"
@@ -105,13 +106,11 @@ local function wanted_of(self, now, target)
   return table.move(overtaken, 1, #overtaken, #list + 1, list)
 end
 
-local function lies_in(resource, directory) return resource.key:sub(1, #directory.key + 1) == directory.key .. "/" end
-
 -- Whether what is wanted away goes before this one that goes: what lies in a directory, which else would not be empty;
 -- and a package in the same transaction, since the one may need the other.
 local function goes_before(inner, resource)
   local together = resource.rtype.batch and inner.rtype == resource.rtype
-  return resource.absent and (together or lies_in(inner, resource))
+  return resource.absent and (together or place.lies_in(inner.key, resource.key))
 end
 
 -- What goes, and then what is wanted, but for what is wanted away and goes before.
