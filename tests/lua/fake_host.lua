@@ -130,4 +130,30 @@ function fake_host.desired(list)
   return { list = list, by_id = by_id, inputs = {} }
 end
 
+--- What is recorded of a host, as recorded.host() would give it.
+-- @param entries { { id, state, genesis, … } … } in order; each may have more of an entry by name (meta, options)
+-- @param fourth what the fourth member of an entry is called, or nil
+function fake_host.recorded(entries, fourth)
+  local made = { resources = {}, order = {}, brought = {} }
+  for i, said in ipairs(entries) do
+    local rtype, key = said[1]:match("^([%a_]+):(.*)$")
+    local entry = {
+      id = said[1], type = rtype, key = key, state = said[2], genesis = said[3], meta = said.meta or {},
+      options = said.options or {}, managed = {}, entry = {},
+    }
+    if fourth and said[4] ~= nil then entry[fourth] = said[4] end
+    made.resources[said[1]], made.order[i] = entry, said[1]
+  end
+  return made
+end
+
+--- A list of resources in words: "-" goes; with `covered`, "*" is looked at no more.
+function fake_host.told(list, covered)
+  local out = {}
+  for i, resource in ipairs(list or {}) do
+    out[i] = (resource.absent and "-" or "") .. resource.id .. (covered and resource.covered and "*" or "")
+  end
+  return table.concat(out, " ")
+end
+
 return fake_host

@@ -1,5 +1,6 @@
 --- Parts of files and the whole of them, on their way back.
 local t = require "harness"
+local fake = require "fake_host"
 local Model = require "neap.engine.model"
 local parts = require "neap.engine.parts"
 local rollback = require "neap.engine.rollback"
@@ -7,28 +8,9 @@ local rollback = require "neap.engine.rollback"
 local shipped = { file = require "neap.types.file", line = require "neap.types.line" }
 local self = { types = { get = function(_, name) return shipped[name] end }, permissions = {} }
 
--- A recorded host: entries { id, state, genesis, under }, in order.
-local function recorded(entries)
-  local made = { resources = {}, order = {}, brought = {} }
-  for i, entry in ipairs(entries) do
-    local rtype, key = entry[1]:match("^([%a_]+):(.*)$")
-    made.resources[entry[1]] = {
-      id = entry[1], type = rtype, key = key, state = entry[2], genesis = entry[3], under = entry[4], meta = {}, options = {},
-      managed = {}, entry = {},
-    }
-    made.order[i] = entry[1]
-  end
-  return made
-end
-
--- Resources as text: "-" goes, "*" is looked at no more.
-local function told(list)
-  local out = {}
-  for i, resource in ipairs(list) do
-    out[i] = (resource.absent and "-" or "") .. resource.id .. (resource.covered and "*" or "")
-  end
-  return table.concat(out, " ")
-end
+-- Entries { id, state, genesis, under }, in order.
+local function recorded(entries) return fake.recorded(entries, "under") end
+local function told(list) return fake.told(list, true) end
 
 local LINE, FILE = { path = "/f", line = "a" }, { content = "x\n" }
 

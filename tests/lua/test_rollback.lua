@@ -10,25 +10,7 @@ local rollback = require "neap.engine.rollback"
 local rtypes = { thing = fake.thing, daemon = fake.daemon }
 local self = { types = { get = function(_, name) return rtypes[name] end }, permissions = {} }
 
--- A recorded host: entries { id, state, genesis, meta }, in order.
-local function recorded(entries)
-  local made = { resources = {}, order = {}, brought = {} }
-  for _, entry in ipairs(entries) do
-    local rtype, key = entry[1]:match("^(%a+):(.*)$")
-    made.resources[entry[1]] = {
-      id = entry[1], type = rtype, key = key, state = entry[2], genesis = entry[3], meta = entry.meta or {},
-      options = entry.options or {}, managed = {}, entry = {},
-    }
-    made.order[#made.order + 1] = entry[1]
-  end
-  return made
-end
-
-local function ids(list)
-  local out = {}
-  for i, resource in ipairs(list or {}) do out[i] = (resource.absent and "-" or "") .. resource.id end
-  return table.concat(out, " ")
-end
+local recorded, ids = fake.recorded, fake.told
 
 local function size(n) return { size = n } end
 

@@ -1,5 +1,6 @@
 --- In which order a way back takes what goes and what comes back: by what needs what, then and until then.
 local t = require "harness"
+local fake = require "fake_host"
 local rollback = require "neap.engine.rollback"
 
 -- Types as shipped, as far as their order goes.
@@ -9,25 +10,9 @@ for _, name in ipairs { "user", "group", "file", "directory", "symlink", "servic
 end
 local self = { types = { get = function(_, name) return shipped[name] end }, permissions = {} }
 
--- A recorded host: entries { id, state, genesis, meta }, in order.
-local function recorded(entries)
-  local made = { resources = {}, order = {}, brought = {} }
-  for i, entry in ipairs(entries) do
-    local rtype, key = entry[1]:match("^([%a_]+):(.*)$")
-    made.resources[entry[1]] = {
-      id = entry[1], type = rtype, key = key, state = entry[2], genesis = entry[3], meta = entry[4] or {}, options = {},
-      managed = {}, entry = {},
-    }
-    made.order[i] = entry[1]
-  end
-  return made
-end
-
-local function ids(list)
-  local out = {}
-  for i, resource in ipairs(list) do out[i] = (resource.absent and "-" or "") .. resource.id end
-  return table.concat(out, " ")
-end
+-- Entries { id, state, genesis, meta }, in order.
+local function recorded(entries) return fake.recorded(entries, "meta") end
+local ids = fake.told
 
 -- { what, now, then, the order }
 for _, case in ipairs {
