@@ -20,7 +20,7 @@ static int refused(const struct session *s, struct err *e)
 	const char *words = session_words(s);
 
 	/* A host that has had enough says so before it hangs up. */
-	if (!strncmp(words, "Socket error", strlen("Socket error")))
+	if (session_hung_up(s))
 		return err_set(e, ERR_UNREACHABLE,
 		    "host '%s': the connection to %s:%u was lost while '%s' "
 		    "logged in (tried: %s): %s",

@@ -98,6 +98,9 @@ int auth_step(struct session *s, struct err *e);
 /* libssh's own words for what went wrong, in one line. */
 const char *session_words(const struct session *s);
 
+/* Whether these words say that the host hung up without one of its own. */
+bool session_hung_up(const struct session *s);
+
 /* Sets up a new libssh session for its socket and its host. */
 int session_set_options(struct session *s, struct err *e);
 

@@ -41,6 +41,12 @@ const char *session_words(const struct session *s)
 	return words ? words : "";
 }
 
+bool session_hung_up(const struct session *s)
+{
+	return !strncmp(
+	    session_words(s), "Socket error", strlen("Socket error"));
+}
+
 int session_set_options(struct session *s, struct err *e)
 {
 	bool yes = true;
@@ -126,9 +132,12 @@ static int kex_failed(const struct session *s, struct err *e)
 		    "host '%s': it has no host key of the types known for it: "
 		    "%s",
 		    s->name, words);
-	return err_set(e, ERR_UNREACHABLE, "host '%s': no SSH with %s:%u: %s%s",
-	    s->name, s->address, s->port, words,
-	    proxy_said(s, said, sizeof(said)));
+	if (ssh_get_serverbanner(s->ssh) && session_hung_up(s))
+		return lost(s, e);
+	return err_set(e, ERR_UNREACHABLE,
+	    "host '%s': no SSH with %s:%u: %s%s%s", s->name, s->address,
+	    s->port, session_hung_up(s) ? "it closed the connection: " : "",
+	    words, proxy_said(s, said, sizeof(said)));
 }
 
 static int step_kex(struct session *s, struct err *e)
