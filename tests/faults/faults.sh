@@ -82,7 +82,8 @@ fault_damaged() {
 }
 mend_damaged() { cp "$WORK/ref" "$STATE/state.git/refs/heads/main"; }
 fault_locked() {
-	flock "$STATE/state.git/neap.lock" sleep "${LOCKED:-35}" &
+	# One process: a child that outlives it would keep the lock, for the case after this one.
+	flock --no-fork "$STATE/state.git/neap.lock" sleep "${LOCKED:-35}" &
 	locker=$!
 }
 mend_locked() {
