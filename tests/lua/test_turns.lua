@@ -47,6 +47,11 @@ for _, case in ipairs {
     { { "service:x", { running = true }, { running = true }, { restart_on = { "file:/a" } } },
       { "systemd_unit:x.service", { content = "" }, false }, { "file:/a", {}, false } },
     { { "file:/b", {}, false } }, "-file:/a -systemd_unit:x.service file:/b service:x" },
+  { "what was overtaken comes after what overtook it, though it no longer needs what is to be away",
+    { { "symlink:/x", { to = "/a" }, false }, { "file:/a", {}, false } },
+    { { "file:/a", false, false }, { "symlink:/x", { occupied = "file" }, false },
+      { "file:/x", {}, { occupied = "symlink", target = "/a" } } },
+    "file:/x symlink:/x -file:/a" },
 } do
   t.case(case[1], function()
     t.equal(ids(rollback.compose(self, {}, recorded(case[2]), recorded(case[3])).list), case[4])

@@ -241,6 +241,10 @@ t.case("symlink: brings back a file where another one stands, or nothing", funct
   t.matches(symlink.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&")
   t.equal(symlink.steps("/x", change)[1].stdin, "old\n")
   t.matches(symlink.steps("/x", difference.change(symlink, nil, want))[1].run, "\n%[ ! %-e \"./$n\" %] &&")
+  local model = require("neap.engine.model").new()
+  symlink.effects("/x", change, model)
+  t.equal({ model:get("stat", { "/x" }).kind, (model:get("content", { "/x" })) }, { "file", "old\n" })
+  t.equal((model:get("sha256", { "/x" })), crypto.sha256 "old\n")
 end)
 
 t.case("user: had no password and was not locked", function()

@@ -83,10 +83,9 @@ local function add_missing(attrs, state)
   end
 end
 
--- What REV had, and what it watches: what goes now was watched as well. What another thing stood in place of comes
--- last: that one is made by then.
+-- What REV had, and what it watches: what goes now was watched as well.
 local function wanted_of(self, now, target)
-  local list, overtaken = {}, {}
+  local list = {}
   for _, id in ipairs(needs.order(target, self.types)) do
     local before = now.resources[id]
     local entry = with_first(target.resources[id], before and before.first)
@@ -101,9 +100,9 @@ local function wanted_of(self, now, target)
     end
     if resource.absent then add_missing(resource.attrs, before and before.state) end
     resource.before = before
-    table.insert(resource.attrs.occupied and overtaken or list, resource)
+    list[#list + 1] = resource
   end
-  return table.move(overtaken, 1, #overtaken, #list + 1, list)
+  return list
 end
 
 -- Whether what is wanted away goes before this one that goes: what lies in a directory, which else would not be empty;

@@ -7,6 +7,7 @@
 --     what will be away      after what needs it until then    a group that goes        after the user who leaves it
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
 --     a line                 after what writes the line below which it stood
+--     what was overtaken     after what stands in its place
 --
 -- What must come before another is drawn forward; else the order stays. What stands in a circle stays as it was, and so
 -- do neighbours of a batching type: they are one transaction.
@@ -73,39 +74,37 @@ local function above(resource, lines)
   return stood and resource.attrs.path and lines[resource.attrs.path .. "\0" .. taint.reveal(stood)]
 end
 
--- The places in the list: of each id, and of who has a number that is not to be kept.
+-- The places in the list: of each id, of what is to stand at each path, and of who has a number that is not to be kept.
 local function index(list, facts)
-  local of_id, of_number = {}, {}
+  local of_id, of_path, of_number = {}, {}, {}
   for i, resource in ipairs(list) do
     of_id[resource.id] = i
+    if not resource.absent and not resource.attrs.occupied then of_path[resource.key] = i end
     for number in pairs(facts[i].has) do
       if not facts[i].takes[number] then of_number[number] = i end
     end
   end
-  return of_id, of_number
+  return of_id, of_path, of_number
 end
 
 -- before[i] = { [j] = true } of all j that come before i.
 local function edges(list, facts)
-  local of_id, of_number = index(list, facts)
+  local of_id, of_path, of_number = index(list, facts)
   local before, lines = {}, lines_of(list)
   for i in ipairs(list) do before[i] = {} end
+  local function wait(i, j)
+    if j then before[i][j] = true end
+  end
   for i, fact in ipairs(facts) do
-    local upper = above(list[i], lines)
-    if upper then before[i][upper] = true end
-    for id in pairs(fact.said) do
-      if of_id[id] then before[i][of_id[id]] = true end
-    end
-    for id in pairs(fact.needs) do
-      if of_id[id] and not list[of_id[id]].absent then before[i][of_id[id]] = true end
-    end
+    wait(i, above(list[i], lines))
+    wait(i, list[i].attrs.occupied and of_path[list[i].key])
+    for id in pairs(fact.said) do wait(i, of_id[id]) end
+    for id in pairs(fact.needs) do wait(i, of_id[id] and not list[of_id[id]].absent and of_id[id]) end
     for id in pairs(fact.needed) do
       local j = of_id[id]
-      if j and list[j].absent and not fact.needs[id] then before[j][i] = true end
+      if j and list[j].absent and not fact.needs[id] then wait(j, i) end
     end
-    for number in pairs(fact.takes) do
-      if of_number[number] then before[i][of_number[number]] = true end
-    end
+    for number in pairs(fact.takes) do wait(i, of_number[number]) end
   end
   return before
 end

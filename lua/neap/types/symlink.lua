@@ -2,6 +2,7 @@
 -- It is replaced in one step, so that whoever follows it finds the old target or the new one.
 -- @usage symlink "/etc/nginx/sites-enabled/app.conf" { to = "/etc/nginx/sites-available/app.conf" }
 -- @usage absent.symlink "/etc/nginx/sites-enabled/default"
+local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -88,6 +89,10 @@ function symlink.effects(key, change, model)
   local to = change.to
   local kind = to and brings_back(change) and "file" or "symlink"
   model:set("stat", { key }, to and look.predicted(kind, to, kind == "file" and to.mode or "0777") or nil)
+  if kind == "file" and to.content then
+    model:set("content", { key }, to.content)
+    model:set("sha256", { key }, crypto.sha256(to.content))
+  end
 end
 
 local function way_back(_, _, change)
