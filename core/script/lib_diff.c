@@ -62,6 +62,11 @@ static bool next_line(
 	return true;
 }
 
+static bool ends_a_line(const char *text, size_t len)
+{
+	return len && text[len - 1] == '\n';
+}
+
 /* Where the name of a secret that starts at `mark` ends. */
 static const char *end_of_mark(const char *mark, const char *end)
 {
@@ -228,7 +233,7 @@ static int on_line(void *ctx, const struct text_line *line)
 	if (line->origin != '@')
 		buf_putc(to, line->origin);
 	buf_put(to, line->data, line->len);
-	if (!line->len || line->data[line->len - 1] != '\n')
+	if (!ends_a_line(line->data, line->len))
 		buf_putc(to, '\n');
 	return buf_failed(to) ? ERR_NOMEM : 0;
 }
@@ -263,7 +268,8 @@ struct text {
 	size_t len;
 };
 
-/* The text at `arg` as it may be shown. */
+/* The text at `arg` as it may be shown. The newline at its end may be part of
+ * a secret, whose name has none. */
 static struct text get_text(lua_State *L, int arg, bool careful)
 {
 	struct text text;
@@ -275,6 +281,8 @@ static struct text get_text(lua_State *L, int arg, bool careful)
 	b = box_buf(L);
 	taint_add_shown(L, b, arg);
 	buf_put(b, "", 0);
+	if (ends_a_line(text.data, text.len) && !ends_a_line(b->data, b->len))
+		buf_putc(b, '\n');
 	if (buf_failed(b))
 		luaL_error(L, "out of memory");
 	return (struct text){b->data, b->len};

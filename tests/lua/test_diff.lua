@@ -76,7 +76,11 @@ local secret_cases = {
     "-<secret: another value>\n+<secret:tls>\n" },
   { "a file that is new", "", "p=" .. db .. "\n", "+p=<secret:db>\n" },
   { "a sealed record against a plain text", taint.wrap("p=gone-secret\n", "record"), "p=\n",
-    "-<secret:record>\n\\ No newline at end of file\n+p=\n" },
+    "-<secret:record>\n+p=\n" },
+  { "a file that is a secret, whose newline is part of it", "", taint.new("qwertz-uiop\nasdf-ghjk\n", "key"),
+    "+<secret:key>\n" },
+  { "a file that is a secret without a newline", "", taint.new("qwertz-uiop", "token"),
+    "+<secret:token>\n\\ No newline at end of file\n" },
   { "an old value at the end of a text without a newline", "p=old", "p=" .. db,
     "-p=<secret: another value>\n\\ No newline at end of file\n+p=<secret:db>\n\\ No newline at end of file\n" },
 }

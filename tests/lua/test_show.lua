@@ -51,3 +51,9 @@ t.case("how a state moved is said of what was looked at", function()
   t.equal(show.moved(account, saw, nil, { shell = true }), "it is not there")
   t.equal(show.moved(account, nil, found, { shell = true }), "it is there")
 end)
+
+t.case("a secret that ends a line hides no newline", function()
+  taint.new("hush-hush-file\n", "f")
+  t.equal(show.text_diff("content", "a\nhush-hush-file\n", "b\nhush-hush-file\n"),
+    "--- content\n+++ content\n@@ -1,2 +1,2 @@\n-a\n+b\n <secret:f>\n")
+end)

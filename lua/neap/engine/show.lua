@@ -62,9 +62,12 @@ function show.moved(rtype, saw, found, names)
   return table.concat(list, ", ")
 end
 
+-- A text as it may be shown. The newline at its end may be part of a secret, whose name has none.
 local function text_of(v)
   if v == nil or taint.is(v) then return v or "" end
-  return (taint.mask(tostring(v)))
+  local clear = tostring(v)
+  local text = taint.mask(clear)
+  return clear:find("\n$") and not text:find("\n$") and text .. "\n" or text
 end
 
 -- A text of which it is not known what in it is secret: it was sealed whole.
