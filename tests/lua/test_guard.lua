@@ -58,6 +58,22 @@ for _, case in ipairs(cases) do
   t.case("guarded: " .. case[1], function() t.equal((guarded.is(case[2], "ops")), case[3]) end)
 end
 
+-- { what, its change, whether it is refused when `ops` logs in }
+for _, case in ipairs {
+  { "the user that logs in goes", change("user", "ops", {}, { kind = "delete" }), true },
+  { "the same is closed", change("user", "ops", { disabled = true }, { differs = { disabled = true } }), true },
+  { "another user goes", change("user", "app", {}, { kind = "delete" }), false },
+  { "the user that logs in gets another shell", change("user", "ops", {}, { differs = { shell = true } }), false },
+  { "it goes, and the playbook says so twice", change("user", "ops", {}, { kind = "delete", guard = false }), false },
+  { "a group of that name goes", change("group", "ops", {}, { kind = "delete" }), false },
+} do
+  t.case("refused: " .. case[1], function()
+    local list = guarded.refusals({ case[2] }, function() return "ops" end)
+    t.equal(#list, case[3] and 1 or 0)
+    if case[3] then t.matches(tostring(list[1]), "^user:ops: Neap logs in as 'ops', who is not taken away") end
+  end)
+end
+
 local function windows(changes)
   local list = {}
   for i, window in ipairs(guarded.windows(changes, "ops")) do list[i] = { window.first, window.last, #window.members } end

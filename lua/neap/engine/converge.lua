@@ -12,6 +12,7 @@ local evaluate = require "neap.engine.evaluate"
 local failure = require "neap.engine.failure"
 local fault = require "neap.engine.fault"
 local guard = require "neap.engine.guard"
+local guarded = require "neap.engine.guarded"
 local journal = require "neap.engine.journal"
 local plan = require "neap.engine.plan"
 local rolling = require "neap.engine.rolling"
@@ -63,6 +64,8 @@ local function plan_host(self, host, desired_of)
   host.plan = plan.host(round, desired, veiled.of(self, host.name))
   host.resources = #desired.list
   local errors = host.plan.errors
+  local refused = guarded.refusals(host.plan.changes, function() return session.login(self, host) end)
+  table.move(refused, 1, #refused, #errors + 1, errors)
   if #errors == 0 then
     lighten(self, host)
     return standing.check(self, host)

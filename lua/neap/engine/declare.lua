@@ -37,7 +37,7 @@ function Declarations:add(rtype, key, absent)
   key = key_text(self, rtype, key)
   local where = self.context.where(3)
   if rtype.check_key then
-    local ok, result = pcall(rtype.check_key, key)
+    local ok, result = pcall(rtype.check_key, key, absent)
     if not ok then fault.raise("playbook", where, "%s:%s: %s", rtype.name, key, fault.plain(result)) end
     key = result or key
   end

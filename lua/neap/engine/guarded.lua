@@ -46,6 +46,8 @@ local PARAMETERS = "^net[./]ipv[46][./]conf[./]"
 -- Groups that may stand in sudoers, or that sshd may ask for.
 local GROUPS = { sudo = true, wheel = true, admin = true, adm = true, root = true, ssh = true, sshusers = true }
 
+local fault = require "neap.engine.fault"
+
 local guarded = {}
 
 local function matches(path, pattern, home)
@@ -99,6 +101,27 @@ function guarded.is(change, login)
   local rule = rule_of(change, login)
   local keyed = KEYED[resource.type]
   return said or rule ~= nil or keyed ~= nil and keyed(resource, login) or false, rule
+end
+
+-- Whether the change of a user is one after which nobody logs in as him.
+local function closes(change)
+  return change.kind == "delete" or change.differs.disabled and change.to.disabled
+end
+
+--- What a plan must not do, though it could be taken back: the user that we log in as is neither removed nor closed.
+-- @param login_of function() -> name of that user
+-- @return list of faults
+function guarded.refusals(changes, login_of)
+  local list = {}
+  for _, change in ipairs(changes) do
+    local resource = change.resource
+    local refused = resource.type == "user" and resource.meta.guard ~= false and closes(change)
+    if refused and resource.key == login_of() then
+      list[#list + 1] = fault.new("failed", resource.where, "%s: Neap logs in as '%s', who is not taken away: log in "
+        .. "as another user (-u), or say guard = false on it", change.id, resource.key)
+    end
+  end
+  return list
 end
 
 local function names(list, ids)

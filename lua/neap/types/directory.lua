@@ -2,6 +2,9 @@
 -- What is not said stays as it is; a new one is `root`'s and has the mode 0755. The directories above it must be
 -- there or be declared. With `purge`, whatever stands in it that no resource of the playbook names is taken away. What
 -- is taken away so, or by `force`, is moved to /var/lib/neap/kept on the host, where a rollback finds it.
+-- The system's own directories are never taken away, purged or replaced, whatever a playbook says: /bin, /boot, /dev,
+-- /etc, /home, /lib, /lib32, /lib64, /libx32, /proc, /root, /run, /sbin, /sys, /tmp, /usr, /usr/bin, /usr/lib,
+-- /usr/sbin, /usr/share, /var, /var/lib, /var/lib/dpkg, /var/lib/neap.
 -- @usage directory "/srv/app" { owner = "app", group = "app", mode = "0750" }
 -- @usage directory "/etc/nginx/conf.d" { purge = true }
 -- @usage absent.directory "/srv/old" { force = true }
@@ -9,6 +12,7 @@ local kept = require "neap.kept"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local vital = require "neap.vital"
 
 local directory = {
   name = "directory", key = "path",
@@ -31,9 +35,10 @@ local directory = {
   },
 }
 
-directory.check_key = place.check
+directory.check_key = vital.check_path
 
-function directory.check(_, attrs)
+function directory.check(key, attrs)
+  vital.check_options(key, attrs, { "purge", "force" })
   attrs.mode = look.mode(attrs.mode)
   look.unless_occupied(attrs)
   if attrs.purge then attrs.surplus = {} end

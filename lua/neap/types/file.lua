@@ -9,6 +9,7 @@ local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
+local vital = require "neap.vital"
 
 local LIMIT = 4 * 1024 * 1024 -- bytes; what the question `content` can bring back
 
@@ -31,9 +32,10 @@ local file = {
   },
 }
 
-file.check_key = place.check
+file.check_key = vital.check_path
 
-function file.check(_, attrs)
+function file.check(key, attrs)
+  vital.check_options(key, attrs, { "force" })
   attrs.mode = look.mode(attrs.mode)
   look.unless_occupied(attrs)
   local content = attrs.content

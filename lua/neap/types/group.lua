@@ -1,11 +1,11 @@
 --- A Unix group.
 -- @usage group "deploy" { gid = 2001 }
-local names = require "neap.user_names"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
+local vital = require "neap.vital"
 
 local group = {
-  name = "group", key = "name", check_key = names.check,
+  name = "group", key = "name", check_key = vital.check_account,
   attributes = {
     gid = { type = "integer", doc = "Its number; when not given, the host picks one." },
     system = { type = "boolean", option = true, doc = "Pick the number of a new group among those of system groups." },

@@ -6,6 +6,7 @@ local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local vital = require "neap.vital"
 
 local symlink = {
   name = "symlink", key = "path", atomic = true,
@@ -21,7 +22,7 @@ local symlink = {
   },
 }
 
-symlink.check_key = place.check
+symlink.check_key = vital.check_path
 
 function symlink.check(_, attrs)
   if attrs.to == "" or attrs.to and attrs.to:find("%c") then error("a link's target is a path", 0) end

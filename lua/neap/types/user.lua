@@ -1,6 +1,7 @@
 --- A Unix user.
 -- What is not said stays as it is; a new user gets a group of the same name and, unless it is a system user, a home.
--- The password is a hash as crypt(3) makes it, and a secret.
+-- The password is a hash as crypt(3) makes it, and a secret. `root` is never taken away, nor the user that Neap logs
+-- in as.
 -- @usage user "deploy" { groups = { "www-data" }, shell = "/bin/bash", password = secret("deploy_hash") }
 -- @usage user "app" { system = true, home = "/srv/app", create_home = false }
 local accounts = require "neap.look"
@@ -9,9 +10,10 @@ local owners = require "neap.owners"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 local user_back = require "neap.user_back"
+local vital = require "neap.vital"
 
 local user = {
-  name = "user", key = "name", check_key = names.check,
+  name = "user", key = "name", check_key = vital.check_account,
   attributes = {
     uid = { type = "integer", doc = "Its number; when not given, the host picks one." },
     group = { type = "string", doc = "Name or number of its primary group." },
