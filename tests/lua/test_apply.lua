@@ -2,6 +2,7 @@ local t = require "harness"
 local taint = require "neap.core.taint"
 local fake = require "fake_host"
 local apply = require "neap.engine.apply"
+local outside = require "neap.engine.outside"
 local plan = require "neap.engine.plan"
 
 local resource, desired = fake.resource, fake.desired
@@ -54,6 +55,39 @@ t.case("what goes owes no restart", function()
   local result = run(host, { resource("d", nil, { restart_on = { "thing:a" } }, fake.daemon), resource("a") })
   t.equal(result.failure, nil)
   t.equal(host.marks, {})
+end)
+
+t.case("what watches and is no part of the run is owed its restart, and it is told", function()
+  local host, told, events = fake.new { d = { size = 0 } }, {}, {}
+  local reader = resource("e", { size = 0 }, { reload_on = { "thing:a", "thing:b" } }, fake.daemon)
+  local gone = resource("f", nil, { restart_on = { "thing:a" } }, fake.daemon)
+  local taken = { resource("a", { size = 1 }), resource("b", { size = 1 }) }
+  local made = desired(taken)
+  made.outside = outside.watchers({ taken[1], watcher, taken[2], reader, gone, resource("c") }, taken)
+  local planned = plan.host(host.round(), made)
+  local self = { hosts = { { name = "web1", plan = planned } }, ui = {
+    event = function(_, event) events[#events + 1] = event.id .. " " .. event.verb end,
+    line = function(_, text) told[#told + 1] = text end, paint = function(_, _, text) return text end,
+    clean = function(_, text) return text end,
+  } }
+  outside.told(self, function(one) return one.plan.changed end)
+  t.equal(told, {
+    "web1: daemon:d: its restart stays due, since -t leaves it out: the next run without -t makes it",
+    "web1: daemon:e: its reload stays due, since -t leaves it out: the next run without -t makes it",
+  })
+  t.equal(events, { "daemon:d restart", "daemon:e reload" })
+  local result = apply.host({ conn = host.conn, facts = {}, plan = planned }, hooks())
+  t.equal(result.failure, nil)
+  t.equal(host.marks, { ["daemon:d"] = "restart", ["daemon:e"] = "reload" })
+  t.equal(result.owed, host.marks)
+  local _, later = run(host, { resource("a", { size = 1 }), resource("b", { size = 1 }), watcher, reader })
+  t.equal(#later.changes, 2)
+  t.equal(host.marks, {})
+end)
+
+t.case("a run of all has nothing outside", function()
+  local list = { resource("a", { size = 1 }), watcher }
+  t.equal(outside.watchers(list, list), nil)
 end)
 
 t.case("a restart is owed from before the write until it is done", function()

@@ -33,9 +33,13 @@ end
 
 local function unmark_script(id) return sh("rm -f %s; rmdir %s 2>/dev/null; :\n", mark_path(id), MARKS) end
 
--- { [id] = { { id = watcher, verb = }, … } }; what goes is not restarted.
+-- { [id] = { { id = watcher, verb = }, … } }, with those that are not in the run; what goes is not restarted.
 local function watchers_of(desired)
   local watchers = {}
+  for _, one in ipairs(desired.outside or {}) do
+    watchers[one.on] = watchers[one.on] or {}
+    table.insert(watchers[one.on], { id = one.id, verb = one.verb })
+  end
   for _, resource in ipairs(desired.list) do
     for _, verb in ipairs(not resource.absent and resource.rtype.triggers or {}) do
       for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do

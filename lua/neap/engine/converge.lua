@@ -14,6 +14,7 @@ local fault = require "neap.engine.fault"
 local guard = require "neap.engine.guard"
 local guarded = require "neap.engine.guarded"
 local journal = require "neap.engine.journal"
+local outside = require "neap.engine.outside"
 local plan = require "neap.engine.plan"
 local rolling = require "neap.engine.rolling"
 local rolling_words = require "neap.engine.rolling_words"
@@ -59,7 +60,8 @@ local function plan_host(self, host, desired_of)
   local round = ask.new(host.conn, host.facts)
   local desired = desired_of(host, round)
   tags.note(self.tags, desired.list, self.opts.tags)
-  desired.list = tags.only(desired.list, self.opts.tags)
+  local taken = tags.only(desired.list, self.opts.tags)
+  desired.outside, desired.list = desired.outside or outside.watchers(desired.list, taken), taken
   desired.dropped = desired.dropped and tags.only(desired.dropped, self.opts.tags)
   host.plan = plan.host(round, desired, veiled.of(self, host.name))
   host.resources = #desired.list
@@ -170,6 +172,7 @@ function converge.show(self)
       count.create, count.update, count.delete,
       count.unknown > 0 and string.format(", %d known after apply", count.unknown) or "",
       count_of(resources, "resource"), count_of(#plans, "host")))
+    outside.told(self, function(host) return host.status == "ok" and host.plan.changed or {} end)
   end
   return total, is_out
 end

@@ -22,6 +22,7 @@ local BODY = {
   hosts = { "list", {
     name = "string", machine_id = "?string", list = { "list", RESOURCE }, changes = { "list", CHANGE },
     dropped = { "list", RESOURCE, may = true },
+    outside = { "list", { id = "string", verb = "string", on = "string" }, may = true },
   } },
 }
 

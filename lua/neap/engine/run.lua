@@ -9,6 +9,7 @@ local command = require "neap.engine.command"
 local commit = require "neap.engine.commit"
 local converge = require "neap.engine.converge"
 local fault = require "neap.engine.fault"
+local outside = require "neap.engine.outside"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
 local share = require "neap.engine.share"
@@ -69,6 +70,7 @@ local function report(self, total, id)
     local by_itself = settled > 0 and string.format(" (%d came about by itself)", settled) or ""
     ui:line(string.format("applied: %d of %s%s; %d of %d ended as predicted", changes,
       count_of(total, "change"), by_itself, right, right + #wrong))
+    outside.told(self, function(host) return host.result and host.result.done or {} end)
   end
   for _, wrong_id in ipairs(wrong) do ui:err(wrong_id .. ": is not what the plan predicted") end
   if id then ui:line("recorded: " .. id:sub(1, 12)) end

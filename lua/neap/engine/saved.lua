@@ -83,7 +83,7 @@ local function host_told(host)
   for i, change in ipairs(host.plan.changes) do changes[i] = change_told(change, ctx) end
   return {
     name = host.name, machine_id = host.facts.machine_id, list = json.array(desired.list), dropped = desired.dropped,
-    inputs = desired.inputs, rolling = desired.rolling, changes = json.array(changes),
+    inputs = desired.inputs, rolling = desired.rolling, changes = json.array(changes), outside = desired.outside,
   }
 end
 
@@ -192,7 +192,7 @@ function saved.source(told)
       end
       return {
         host = host.entry, list = kept.list, by_id = by_id(kept.list), inputs = kept.inputs or {},
-        dropped = kept.dropped, rolling = kept.rolling,
+        dropped = kept.dropped, rolling = kept.rolling, outside = kept.outside,
       }
     end
   end
