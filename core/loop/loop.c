@@ -28,7 +28,7 @@ struct loop {
 	struct watch pool_watch;
 	struct watch signal_watch;
 	struct sigaction old[SIGNALS];
-	void (*on_signal)(void *arg, int signo);
+	void (*on_signal)(void *arg);
 	void *on_signal_arg;
 };
 
@@ -325,11 +325,11 @@ static void tell_signal(void *arg, uint32_t events)
 
 	(void)events;
 	if (read(loop->signal_watch.fd, &count, sizeof(count)) > 0)
-		loop->on_signal(loop->on_signal_arg, caught);
+		loop->on_signal(loop->on_signal_arg);
 }
 
-int loop_catch_signals(struct loop *loop, void (*fn)(void *arg, int signo),
-    void *arg, struct err *e)
+int loop_catch_signals(
+    struct loop *loop, void (*fn)(void *arg), void *arg, struct err *e)
 {
 	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	int rc;
@@ -366,6 +366,11 @@ void loop_release_signals(struct loop *loop)
 	watch_stop(&loop->signal_watch);
 	close(caught_fd);
 	caught_fd = -1;
+}
+
+int loop_caught(void)
+{
+	return caught;
 }
 
 /* ---- a turn ---- */

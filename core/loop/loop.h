@@ -32,12 +32,15 @@ int64_t loop_now_ms(void);
  * what it concerns. Returns 0 or ERR_IO. */
 int loop_turn(struct loop *loop, int max_ms, struct err *e);
 
-/* From here on SIGINT, SIGTERM and SIGHUP call fn(arg, signo) in the loop's
- * next turn; a second signal ends the process at once with 128 + its number.
+/* From here on SIGINT, SIGTERM and SIGHUP call fn(arg) in the loop's next turn;
+ * a second signal ends the process at once with 128 + its number.
  * One loop of a process at a time. */
-int loop_catch_signals(struct loop *loop, void (*fn)(void *arg, int signo),
-    void *arg, struct err *e);
+int loop_catch_signals(
+    struct loop *loop, void (*fn)(void *arg), void *arg, struct err *e);
 void loop_release_signals(struct loop *loop);
+
+/* The signal that was caught, or 0; known before the loop has turned. */
+int loop_caught(void);
 
 /* A file descriptor that is waited for. */
 struct watch {

@@ -101,7 +101,7 @@ static int sleep_k(lua_State *L, int status, lua_KContext ctx)
 	(void)status, (void)ctx;
 	if (task_interrupted(self)) {
 		timer_stop(&a->timer);
-		return task_push_interrupted(L, self);
+		return task_push_interrupted(L);
 	}
 	if (!a->rung)
 		return task_wait(L, self, true, 0, sleep_k);
@@ -128,7 +128,7 @@ static int loop_now(lua_State *L)
 
 static int loop_signal(lua_State *L)
 {
-	int signo = tasks_signal(tasks_of(L));
+	int signo = loop_caught();
 
 	if (!signo)
 		return 0;

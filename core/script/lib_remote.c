@@ -181,11 +181,11 @@ static int request_k(lua_State *L, int status, lua_KContext ctx)
 	(void)status, (void)ctx;
 	if (!op->request->done && task_interrupted(self) &&
 	    !stop(L, op->request))
-		return task_push_interrupted(L, self);
+		return task_push_interrupted(L);
 	if (!op->request->done)
 		return task_wait(L, self, !op->request->stopped, 0, request_k);
 	if (op->request->error.code == ERR_INTERRUPTED)
-		return task_push_interrupted(L, self);
+		return task_push_interrupted(L);
 	if (op->request->error.code)
 		return box_fail(L, &op->request->error);
 	push_answer(L, op->request);
@@ -272,12 +272,12 @@ static int requests_k(lua_State *L, int status, lua_KContext n)
 	(void)status;
 	if (!all_done(L, n)) {
 		if (task_interrupted(self) && !stop_all(L, n))
-			return task_push_interrupted(L, self);
+			return task_push_interrupted(L);
 		if (!all_done(L, n))
 			return task_wait(L, self, true, n, requests_k);
 	}
 	if (was_stopped(L, n))
-		return task_push_interrupted(L, self);
+		return task_push_interrupted(L);
 	lua_createtable(L, (int)n, 0);
 	for (lua_KContext i = 1; i <= n; i++) {
 		struct op *op = op_at(L, i);
@@ -448,7 +448,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx)
 		c->opener = NULL;
 		shell_free(c->shell);
 		c->shell = NULL;
-		return task_push_interrupted(L, self);
+		return task_push_interrupted(L);
 	}
 	c->opener = NULL;
 	if (c->ended)
@@ -485,8 +485,8 @@ static int remote_connect(lua_State *L)
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	if (tasks_signal(tasks_of(L)))
-		return task_push_interrupted(L, self);
+	if (loop_caught())
+		return task_push_interrupted(L);
 	c = push_conn(L);
 	if (lua_getfield(L, 1, "prologue") != LUA_TNIL) {
 		op = push_op(L, self);

@@ -19,7 +19,6 @@ struct tasks {
 	lua_State *L; /* that turns the loop, or NULL */
 	struct task *running;
 	struct task *first; /* alive */
-	int signo;
 };
 
 struct task {
@@ -214,11 +213,10 @@ bool task_interrupted(struct task *t)
 	return was;
 }
 
-int task_push_interrupted(lua_State *L, const struct task *t)
+int task_push_interrupted(lua_State *L)
 {
 	luaL_pushfail(L);
-	lua_pushfstring(
-	    L, "interrupted by signal %d", t->tasks ? t->tasks->signo : 0);
+	lua_pushfstring(L, "interrupted by signal %d", loop_caught());
 	lua_pushliteral(L, "interrupted");
 	return 3;
 }
@@ -314,11 +312,10 @@ struct task *task_spawn(lua_State *L, struct tasks *ts, int nargs)
 	return t;
 }
 
-static void on_signal(void *arg, int signo)
+static void on_signal(void *arg)
 {
-	struct tasks *ts = arg;
+	const struct tasks *ts = arg;
 
-	ts->signo = signo;
 	for (struct task *t = ts->first; t; t = t->next) {
 		if (!t->waiting || !t->interruptible)
 			continue;
@@ -387,9 +384,4 @@ struct tasks *tasks_of(lua_State *L)
 struct loop *tasks_loop(const struct tasks *ts)
 {
 	return ts->loop;
-}
-
-int tasks_signal(const struct tasks *ts)
-{
-	return ts->signo;
 }

@@ -20,9 +20,6 @@ struct task;
 struct tasks *tasks_of(lua_State *L);
 struct loop *tasks_loop(const struct tasks *ts);
 
-/* The signal that was caught, or 0. */
-int tasks_signal(const struct tasks *ts);
-
 /* Pushes the metatable of tasks; its __index is a table for methods. */
 void task_metatable(lua_State *L);
 
@@ -47,7 +44,7 @@ bool task_interrupted(struct task *t);
 void task_wake(struct task *t);
 
 /* nil, "...", "interrupted" */
-int task_push_interrupted(lua_State *L, const struct task *t);
+int task_push_interrupted(lua_State *L);
 
 /* The box at `index`; raises for anything else. */
 struct task *task_check(lua_State *L, int index);

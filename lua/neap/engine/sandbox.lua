@@ -1,6 +1,6 @@
 --- What a playbook, a template or an inventory in Lua may do: compute, and nothing else.
 -- The same inputs must give the same desired state, so the sandbox has no clock, no chance, no file, no address of a
--- table and no order of hashing; and a playbook that loops or grows for ever is stopped.
+-- table and no order of hashing; and a playbook that loops or grows for ever is stopped, or when a signal comes.
 --
 --     sandbox.run(limits, fn, ...)     instruction and memory bounds around untrusted code
 --     sandbox.environment(words)       the names such code sees
@@ -9,6 +9,7 @@
 -- What such code has of Lua is in library.lua.
 local fault = require "neap.engine.fault"
 local library = require "neap.engine.library"
+local loop = require "neap.core.loop"
 local match = require "neap.core.match"
 local memory = require "neap.core.memory"
 local near = require "neap.near"
@@ -147,18 +148,25 @@ end
 local string_meta = debug.getmetatable("")
 local current -- the limits of the run that is going on, if one is
 
--- The hook of one run; it goes on raising once the bound is passed. It raises in sandboxed code only, so that the
--- engine's own functions are never cut off in the middle, and neither is the way out of run().
+-- Why a run ends here, as a fault: a signal has come, or the bound is passed.
+local function end_of(limits, info)
+  local where, signal = ("%s:%d"):format(info.source:sub(2), info.currentline), loop.signal()
+  if signal then return fault.new("interrupted", where, "interrupted by signal %d", signal) end
+  return fault.new("playbook", where, "stopped after %d million instructions: an endless loop?",
+    limits.instructions // 1000000)
+end
+
+-- The hook of one run; it goes on raising once it is to end. It raises in sandboxed code only, so that the engine's own
+-- functions are never cut off in the middle, and neither is the way out of run().
 local function guard(limits, thread)
   local left = limits.instructions
   local function hook()
     left = left - STEP
-    if left > 0 then return end
+    if left > 0 and not loop.signal() then return end
     debug.sethook(thread, hook, "", 1)
     local info = debug.getinfo(2, "Sl")
     if not info or not sources[info.source] then return end
-    library.stopped = library.stopped or fault.new("playbook", ("%s:%d"):format(info.source:sub(2), info.currentline),
-      "stopped after %d million instructions: an endless loop?", limits.instructions // 1000000)
+    library.stopped = library.stopped or end_of(limits, info)
     error(library.stopped, 0)
   end
   debug.sethook(thread, hook, "", STEP)

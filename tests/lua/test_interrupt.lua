@@ -1,0 +1,31 @@
+-- A signal while a playbook runs. It stays noted for the rest of the process, so nothing else is tested here.
+local t = require "harness"
+local fault = require "neap.engine.fault"
+local loop = require "neap.core.loop"
+local project = require "project"
+local sandbox = require "neap.engine.sandbox"
+
+local SITE = [[
+local ok = pcall(function()
+  note "it runs"
+  while true do end
+end)
+error "no such end can be caught"
+]]
+
+t.case("a signal ends a playbook that runs long, where it is", function()
+  local problem
+  assert(loop.run(function()
+    local ok
+    ok, problem = pcall(project.evaluate, { site = SITE }, nil, {
+      note = function() sandbox.outside(os.execute, "kill -TERM $PPID") end,
+    })
+    t.equal(ok, false)
+  end))
+  t.equal(fault.is(problem), true)
+  t.equal({ problem.code, problem.where, problem.message },
+    { "interrupted", "playbooks/site.lua:3", "interrupted by signal 15" })
+  t.equal(loop.signal(), 15)
+end)
+
+project.clean()
