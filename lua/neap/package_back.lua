@@ -17,8 +17,8 @@ function package_back.taken_by(change)
   return names
 end
 
--- Names of packages that an earlier transaction of the plan takes away.
-local function gone_by_then(model)
+--- Names of packages that an earlier transaction of the plan takes away.
+function package_back.gone_by_then(model)
   local names = {}
   for name, edit in pairs(model.edits.package or {}) do
     if not edit.unknown and not edit.answer then names[#names + 1] = name end
@@ -42,7 +42,7 @@ end
 --- On a way back, what came along with packages goes with them where nothing else needs it, nor what is there then.
 -- @return their names
 function package_back.take_along(host, changes, model)
-  local names, first, brought, gone = gone_by_then(model), nil, {}, {}
+  local names, first, brought, gone = package_back.gone_by_then(model), nil, {}, {}
   for _, name in ipairs(names) do gone[name] = true end
   for _, change in ipairs(changes) do
     local back = change.resource.back

@@ -310,8 +310,8 @@ local function change_of(name, from, to, absent)
   change.resource, change.notes = { key = name, attrs = attrs }, {}
   return change
 end
-local function simulate(changes, transaction, asked)
-  local model, spec = Model.new(), nil
+local function simulate(changes, transaction, asked, before)
+  local model, spec = before or Model.new(), nil
   local host = setmetatable({}, { __index = function(_, kind)
     return function(_, arg)
       if kind ~= "apt" then return nil end
@@ -352,6 +352,13 @@ end)
 t.case("package: what was asked to go may go", function()
   local _, problem = simulate({ change_of("apache2", { version = "2" }, nil, true) }, {
     removed = { { name = "apache2", version = "2" } } })
+  t.equal(problem, nil)
+end)
+t.case("package: what an earlier transaction takes away is away by then", function()
+  local model = Model.new()
+  model:set("package", { "apache2" }, nil)
+  local _, problem = simulate({ change_of("apache2-common", { version = "2" }, nil, true) }, {
+    removed = { { name = "apache2", version = "2" }, { name = "apache2-common", version = "2" } } }, nil, model)
   t.equal(problem, nil)
 end)
 

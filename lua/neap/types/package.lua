@@ -96,8 +96,11 @@ local function paths_of(asked, kinds)
   return paths
 end
 
-local function wanted_names(changes)
+-- What is to come, and what may go: what is to go, and what an earlier transaction of the plan has taken away, which
+-- apt, being asked before all of them, still has to take away.
+local function wanted_names(changes, model)
   local install, remove = {}, {}
+  for _, name in ipairs(package_back.gone_by_then(model)) do remove[name] = true end
   for _, change in ipairs(changes) do
     (change.kind == "delete" and remove or install)[change.resource.key] = true
     for _, name in ipairs(package_back.taken_by(change)) do remove[name] = true end
@@ -237,7 +240,7 @@ function package.simulate(host, changes, asked, model)
     units = first_args(asked.unit),
   })
   if answer.problem then return nil, answer.problem, named_in(changes, answer.problem) end
-  local install, remove = wanted_names(changes)
+  local install, remove = wanted_names(changes, model)
   local notes, brought = {}, {}
   for _, transaction in ipairs(answer.groups) do
     local problem = unasked(transaction, install, remove)
