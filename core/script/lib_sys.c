@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/file.h"
 #include "box.h"
 #include "libs.h"
+#include "ssh/home.h"
 #include "terminal.h"
 
 /* A regular file above this is no input of ours. */
@@ -268,14 +268,14 @@ static int sys_width(lua_State *L)
 static int sys_operator(lua_State *L)
 {
 	const char *sudo_user = getenv("SUDO_USER");
-	struct passwd *pw = getpwuid(getuid());
+	const char *user = user_name();
 	char host[HOST_NAME_MAX + 1] = "localhost";
 
 	gethostname(host, sizeof(host) - 1);
 	if (sudo_user && *sudo_user && getuid() == 0)
 		lua_pushstring(L, sudo_user);
 	else
-		lua_pushstring(L, pw ? pw->pw_name : "unknown");
+		lua_pushstring(L, *user ? user : "unknown");
 	lua_pushstring(L, host);
 	return 2;
 }

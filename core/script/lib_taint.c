@@ -7,6 +7,8 @@
  *                                 are not looked for by mask(), unless it is a
  *                                 private key
  *     taint.is(v)
+ *     taint.among(t)              the keys of those members of a table that
+ *                                 are secret, or nil where none is
  *     a .. b                      with strings and numbers on either side
  *     taint.format(fmt, ...)      as string.format; %s and %q take secrets
  *     taint.concat(list[, sep])   as table.concat; a plain string if no secret
@@ -56,6 +58,28 @@ static int taint_is_(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	lua_pushboolean(L, taint_is(L, 1));
+	return 1;
+}
+
+static int taint_among(lua_State *L)
+{
+	lua_Integer count = 0;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	lua_pushnil(L); /* the list, once there is one to be named */
+	lua_pushnil(L);
+	while (lua_next(L, 1)) {
+		if (taint_is(L, -1)) {
+			if (!count) {
+				lua_newtable(L);
+				lua_replace(L, 2);
+			}
+			lua_pushvalue(L, -2);
+			lua_rawseti(L, 2, ++count);
+		}
+		lua_pop(L, 1);
+	}
 	return 1;
 }
 
@@ -275,6 +299,7 @@ static const luaL_Reg funcs[] = {
     {"new", taint_new},
     {"wrap", taint_wrap},
     {"is", taint_is_},
+    {"among", taint_among},
     {"equal", taint_equal},
     {"length", taint_length},
     {"names", taint_names},

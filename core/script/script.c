@@ -71,8 +71,10 @@ static int open_all(lua_State *L)
 	const char *dir = lua_tostring(L, 1);
 
 	/* Not the incremental one, which shrinks stacks at any time: see
-	 * headroom.h. */
-	lua_gc(L, LUA_GCGEN, 0, 0);
+	 * headroom.h. Young objects are collected when the memory has doubled
+	 * since the last time, and not at each fifth: with many hosts there
+	 * are many coroutines, each of which is walked every time. */
+	lua_gc(L, LUA_GCGEN, 100, 0);
 	luaL_openlibs(L);
 	headroom_open(L);
 	preload(L);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -383,13 +382,6 @@ struct tokens {
 	const struct client_config *c;
 };
 
-static const char *local_user(void)
-{
-	const struct passwd *pw = getpwuid(getuid());
-
-	return pw ? pw->pw_name : "";
-}
-
 static void add_token(struct buf *out, char token, const struct tokens *t)
 {
 	char name[256] = "";
@@ -424,7 +416,7 @@ static void add_token(struct buf *out, char token, const struct tokens *t)
 		buf_puts(out, t->user);
 		break;
 	case 'u':
-		buf_puts(out, local_user());
+		buf_puts(out, user_name());
 		break;
 	default: /* one that we do not know stays */
 		buf_printf(out, "%%%c", token);
@@ -494,7 +486,7 @@ static void drop_none(char **text)
 
 static int finish(struct client_config *c, const char *host, struct err *e)
 {
-	struct tokens t = {host, c->user ? c->user : local_user(), c};
+	struct tokens t = {host, c->user ? c->user : user_name(), c};
 	char *name = c->hostname;
 	int rc;
 

@@ -9,16 +9,29 @@
 
 /* Asked once a run: each look-up reads the user database anew, and a run with
  * many hosts would ask several times for each. */
-const char *home_dir(void)
+static const struct home {
+	char dir[PATH_MAX], user[LOGIN_NAME_MAX];
+} * home(void)
 {
-	static char home[PATH_MAX];
+	static struct home home;
 	const struct passwd *pw;
 	const char *dir;
 
-	if (*home)
-		return home;
+	if (*home.dir)
+		return &home;
 	pw = getpwuid(getuid());
 	dir = pw ? pw->pw_dir : getenv("HOME");
-	snprintf(home, sizeof(home), "%s", dir && *dir ? dir : "/");
-	return home;
+	snprintf(home.dir, sizeof(home.dir), "%s", dir && *dir ? dir : "/");
+	snprintf(home.user, sizeof(home.user), "%s", pw ? pw->pw_name : "");
+	return &home;
+}
+
+const char *home_dir(void)
+{
+	return home()->dir;
+}
+
+const char *user_name(void)
+{
+	return home()->user;
 }

@@ -6,4 +6,8 @@
  * where the user is not in it. Borrowed, never NULL. */
 const char *home_dir(void);
 
+/* The name of whoever runs this, "" where the user database has none.
+ * Borrowed, never NULL. */
+const char *user_name(void);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "home.h"
 #include "internal.h"
 
 /* Reads of 4 KiB in one turn, so that a host that talks much does not keep
@@ -61,9 +62,11 @@ int session_set_options(struct session *s, struct err *e)
 		    "host '%s': libssh takes no address '%s' or user '%s'",
 		    s->name, s->address, s->user ? s->user : "");
 	ssh_options_set(s->ssh, SSH_OPTIONS_NODELAY, &yes);
-	/* libssh would read the user's files again for each host, to order
-	 * the host keys' types, which hostkey_prepare has done. */
-	if (ssh_options_set(s->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") < 0 ||
+	/* libssh would look for the home again for each host, and read the
+	 * user's files, to order the host keys' types, which hostkey_prepare
+	 * has done. */
+	if (ssh_options_set(s->ssh, SSH_OPTIONS_SSH_DIR, home_dir()) < 0 ||
+	    ssh_options_set(s->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") < 0 ||
 	    ssh_options_set(
 		s->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") < 0)
 		return err_set(e, ERR_NOMEM, "out of memory");

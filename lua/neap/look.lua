@@ -76,13 +76,24 @@ function look.predicted(kind, attrs, mode)
   }
 end
 
+local above = { ids = {} } -- the ids of what leads to the directory that was asked for last: much lies in the same
+
+local function ids_above(path)
+  local directory = place.split(path)
+  if above.directory ~= directory then
+    local ids = {}
+    for _, dir in ipairs(place.above(path)) do
+      ids[#ids + 1] = "directory:" .. dir
+      ids[#ids + 1] = "symlink:" .. dir
+    end
+    above = { directory = directory, ids = ids }
+  end
+  return table.move(above.ids, 1, #above.ids, 1, {})
+end
+
 --- Resources that something at `path` needs first, if they are declared: the directories above, its owner and group.
 function look.depends(path, attrs)
-  local ids = {}
-  for _, dir in ipairs(place.above(path)) do
-    ids[#ids + 1] = "directory:" .. dir
-    ids[#ids + 1] = "symlink:" .. dir
-  end
+  local ids = ids_above(path)
   if attrs.owner then ids[#ids + 1] = "user:" .. attrs.owner end
   if attrs.group then ids[#ids + 1] = "group:" .. attrs.group end
   return ids

@@ -381,9 +381,13 @@ end)
 
 t.case("mistakes can be gathered instead of the first raised", function()
   local faults = {}
-  declare('gadget "a" { sise = 1 }\ngadget "b" { size = 13 }\non "wbe" {}', nil, nil, { faults = faults })
-  t.equal({ tostring(faults[1]), tostring(faults[2]), tostring(faults[3]) }, {
+  declare('gadget "a" { colour = 1, label = { {} }, sise = 1 }\ngadget "b" { size = 13 }\non "wbe" {}', nil, nil,
+    { faults = faults })
+  for i, problem in ipairs(faults) do faults[i] = tostring(problem) end
+  t.equal(faults, {
     "playbooks/site.lua:3: no host or group 'wbe' in the inventory (did you mean 'web'?)",
+    "playbooks/site.lua:1: gadget:a: no attribute 'colour' (did you mean 'color'?)",
+    "playbooks/site.lua:1: gadget:a: attribute 'label' wants a string, got a table",
     "playbooks/site.lua:1: gadget:a: no attribute 'sise' (did you mean 'size'?)",
     "playbooks/site.lua:2: gadget:b: 13 is no size",
   })

@@ -36,6 +36,14 @@ t.case("the clear text is there for the engine", function()
   t.equal(taint.is("x"), false)
 end)
 
+t.case("which members of a table are secret", function()
+  t.equal(taint.among {}, nil)
+  t.equal(taint.among { a = "x", 1, {} }, nil)
+  local among = taint.among { b = db, a = "x", [3] = "y" .. db }
+  table.sort(among, function(a, b) return tostring(a) < tostring(b) end)
+  t.equal(among, { 3, "b" })
+end)
+
 t.case("two secrets of equal text are equal, and a string is compared by name", function()
   t.truthy("a" .. taint.new("bcde", "x") == "abcd" .. taint.new("e", "y"))
   t.truthy(db ~= taint.new("hunter3!", "db"))

@@ -65,7 +65,9 @@ end
 -- A question as it is filed: its arguments as text, their key, what the model
 -- says of it, what was heard.
 local function question(self, job, kind, args)
-  for i = 1, #args do args[i] = tostring(args[i]) end
+  for i = 1, #args do
+    if type(args[i]) ~= "string" then args[i] = tostring(args[i]) end
+  end
   local key = Model.argument_key(args)
   remember(self, kind, args, key)
   return key, job.model and job.model:edit(kind, key), self.answers[kind] and self.answers[kind][key]
@@ -105,17 +107,23 @@ local function missing(job, fmt, ...)
 end
 
 -- What a probe knows as `host`: facts, a method a question, expect, missing.
-local function facade(self, job)
-  return setmetatable({
-    facts = self.facts,
-    expect = function(_, kind, ...) expect(self, job, kind, { ... }) end,
-    missing = function(_, fmt, ...) missing(job, fmt, ...) end,
-  }, {
-    __index = function(_, kind)
-      return function(_, ...) return lookup(self, job, kind, { ... }) end
-    end,
-  })
-end
+local Facade = {}
+
+function Facade:expect(kind, ...) expect(self.round_, self.job_, kind, { ... }) end
+
+function Facade:missing(fmt, ...) missing(self.job_, fmt, ...) end
+
+-- Any other name is that of a question.
+setmetatable(Facade, {
+  __index = function(_, kind)
+    local function question_of(host, ...) return lookup(host.round_, host.job_, kind, { ... }) end
+    Facade[kind] = question_of
+    return question_of
+  end,
+})
+Facade.__index = Facade
+
+local function facade(self, job) return setmetatable({ facts = self.facts, round_ = self, job_ = job }, Facade) end
 
 local function resume(job, ...)
   local ok, a, b, c = coroutine.resume(job.thread, ...)

@@ -35,7 +35,7 @@ end
 --- Declares one resource; returns its reference.
 function Declarations:add(rtype, key, absent)
   key = key_text(self, rtype, key)
-  local where = self.context.where(3)
+  local where = self.context.where(4)
   if rtype.check_key then
     local ok, result = pcall(rtype.check_key, key, absent)
     if not ok then fault.raise("playbook", where, "%s:%s: %s", rtype.name, key, fault.plain(result)) end

@@ -16,6 +16,7 @@ end
 
 --- Deep equality of attribute values.
 local function same(a, b)
+  if a == b then return true end
   a, b = clear(a), clear(b)
   if type(a) ~= "table" or type(b) ~= "table" then return a == b end
   for k, v in pairs(a) do
@@ -39,7 +40,7 @@ end
 --- Whether an attribute is an option: it steers how a change is made and is no part of the state.
 local function is_option(rtype, attribute)
   local schema = rtype.attributes[attribute]
-  return type(schema) == "table" and schema.option
+  return schema and schema.option
 end
 difference.is_option = is_option
 

@@ -28,10 +28,12 @@ echo "[addresses]"; command -v ip >/dev/null && exec ip -o addr show scope globa
 
 local ARCHITECTURES = { x86_64 = "amd64", aarch64 = "arm64", armv7l = "armhf", i686 = "i386" }
 
+local BRACKET = ("["):byte()
+
 local function sections_of(text)
   local sections, current = {}, nil
   for line in text:gmatch("[^\n]+") do
-    local name = line:match("^%[([%a_]+)%]$")
+    local name = line:byte() == BRACKET and line:match("^%[([%a_]+)%]$")
     if name then
       current = {}
       sections[name] = current

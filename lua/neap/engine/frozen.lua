@@ -112,14 +112,14 @@ end
 
 --- The keys of a table in the one order that is the same in every run.
 function frozen.keys(t)
-  local keys = {}
+  local keys, kind, mixed = {}, nil, false
   for key in next, frozen.raw(t) do
-    if not RANK[type(key)] then
-      error(("a table with a %s as key has no order to walk it in"):format(type(key)), 3)
-    end
+    local its = type(key)
+    if not RANK[its] then error(("a table with a %s as key has no order to walk it in"):format(its), 3) end
+    mixed, kind = mixed or kind and kind ~= its or its == "boolean", its
     keys[#keys + 1] = key
   end
-  table.sort(keys, before)
+  table.sort(keys, mixed and before or nil)
   return keys
 end
 

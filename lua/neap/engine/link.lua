@@ -64,6 +64,12 @@ local function implied_going(self, resource)
   end
 end
 
+-- Whether each of the ids is a text that names one resource: as nearly always.
+local function are_simple(ids)
+  local ok, text = pcall(table.concat, ids, " ")
+  return ok and not text:find(":*", 1, true)
+end
+
 -- What the type knows: a file needs its directory, where that is declared.
 local function implied(self, resource, faults)
   if not resource.rtype.depends then return end
@@ -72,6 +78,12 @@ local function implied(self, resource, faults)
     if other ~= resource.id then put(resource.needs, other) end
   end
   local ok, ids = pcall(resource.rtype.depends, resource.key, resource.attrs)
+  if ok and are_simple(ids) then
+    for i = 1, #ids do
+      if self.by_id[ids[i]] then need(ids[i]) end
+    end
+    return
+  end
   local problem = not ok and fault.plain(ids)
   for _, id in ipairs(ok and ids or {}) do
     if taint.is(id) then

@@ -14,7 +14,11 @@ local Model = {}
 Model.__index = Model
 
 --- One text for the arguments of a question; equal text, equal question.
-function Model.argument_key(args) return table.concat(args, "\0") end
+function Model.argument_key(args)
+  local first = args[1]
+  if args[2] == nil and type(first) == "string" then return first end
+  return table.concat(args, "\0")
+end
 
 --- A model without edits.
 -- @param heard answers of the host, by kind and argument key, or nil

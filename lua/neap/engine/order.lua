@@ -96,15 +96,26 @@ local function batch_types(list)
   return types
 end
 
+-- Whether each stands behind what it needs already.
+local function is_sorted(needs)
+  for i, before in ipairs(needs) do
+    for _, j in ipairs(before) do
+      if j >= i then return false end
+    end
+  end
+  return true
+end
+
 --- Sorts resources; each has id, where, rtype and needs (ids of declared resources that come before it).
 -- Sets `transaction` (a number) on the members of each batch. Raises a fault that names a circle.
 -- @return a new list
 function order.sort(list)
-  local needs = index_needs(list)
+  local needs, batching = index_needs(list), batch_types(list)
+  if not batching[1] and is_sorted(needs) then return table.move(list, 1, #list, 1, {}) end
   walk(#list, needs, function() end, function(path, first) say_cycle(list, path, first) end)
   local nodes = {}
   for i, resource in ipairs(list) do nodes[i] = { rtype = resource.rtype, members = { i } } end
-  for _, rtype in ipairs(batch_types(list)) do nodes, needs = contract(nodes, needs, rtype) end
+  for _, rtype in ipairs(batching) do nodes, needs = contract(nodes, needs, rtype) end
   local sorted, transactions = {}, 0
   walk(#nodes, needs, function(i)
     local node = nodes[i]

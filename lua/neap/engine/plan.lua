@@ -65,9 +65,7 @@ end
 -- @param secrets set of the names that are recorded so, or nil
 function plan.hide(found, want, secrets)
   if not found then return found end
-  for name, value in pairs(want or {}) do
-    if taint.is(value) then hide_one(found, name) end
-  end
+  for _, name in ipairs(want and taint.among(want) or {}) do hide_one(found, name) end
   for name in pairs(secrets or {}) do hide_one(found, name) end
   return found
 end

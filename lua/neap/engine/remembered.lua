@@ -48,12 +48,13 @@ function remembered.digest(resources, observed, status, rolling)
   local list = { status, rolling or false }
   for _, resource in ipairs(resources) do
     list[#list + 1] = {
-      resource.id, plain(observed[resource.id]), resource.absent or names(resource.attrs),
+      resource.id, observed[resource.id] or false, resource.absent or names(resource.attrs),
       resource.own_meta or resource.meta,
-      plain(record.options(resource) or {}),
+      record.options(resource) or {},
     }
   end
   local ok, text = pcall(json.encode, list)
+  if not ok then ok, text = pcall(json.encode, plain(list)) end -- a secret is no JSON
   return ok and crypto.sha256(text) or nil
 end
 

@@ -68,10 +68,18 @@ local function take_all(made, declaration, plain, faults)
     faults[#faults + 1] = resource.problem(declaration, nil, "attributes are given by name: %s", fault.plain(names))
     return
   end
-  for _, name in ipairs(names) do
-    local fine, problem = pcall(take, made, declaration, name, declaration.given[name], plain)
+  local at = 0
+  local function take_rest()
+    while at < #names do
+      at = at + 1
+      faults[#faults + 1] = take(made, declaration, names[at], declaration.given[names[at]], plain)
+    end
+  end
+  while at < #names do
+    local fine, problem = pcall(take_rest)
     if not fine and not fault.is(problem) then
-      problem = resource.problem(declaration, name, "attribute '%s': %s", tostring(name), fault.plain(problem))
+      problem = resource.problem(declaration, names[at], "attribute '%s': %s", tostring(names[at]),
+        fault.plain(problem))
     end
     faults[#faults + 1] = problem
   end

@@ -9,17 +9,22 @@ local function weight(name)
   end))
 end
 
-function natural.less(a, b)
-  local wa, wb = weight(a), weight(b)
-  if wa ~= wb then return wa < wb end
-  return tostring(a) < tostring(b)
+--- Sorts a list of names so; each is weighed once.
+function natural.sort(list)
+  local weights = {}
+  for _, name in ipairs(list) do weights[name] = weight(name) end
+  table.sort(list, function(a, b)
+    local wa, wb = weights[a], weights[b]
+    if wa ~= wb then return wa < wb end
+    return tostring(a) < tostring(b)
+  end)
 end
 
 --- The keys of a table, sorted so.
 function natural.keys(t)
   local keys = {}
   for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, natural.less)
+  natural.sort(keys)
   return keys
 end
 

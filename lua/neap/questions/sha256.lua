@@ -14,21 +14,28 @@ local function script(list) return names.loop(SCRIPT, list) end
 
 --- GNU marks a line by a backslash when the name in it is escaped; busybox never escapes.
 local function escaped(name)
+  if not name:find("[\\\n\r]") then return name end
   return (name:gsub("\\", "\\\\"):gsub("\n", "\\n"):gsub("\r", "\\r"))
+end
+
+-- Where the line goes on behind `name`, which stands at `from`; or nil.
+local function after(out, from, name)
+  local stop = from + #name
+  return out:sub(from, stop) == name .. "\n" and stop + 1 or nil
 end
 
 local function parse(r, list)
   names.ran(r, "sha256", 1)
   local answers, at = {}, 1
   for i, args in ipairs(list) do
+    local name = args[1]
     local hash, from = r.out:match("^\\?(%x+)  ()", at)
-    for _, name in ipairs { args[1], escaped(args[1]) } do
-      if hash and #hash == 64 and r.out:sub(from, from + #name) == name .. "\n" then
-        answers[i], at = hash, from + #name + 1
-        break
-      end
+    local stop = hash and #hash == 64 and (after(r.out, from, name) or after(r.out, from, escaped(name)))
+    if stop then
+      answers[i], at = hash, stop
+    else
+      answers[i] = names.failure(r.err, name)
     end
-    if not answers[i] then answers[i] = names.failure(r.err, args[1]) end
   end
   return answers
 end

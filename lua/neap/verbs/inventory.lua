@@ -68,8 +68,8 @@ local function show_graph(ui, model, hosts)
         if #host.groups == 1 and not model.groups.all.members[host.name] then members[#members + 1] = host.name end
       end
     end
-    table.sort(children, natural.less)
-    table.sort(members, natural.less)
+    natural.sort(children)
+    natural.sort(members)
     for _, child in ipairs(children) do
       if child ~= "all" then show(child, depth + 1) end
     end
