@@ -230,6 +230,38 @@ for _, case in ipairs {
   t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
 end
 
+-- A state repository in which these hosts are recorded: { [name] = machine-id }.
+local function recording(hosts)
+  local dir, changes = folder(), {}
+  for name, id in pairs(hosts) do
+    changes["hosts/" .. name .. "/status.json"] = json.encode { status = "complete", machine_id = id }
+  end
+  local st <close> = assert(store.open(dir .. "/state.git", { create = true }))
+  assert(st:commit { changes = changes, message = "x", time = 1, name = "a", email = "a@b" })
+  return dir .. "/state.git"
+end
+
+for _, case in ipairs {
+  { "a machine that is known by a name that is gone", { old = "m1", n2 = "m2" },
+    "^n1: is the machine that is recorded as 'old', .*: as 'n1' its history, .* begin anew; .*give it that name again" },
+  { "one that had two names", { old = "m1", older = "m1" }, "recorded as 'old', 'older'," },
+  { "a name that is still there", { n2 = "m1" }, "^fine$" },
+  { "another machine", { old = "m2" }, "^fine$" },
+  { "its own name", { n1 = "m1", old = "m1" }, "^fine$" },
+} do
+  t.case("renamed: " .. case[1], function()
+    for _, verb in ipairs { "apply", "plan" } do
+      local said = "fine"
+      local self = {
+        verb = verb, opts = { state = recording(case[2]), args = {} }, inventory = { by_name = { n1 = {}, n2 = {} } },
+        ui = { err = function(_, text) said = text end, detail = function() end },
+      }
+      standing.check(self, { name = "n1", facts = { machine_id = "m1" }, plan = { changes = { {} } } })
+      t.matches(said, case[3])
+    end
+  end)
+end
+
 t.case("what a script that was killed has left goes with the host's part that failed, or stays noted", function()
   for _, case in ipairs { { "stopped", "rm -rf", "", nil }, { false, "rm -rf", ".neap.Abc123\n", nil },
       { "stopped", "false", ".neap.Abc123\n", "%s/app\n" } } do

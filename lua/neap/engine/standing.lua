@@ -75,6 +75,35 @@ local function objection(self, host)
   end
 end
 
+-- Recorded hosts that the inventory no longer has: { [machine-id] = { names } }.
+local function former_hosts(self)
+  local at, former = self.standings, {}
+  for _, entry in ipairs(at.st:list(at.head, "hosts")) do
+    if not self.inventory.by_name[entry.name] then
+      local path = entry.name .. "/status.json"
+      local id = standing.decode(at.st:read(at.head, "hosts/" .. path), path).machine_id
+      if id then
+        former[id] = former[id] or {}
+        table.insert(former[id], entry.name)
+      end
+    end
+  end
+  return former
+end
+
+local RENAMED = "is the machine that is recorded as '%s', which the inventory no longer has: as '%s' its history, and "
+  .. "what it was before Neap, begin anew; to go on with its records, give it that name again (a copy of that machine "
+  .. "wants a machine-id of its own)"
+
+-- Of a host of which nothing is recorded, it is told where its machine is known by another name.
+local function tell_renamed(self, host)
+  local at = self.standings
+  if not at or not at.head or not host.facts.machine_id then return end
+  at.former = at.former or former_hosts(self)
+  local names = at.former[host.facts.machine_id]
+  if names then self.ui:err(("%s: " .. RENAMED):format(host.name, table.concat(names, "', '"), host.name)) end
+end
+
 --- Raises a fault unless this run may change the host; one that only looks
 -- says it. For a host that is planned: one that is recorded as it is (`held`)
 -- has nothing that could be wrong with it.
@@ -84,6 +113,7 @@ function standing.check(self, host)
   if code and hostlock.holder(self) then fault.raise(code, nil, "%s", sentence) end
   if code then self.ui:err(host.name .. ": " .. sentence) end
   local was = standing.recorded(self, host)
+  if next(was) == nil then tell_renamed(self, host) end
   host.out = host.out or was.out_of_rotation
   host.adopted = was.machine_id and host.facts.machine_id and was.machine_id ~= host.facts.machine_id or nil
   if was.status == "incomplete" then
