@@ -3,6 +3,7 @@ local t = require "harness"
 local crypto = require "neap.core.crypto"
 local log = require "neap.engine.log"
 local record = require "neap.engine.record"
+local standing = require "neap.engine.standing"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
@@ -93,6 +94,18 @@ FIRST  WHEN  ann  apply site.lua: 2 changes on web1  ok
   t.equal(verb("history", {}, { max = 1 }), "THIRD  WHEN  ann  apply site.lua: 3 changes on web1  ok\n")
   t.equal(verb("history", {}, { before = "@1790003600" }), "FIRST  WHEN  ann  apply site.lua: 2 changes on web1  ok\n")
 end)
+
+for _, case in ipairs {
+  { "web1", first, "pending-rollback" }, { "web1", second, "pending-rollback" }, { "web1", third, nil },
+  { "web2", second, nil }, { "web2", first, "pending-rollback" }, { "web2", "genesis", "pending-rollback" },
+} do
+  t.case(("a rollback that has not reached %s is %s"):format(case[1], case[3] and "pending" or "none"), function()
+    local self = { verb = "rollback", target = case[2], opts = { state = path, args = {} } }
+    local host = { name = case[1], status = "unreachable", problem = { message = "no answer" } }
+    local status = standing.pending(self, host)
+    t.equal(status and status.status, case[3])
+  end)
+end
 
 t.case("history of a host: who last changed each resource, by which line", function()
   t.equal(verb("history", { "web1" }), [[

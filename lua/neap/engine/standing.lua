@@ -8,6 +8,7 @@
 
 local sys = require "neap.core.sys"
 local json = require "neap.core.json"
+local between = require "neap.engine.between"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
@@ -189,12 +190,26 @@ function standing.status(self, host)
   return status
 end
 
+-- Whether a host is, as it is recorded, what a rollback leads to.
+local function is_there(self, host, was)
+  local at = self.standings
+  if was.status ~= "complete" or not at or not at.head then return false end
+  local target = self.target ~= "genesis" and self.target or nil
+  for _, plan in ipairs(between.plans(at.st, target, at.head, { [host.name] = true })) do
+    for _, change in ipairs(plan.changes) do
+      if not change.same then return false end
+    end
+  end
+  return true
+end
+
 --- status.json of a host that a rollback has not reached, or nil. Nothing is
--- pending on a host of which nothing is recorded.
+-- pending on a host of which nothing is recorded, or nothing that differs.
 function standing.pending(self, host)
   if self.verb ~= "rollback" or host.status ~= "unreachable" or not self.target then return nil end
   local was = standing.recorded(self, host)
   if not was.machine_id or was.status == "pending-rollback" and was.target == self.target then return nil end
+  if is_there(self, host, was) then return nil end
   return {
     status = "pending-rollback", machine_id = was.machine_id, target = self.target, since = math.floor(sys.time()),
     by = hostlock.person(), problem = host.problem.message, was = was.status, out_of_rotation = was.out_of_rotation,
