@@ -229,6 +229,60 @@ t.case("sysctl: what the running kernel had comes back to where it was not ours"
   t.equal(sysctl.probe(host, "net.x", { value = "1" }).running, "0")
 end)
 
+-- A kernel and its file: what it would be changed to, and whether that is to be done.
+local function parameter(live, said)
+  local sysctl = require "neap.types.sysctl"
+  local self = { live = live, said = said }
+  local host = {
+    expect = function() end, sysctl = function() return self.live end,
+    content = function() return self.said and ("# x\nnet.x = %s\n"):format(self.said) end,
+  }
+  function self.found(want) return sysctl.probe(host, "net.x", want) end
+  -- Goes to a state; the value `refused` is one that the kernel does not take.
+  function self.go(want, refused)
+    local change = difference.change(sysctl, self.found(want), want)
+    for _, step in ipairs(change and sysctl.steps("net.x", change) or {}) do
+      local value = step.title:match("^set net.x to (.*)")
+      if value and value == refused then return end
+      if value then self.live = value else self.said = step.stdin and step.stdin:match(" = ([^\n]*)\n$") end
+    end
+  end
+  return self
+end
+
+local function wanted(value) return require("neap.types.sysctl").check("net.x", { value = value, live = true }) end
+
+-- { what is found while 60 is wanted: the kernel's value, the file's }
+for _, case in ipairs {
+  { "the kernel has refused another value", "10", "10" }, { "nothing of it is in a file", "10", nil },
+  { "the file alone has it", "10", "60" }, { "the kernel alone has it", "60", "10" }, { "all is right", "60", "60" },
+  { "the file has something else", "10", "20" },
+} do
+  t.case("sysctl: recorded as " .. case[1], function()
+    local there = parameter(case[2], case[3])
+    local seen = there.found(wanted "60")
+    seen.running = nil
+    local compared = { value = true, persisted = true, boot = true }
+    local sysctl = require "neap.types.sysctl"
+    t.truthy(difference.same_state(sysctl, there.found(seen), seen, compared), "it does not differ from its record")
+    for _, other in ipairs { "10", "20", "60" } do
+      t.equal(difference.change(sysctl, there.found(wanted(other)), wanted(other)) == nil,
+        case[2] == other and case[3] == other, "whether " .. other .. " is there")
+    end
+    there.go(wanted "70")
+    t.equal({ there.live, there.said }, { "70", "70" })
+    there.go(seen)
+    t.equal({ there.live, there.said }, { case[2], case[3] }, "the way back")
+  end)
+end
+
+t.case("sysctl: a value that the kernel refuses is in no file, and its record is what is there", function()
+  local there = parameter("10", "10")
+  there.go(wanted "60", "60")
+  t.equal({ there.live, there.said }, { "10", "10" })
+  t.equal(there.found(wanted "60"), { value = "10", persisted = true, running = "10" })
+end)
+
 t.case("command: one that stays as it is is there; one of which nothing is known is not", function()
   local command = require "neap.types.command"
   t.equal(command.probe({}, "x", {}), {})

@@ -14,6 +14,7 @@ local sysctl = {
     live = { type = "boolean", default = true, option = true,
       doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
     persisted = { type = "boolean", readonly = true, doc = "Whether the file in /etc/sysctl.d says the same." },
+    boot = { type = "string", readonly = true, doc = "What that file says, where it says something else." },
     running = { type = "string", readonly = true,
       doc = "What the running kernel has; a run that is the first to set that keeps it for the way back." },
   },
@@ -48,6 +49,8 @@ local function said_in(text, key)
   return text and text:match("\n" .. key:gsub("%p", "%%%0") .. " = ([^\n]*)\n$")
 end
 
+-- What the file says is held against the kernel's value, and not against what is wanted: so what is recorded where the
+-- kernel has refused a value is true whatever is wanted next.
 function sysctl.probe(host, key, want)
   host:expect("sysctl", key)
   local text = host:content(file_of(key))
@@ -59,9 +62,10 @@ function sysctl.probe(host, key, want)
     if not text then return nil end
   end
   if not live and not text then return nil end
-  local persisted = said == want.value
-  if want.persisted == false then persisted = text ~= nil end
-  return { value = live, persisted = persisted, running = running }
+  local boot = text and (said or "")
+  local persisted = boot ~= nil and boot == live
+  if want.persisted == false and not want.boot then persisted = text ~= nil end
+  return { value = live, persisted = persisted, boot = not persisted and boot or nil, running = running }
 end
 
 function sysctl.foresee(host, key, change)
@@ -89,24 +93,30 @@ local function live_of(change)
   return change.differs.running and to.running or nil
 end
 
+-- What the file is to say, or nil where there is to be none.
+local function boot_of(to)
+  if to and to.persisted == false then return to.boot end
+  return to and to.value
+end
+
 -- The kernel is asked first: a value that it refuses is not left for the next boot.
 function sysctl.steps(key, change)
-  local to, path, steps = change.to, file_of(key), {}
-  local live = live_of(change)
+  local path, steps, differs = file_of(key), {}, change.differs
+  local live, boot = live_of(change), boot_of(change.to)
   if live then steps[1] = set_live(key, live) end
-  if not to or to.persisted == false then
+  if not boot then
     steps[#steps + 1] = { run = place.remove(path, "file"), title = "remove " .. path }
-  elseif change.kind == "create" or change.differs.persisted or change.differs.value then
+  elseif change.kind == "create" or differs.persisted or differs.value or differs.boot then
     local write = "[ -d /etc/sysctl.d ] || mkdir -m 0755 /etc/sysctl.d || exit 1\n" ..
       place.write(path, { mode = "0644", replaces = "any" })
-    steps[#steps + 1] = { run = write, stdin = text_of(key, to.value), title = "write " .. path }
+    steps[#steps + 1] = { run = write, stdin = text_of(key, boot), title = "write " .. path }
   end
   return steps
 end
 
 function sysctl.effects(key, change, model)
-  local to, live = change.to, live_of(change)
-  model:set("content", { file_of(key) }, to and text_of(key, to.value) or nil)
+  local live, boot = live_of(change), boot_of(change.to)
+  model:set("content", { file_of(key) }, boot and text_of(key, boot))
   if live then model:set("sysctl", { key }, live) end
 end
 
