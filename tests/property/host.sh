@@ -54,7 +54,7 @@ SH
 }
 
 # What a way back leaves alone, and the next pair should not find.
-tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'; true; }
+tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'; true; }
 
 # What a pair may change, as text: names, kinds, modes, owners, targets and
 # sums of files; accounts; units; parameters of the kernel; packages; databases.
@@ -76,15 +76,20 @@ listing() {
 			done
 		} 2>/dev/null | sort -k2
 		sed 's/^/conf: /' /etc/prop/conf
-		getent passwd | sort
+		# who owns a release that is not the current one is closed and not removed, and then counts as little as that
+		closed=$(awk -F: '$8 == 1 { print $1 }' /etc/shadow | while read -r name; do
+			[ -z "$(find /srv/prop/*/releases -user "$name" -print -quit 2>/dev/null)" ] || echo "$name"
+		done | paste -s -d '|')
+		others() { if [ -n "$closed" ]; then grep -Ev "^($closed)[: ]"; else cat; fi; }
+		getent passwd | others | sort
 		# homes of those who are there; those of others stay
-		getent passwd | while IFS=: read -r name _ uid _ _ home _; do
+		getent passwd | others | while IFS=: read -r name _ uid _ _ home _; do
 			[ "$uid" -lt 1000 ] || stat -c "home of $name: %F %a %U %G" "$home" 2>/dev/null
 		done | sort
-		getent group | while IFS=: read -r name _ gid members; do
+		getent group | others | while IFS=: read -r name _ gid members; do
 			echo "$name:$gid:$(echo "$members" | tr , '\n' | sort | tr '\n' ' ')"
 		done | sort
-		awk -F: '{ print $1, substr($2, 1, 1), $8 }' /etc/shadow | sort
+		awk -F: '{ print $1, substr($2, 1, 1), $8 }' /etc/shadow | others | sort
 		for user in pu1 pu2 uold; do
 			home=$(getent passwd $user | cut -d: -f6)
 			[ -z "$home" ] || cat "$home/.ssh/authorized_keys" 2>/dev/null
