@@ -1,6 +1,7 @@
 --- Two people and one remote: nothing that either has recorded is lost.
 local t = require "harness"
 local loop = require "neap.core.loop"
+local destination = require "neap.engine.destination"
 local project = require "neap.engine.project"
 local share = require "neap.engine.share"
 local store = require "neap.core.store"
@@ -80,6 +81,32 @@ t.case("what one has recorded, the other has at his next run", function()
   t.equal(log(remote), "bob ann ")
   fsck(remote)
 end)
+
+-- What a rollback by `name` says and how it ends, when Ann's second run comes in as it begins.
+local function back(name, verb)
+  local ann, bob = people()
+  run(ann, { ["hosts/a/x"] = "1" })
+  run(bob, { ["hosts/b/x"] = "1" })
+  run(ann, { ["hosts/a/x"] = "2" })
+  local opts, said = { state = bob.path, args = { name } }, {}
+  local session = { verb = verb, opts = opts, ui = {
+    err = function(_, text) said[#said + 1] = text end, clean = function(_, text) return text end } }
+  destination.note(session)
+  run(bob)
+  local st <close> = store.open(bob.path)
+  local ok, problem = pcall(function() destination.hold(session, st, destination.of(st, opts)) end)
+  return ok and table.concat(said) or problem.code .. ": " .. problem.message
+end
+
+for _, case in ipairs {
+  { "a relative name that is another commit now", "HEAD~1", "rollback",
+    "^stale: nothing was changed: 'HEAD~1' was %x+: [^\n]*, ann: ann\nand is, [^\n]*, %x+: [^\n]*, bob: bob\nsee `neap h" },
+  { "the same, of a plan", "HEAD~1", "plan", "^'HEAD~1' was %x+" },
+  { "what was before neap", "genesis", "rollback", "^$" },
+  { "a name that was none before", "HEAD~2", "rollback", "^$" },
+} do
+  t.case("rolling back while others record: " .. case[1], function() t.matches(back(case[2], case[3]), case[4]) end)
+end
 
 t.case("two at once on different hosts: one commit follows the other", function()
   local ann, bob, remote = people()

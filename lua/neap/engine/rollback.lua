@@ -13,10 +13,10 @@
 
 local conflicts = require "neap.engine.conflicts"
 local covered = require "neap.engine.covered"
+local destination = require "neap.engine.destination"
 local fault = require "neap.engine.fault"
 local going = require "neap.engine.going"
 local log = require "neap.engine.log"
-local moment = require "neap.engine.moment"
 local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
 local place = require "neap.place"
@@ -26,25 +26,6 @@ local turns = require "neap.engine.turns"
 local Types = require "neap.engine.types"
 
 local rollback = {}
-
-local GENESIS = "genesis"
-
--- The revision that is asked for: commit id, or nil for genesis; and how it
--- is called.
-local function target_of(st, opts)
-  local rev = opts.args[1]
-  if rev and opts.before then fault.raise("usage", nil, "both '%s' and --before: one is enough", rev) end
-  if opts.before then
-    local id = log.before(st, opts.before)
-    return id, id:sub(1, 12)
-  end
-  if not rev then
-    fault.raise("usage", nil, "back to where? say a commit, a tag, HEAD~1, \"genesis\" (before neap), or --before TIME")
-  end
-  if rev == GENESIS then return nil, GENESIS end
-  local id = log.resolve(st, rev)
-  return id, id:sub(1, 12)
-end
 
 -- The playbook of the last run, for the types that lie beside it.
 local function playbook_of(st, head)
@@ -224,15 +205,6 @@ local function recorded_at(self, rev, name)
   return recorded.host(self.st, rev, name, self.key)
 end
 
--- Says where it goes: which run that was.
-local function tell_target(session, st, target)
-  if not target then return session.ui:line("back to what was there before neap") end
-  local commit = st:log({ rev = target, max = 1 })[1]
-  session.ui:line(session.ui:clean(("back to %s: %s, %s: %s"):format(target:sub(1, 12), moment.text(commit.time),
-    commit.author, commit.message:match("^[^\n]*"))))
-  session.ui:event { event = "target", commit = target, time = commit.time, author = commit.author }
-end
-
 -- A host that is in rotation now and was then leaves it meanwhile. Of one that will be in none, nobody could say when
 -- it is well again.
 local function roll(desired, now, target, opts)
@@ -247,9 +219,10 @@ function rollback.source(session)
   local st = log.open(session.opts)
   local head = st:head()
   if not head then fault.raise("usage", nil, "nothing was recorded yet") end
-  local target, name = target_of(st, session.opts)
-  session.what, session.target = "to " .. name, target or GENESIS
-  tell_target(session, st, target)
+  local target, name = destination.of(st, session.opts)
+  destination.hold(session, st, target)
+  session.what, session.target = "to " .. name, target or destination.GENESIS
+  destination.tell(session, st, target)
   -- The state stays where it was found: a playbook is told as that run was, which may have been in another folder.
   session.opts.state = project.place(session.opts)
   session.opts.playbook = playbook_of(st, head)

@@ -90,6 +90,7 @@ end
 function run.show(opts, how)
   return command.over_hosts(opts, function(self)
     self.verb = "plan"
+    if how.first then how.first(self) end
     share.fetch(self, true)
     project.check_key(opts)
     converge.plan(self, how.source)
@@ -111,7 +112,8 @@ local function refuse(self, problem)
 end
 
 --- Plans, shows, asks, changes, looks again and records.
--- @param how verb = its name; source = see converge.plan; told = function(self)
+-- @param how verb = its name; first = function(self), called before what others
+--   have recorded is fetched; source = see converge.plan; told = function(self)
 --   that tells what else is to be said of the plan; stop = function(self) that
 --   raises a fault where the plan must not be carried out; begin =
 --   function(self), called when it is about to be; save = function(self) of
@@ -119,6 +121,7 @@ end
 function run.change(opts, how)
   return command.over_hosts(opts, function(self, ui)
     self.verb = how.verb
+    if how.first then how.first(self) end
     share.fetch(self)
     project.check_key(opts)
     commit.begin(self)

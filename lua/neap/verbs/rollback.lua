@@ -1,4 +1,5 @@
 --- neap rollback REV: hosts back to a recorded state.
+local destination = require "neap.engine.destination"
 local fault = require "neap.engine.fault"
 local objections = require "neap.engine.objections"
 local peers = require "neap.engine.peers"
@@ -23,6 +24,8 @@ local function stop(self)
 end
 
 return function(opts)
-  local how = { verb = "rollback", source = rollback.source, told = objections.told, stop = stop }
+  local how = {
+    verb = "rollback", first = destination.note, source = rollback.source, told = objections.told, stop = stop,
+  }
   return (opts.plan or opts.check) and run.show(opts, how) or run.change(opts, how)
 end
