@@ -44,14 +44,14 @@ t.case("one who was to be absent then is removed, whatever he owns", function()
   t.equal(found, { note = "is removed, as it was then, though it owns /f" })
 end)
 
-t.case("the group of one who is only closed stays with him", function()
+t.case("the group of one who is only closed stays with him, and stays recorded", function()
   local line = "ada:x:7:8::/home/ada:/bin/sh"
   local model = Model.new { getent = { ["passwd\0ada"] = { answer = line } } }
   local from, to = { group = "ops", disabled = false }, { group = "ops", disabled = true }
   user.effects("ada", { kind = "update", from = from, to = to, differs = { disabled = true } }, model)
   local host = { run = function() return { out = line .. "\n" } end }
   local found = group.rollback.look(host, "ops", { kind = "delete", from = { gid = 8 } }, nil, model)
-  t.equal(found, { stays = "it is the group of user 'ada', who stays" })
+  t.equal(found, { stays = "it is the group of user 'ada', who stays", keeps = true })
 end)
 
 t.case("one who is made again has a home if he had one", function()

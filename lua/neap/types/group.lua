@@ -56,10 +56,10 @@ local function whose(host, gid, model)
   end
 end
 
---- A group that is a user's own stays with the user.
+--- A group that is a user's own stays with the user, and stays recorded: it goes when he has another.
 local function look(host, _, change, _, model)
   local name = change.kind == "delete" and whose(host, change.from.gid, model)
-  return name and { stays = ("it is the group of user '%s', who stays"):format(name) } or nil
+  return name and { stays = ("it is the group of user '%s', who stays"):format(name), keeps = true } or nil
 end
 
 group.rollback = { look = look, owns = true }
