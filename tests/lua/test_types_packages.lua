@@ -246,6 +246,20 @@ for _, case in ipairs(probes) do
   end)
 end
 
+t.case("service: what somebody has masked is not started, and the plan says so", function()
+  local service = require "neap.types.service"
+  local function foresee(found, want, trigger)
+    local change = difference.change(service, found, want) or { kind = "update", from = found, to = found, differs = {} }
+    change.trigger = trigger
+    local ok, problem = pcall(service.foresee, nil, "x", change)
+    return ok or tostring(problem)
+  end
+  local down, up = { masked = true, running = false }, { masked = true, running = true }
+  t.matches(foresee(down, { running = true }), "'x.service' is masked, and so there is no start: say masked = false")
+  t.matches(foresee(up, { running = true }, "restart"), "there is no restart")
+  t.equal({ foresee(down, { running = true, masked = false }), foresee(up, { running = false }) }, { true, true })
+  t.equal(foresee({ masked = false, running = true }, { masked = true }, "restart"), true)
+end)
 t.case("package: asked before all else, so that a transaction that goes on is over", function()
   local sent
   local conn = { requests = function(_, list)
@@ -281,6 +295,10 @@ local steps = {
     "mask %-%-now x.service" },
   { "service: enabled behind its mask", "service", "x", { masked = true, enabled = false, running = false },
     { masked = true, enabled = true, running = false }, nil, "unmask x.service.*enable x.service.*mask %-%-now x.service" },
+  { "service: a way back starts it behind its mask", "service", "x", { masked = true, running = false },
+    { masked = true, running = true }, nil, "unmask x.service.*start x.service.*mask x.service" },
+  { "service: restarted behind its mask", "service", "x", { masked = true, running = true },
+    { masked = true, running = true }, "restart", "unmask x.service.*restart x.service.*mask x.service" },
   { "systemd_unit: written, then read by systemd", "systemd_unit", "a.service", nil, { content = "x" }, nil,
     "enter /etc/systemd/system.*daemon%-reload" },
   { "systemd_unit: a drop-in makes its directory", "systemd_unit", "a.service.d/b.conf", nil, { content = "x" }, nil,

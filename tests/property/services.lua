@@ -33,7 +33,8 @@ local function old_of(item, files)
   end, { absent = {} })
   item("service", "pold", function(has)
     if chance(25) then return { masked = true, running = maybe(50, false) } end
-    return { running = maybe(70, chance(60)), enabled = maybe(60, chance(50)), masked = maybe(20, false),
+    local running, enabled = maybe(70, chance(60)), maybe(60, chance(50))
+    return { running = running, enabled = enabled, masked = maybe(running and 100 or 20, false), -- it may be masked
       restart_on = watched(has, files, has[drop_in] and drop_in) }
   end, { absent = {} })
 end

@@ -12,7 +12,8 @@ local service = {
   attributes = {
     running = { type = "boolean", doc = "Whether it runs." },
     enabled = { type = "boolean", doc = "Whether it starts at boot." },
-    masked = { type = "boolean", doc = "Whether nothing can start it." },
+    masked = { type = "boolean",
+      doc = "Whether nothing can start it. What somebody has masked is started where this is false, and else an error." },
   },
 }
 
@@ -76,6 +77,21 @@ function service.starts(change)
   return change.to ~= nil and change.to.running == true and change.differs.running == true
 end
 
+-- What is to be done to a service that was masked and stays so, other than to stop it: systemd refuses.
+local function verb_under_mask(change)
+  local verb = verb_of(change)
+  return change.from and change.from.masked and change.to.masked and verb ~= "stop" and verb or nil
+end
+
+--- Nothing starts what somebody has masked, unless the playbook takes the mask off.
+function service.foresee(_, key, change)
+  local verb = verb_under_mask(change)
+  if verb then
+    fault.raise("failed", nil, "'%s' is masked, and so there is no %s: say masked = false to have the mask taken off",
+      service.unit(key), verb)
+  end
+end
+
 -- Why a unit did not come up stands in its log: the last lines of it go with the error.
 -- A server that is only told to read its configuration goes on with the old one until it comes to that. sshd lets in
 -- by the old one meanwhile, and the lock-out guard would take that for a sign that all is well. It makes its pid file
@@ -113,8 +129,8 @@ function service.steps(key, change)
     return { { run = unmask .. sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
   end
   local text = {}
-  -- of what is masked systemd enables and disables nothing
-  local under_mask = to.masked and not differs.masked and differs.enabled
+  -- of what is masked systemd enables, disables and starts nothing
+  local under_mask = to.masked and not differs.masked and (differs.enabled or verb_under_mask(change))
   local unmask, mask = differs.masked and not to.masked or under_mask, differs.masked and to.masked or under_mask
   if unmask then text[#text + 1] = sh("systemctl unmask %s || exit 1\n", unit) end
   if differs.enabled and to.enabled then text[#text + 1] = sh("systemctl enable %s || exit 1\n", unit) end
@@ -127,7 +143,8 @@ function service.steps(key, change)
   if marks then text[#text + 1] = sh(BEFORE, marks) end
   if verb then text[#text + 1] = sh(ACT, verb, unit, unit, unit) end
   if marks then text[#text + 1] = AFTER end
-  if mask then text[#text + 1] = sh("systemctl mask --now %s || exit 1\n", unit) end
+  local now = under_mask and to.running and "" or " --now"
+  if mask then text[#text + 1] = sh("systemctl mask" .. now .. " %s || exit 1\n", unit) end
   if #text == 0 then return {} end
   return { { run = table.concat(text), title = (verb or "set up") .. " " .. unit, timeout_ms = 10 * 60 * 1000 } }
 end
