@@ -141,7 +141,7 @@ local function script_of(head, path, change)
     head, 'new=\nwork\nif [ -e "../$n" ] || [ -h "../$n" ]; then\n', 'ln -- "../$n" "./$n.old" || exit 1\n',
     sh('[ -f "./$n.old" ] && [ ! -h "./$n.old" ] || fail %s 75\n',
       ("'%s' is not what the plan saw: plan again"):format(path)),
-    'cp -p -- "./$n.old" "./$n" || exit 1\nelse\n',
+    place.attributes("./$n.old", "./$n"), " || exit 1\nelse\n",
     change.create and ': >"./$n.old"; new=1\n' or sh("fail %s 75\n", ("'%s' is gone: plan again"):format(path)), "fi\n",
     edits, " || { [ $? -ne 75 ] || fail ",
     sh.quote(("the lines to change in '%s' are not what the plan saw: plan again"):format(path)), " 75; exit 1; }\n",

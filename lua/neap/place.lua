@@ -146,7 +146,32 @@ function place.validate(path, validate)
     sh.quote(("'%s' was not written: '%s' refused it"):format(path, validate)) .. "\n"
 end
 
-local LIKE = 'cp -p -- "../$n" "./$n" 2>/dev/null || { : >"./$n" && chmod %s "./$n"; } || exit 1\n'
+--- A command that gives the file `to` what the file `from` has beside its content: owner, mode, ACL, extended
+-- attributes. Where cp(1) is not that of GNU, or the file system has none of them, only owner and mode.
+function place.attributes(from, to)
+  return ('{ cp --attributes-only --preserve=all -- "%s" "%s" 2>/dev/null || cp -p -- "%s" "%s"; }'):format(from, to,
+    from, to)
+end
+
+local LIKE = place.attributes("../$n", "./$n") .. ' 2>/dev/null || { : >"./$n" && chmod %s "./$n"; } || exit 1\n'
+
+-- What is replaced is looked at by a second link, which nobody else can put another thing in the place of.
+local KEEP = [[
+o=old; [ "$n" != old ] || o=was
+if ln -- "../$n" "./$o" 2>/dev/null && [ -f "./$o" ] && [ ! -h "./$o" ] && OWNED; then
+  cp --attributes-only --preserve=all -- "./$o" "./$n" 2>/dev/null || rm -f -- "./$n"
+  [ ! -e "./$n" ] || [ -w "./$n" ] || chmod u+w "./$n"
+fi
+]]
+
+-- Shell text that gives the file that is about to be written the ACL and the extended attributes of the one that it
+-- replaces, where that is a file and its owner stays: what another owner has said would let in whom he chose.
+local function keep(how)
+  if how.replaces ~= "file" and how.replaces ~= "any" then return "" end
+  local owned = how.owner and ('case $(stat -c " %%u %%U " "./$o") in *" "%s" "*) ;; *) false ;; esac'):format(
+    sh.quote(how.owner)) or '[ -O "./$o" ]'
+  return (KEEP:gsub("OWNED", function() return owned end))
+end
 
 --- A script that makes the file `path` of its standard input.
 -- @param how { owner, group, mode, validate, replaces = kind of what is to be replaced, like = mode where there is no
@@ -154,7 +179,7 @@ local LIKE = 'cp -p -- "../$n" "./$n" 2>/dev/null || { : >"./$n" && chmod %s "./
 function place.write(path, how)
   local lines = {
     place.at(path), place.expect(path, how.replaces), "work\n",
-    how.like and sh(LIKE, how.like) or "",
+    how.like and sh(LIKE, how.like) or keep(how),
     'cat >"./$n" || exit 1\n',
     place.give(how.owner, how.group, how.mode), place.validate(path, how.validate),
     'sync "./$n" 2>/dev/null || :\n',

@@ -33,6 +33,8 @@ local cases = {
     line { line = "P no", match = "^#?P " }, "cat f", "P no\na\nb" },
   { "line: keeps mode and owner", "echo a >f; chown 1:2 f; chmod 640 f", line { line = "c" },
     "stat -c %a:%u:%g f", "640:1:2" },
+  { "line: keeps extended attributes", [[echo a >f; python3 -c 'import os; os.setxattr("f", "user.note", b"ours")']],
+    line { line = "c" }, [[python3 -c 'import os; print(os.listxattr("f"))']], "['user.note']" },
   { "line: special characters", "printf 'a\\\\b\n' >f", line { line = "x\\n&'\"$y %s" },
     "cat f", "a\\b\nx\\n&'\"$y %s" },
   { "line: with a secret", "echo p=old >f", line { line = taint.wrap("p=hush", "s"), match = "^p=" },

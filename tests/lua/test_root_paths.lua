@@ -5,6 +5,18 @@ local t = require "harness"
 local taint = require "neap.core.taint"
 local types = require "types_run"
 
+-- A file with an ACL that lets `nobody` in, and an extended attribute; and what is left of them.
+local GIVEN = [[echo a >f; chmod 660 f; python3 -c 'import os, struct
+entries = (1, 6, -1), (2, 4, int(os.popen("id -u nobody").read())), (4, 4, -1), (16, 6, -1), (32, 0, -1)
+os.setxattr("f", "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries))
+os.setxattr("f", "user.note", b"ours")']]
+local CAPABLE = [[python3 -c 'import os
+os.setxattr("f", "security.capability", bytes.fromhex("0000000200040000000000000000000000000000"))']]
+local SEEN = [[python3 -c 'import os
+there = os.listxattr("f")
+print(*["kept" if name in there else "none" for name in ("system.posix_acl_access", "user.note")],
+  oct(os.stat("f").st_mode)[-3:], open("f").read().strip())']]
+
 -- { name, what stands there before (shell), resources, what a shell sees after or the error }
 local cases = {
   { "file: a new one", "", { file = { "f", { content = "hello\n", mode = "0640" } } },
@@ -21,6 +33,19 @@ local cases = {
   { "file: mode and owner alone leave the content and the inode", "echo a >f; stat -c %i f >i",
     { file = { "f", { mode = "0600", owner = "1", group = "2" } } },
     "stat -c %i f | cmp - i; stat -c %a:%u:%g f; cat f", "600:1:2\na" },
+  { "file: other content keeps ACL and extended attributes", GIVEN,
+    { file = { "f", { content = "b\n", mode = "0640" } } }, SEEN, "kept kept 640 b" },
+  { "file: they stay where its owner is said to be who he is", GIVEN,
+    { file = { "f", { content = "b\n", owner = "root" } } }, SEEN, "kept kept 660 b" },
+  { "file: a narrower mode narrows the ACL", GIVEN, { file = { "f", { content = "b\n", mode = "0600" } } },
+    SEEN .. "; ! su nobody -s /bin/sh -c 'cat f' 2>/dev/null && echo closed", "kept kept 600 b\nclosed" },
+  { "file: another owner's are not taken over", GIVEN .. "; chown 1 f",
+    { file = { "f", { content = "b\n", owner = "root", mode = "0640" } } }, SEEN, "none none 640 b" },
+  { "file: nobody's capabilities come to what is new", GIVEN .. "; " .. CAPABLE,
+    { file = { "f", { content = "b\n" } } }, SEEN .. [[; python3 -c 'import os; print(len(os.listxattr("f")))']],
+    "kept kept 660 b\n2" },
+  { "file: one whose name is in the way", GIVEN .. "; mv f old", { file = { "old", { content = "b\n" } } },
+    "ln old f; " .. SEEN, "kept kept 660 b" },
   { "file: names an owner", "", { file = { "f", { content = "b", owner = "nobody", group = "daemon" } } },
     "stat -c %U:%G f", "nobody:daemon" },
   { "file: without content is made empty", "", { file = { "f", { mode = "0600" } } }, "stat -c %a:%s f", "600:0" },
