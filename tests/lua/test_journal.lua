@@ -230,6 +230,23 @@ for _, case in ipairs {
   t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
 end
 
+t.case("what a run with -t leaves due is recorded, until a run of all", function()
+  local function told(opts, list, was, owed)
+    local plan = { desired = { list = list, outside = opts.outside } }
+    local host = { name = "n1", status = "ok", facts = {}, plan = plan, recorded_status = was, result = { owed = owed } }
+    local due = {}
+    for _, one in ipairs(standing.status({ opts = opts }, host).pending_restarts or {}) do due[one.id] = one.verb end
+    return due
+  end
+  local was = { pending_restarts = { { id = "service:b", verb = "reload" }, { id = "service:c", verb = "restart" } } }
+  local part = { tags = { "x" } }
+  t.equal(told(part, {}, {}, { ["service:a"] = "reload" }), { ["service:a"] = "reload" })
+  t.equal(told({ outside = {} }, {}, {}, { ["service:a"] = "reload" }), { ["service:a"] = "reload" }, "a saved plan")
+  t.equal(told(part, { { id = "service:c" } }, was, { ["service:b"] = "restart" }), { ["service:b"] = "restart" })
+  t.equal(told(part, {}, was, {}), { ["service:b"] = "reload", ["service:c"] = "restart" })
+  t.equal(told({}, { { id = "service:c" } }, was, {}), {})
+end)
+
 -- A state repository in which these hosts are recorded: { [name] = machine-id }.
 local function recording(hosts)
   local dir, changes = folder(), {}

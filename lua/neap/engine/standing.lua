@@ -170,12 +170,27 @@ local function failed_at(host)
   return host.plan.desired.by_id[failure.where] and failure.where or host.current
 end
 
+-- What a run of a part of the host has left due, or has not looked at: { [id] = verb }.
+local function left_due(self, host)
+  local owed, looked_at = {}, {}
+  if not (self.opts.tags or host.plan.desired.outside) then return owed end
+  for _, resource in ipairs(host.plan.desired.list) do looked_at[resource.id] = true end
+  for _, one in ipairs((host.recorded_status or {}).pending_restarts or {}) do
+    if not looked_at[one.id] then owed[one.id] = one.verb end
+  end
+  for id, verb in pairs(host.result and host.result.owed or {}) do
+    if owed[id] ~= "restart" then owed[id] = verb end
+  end
+  return owed
+end
+
 --- What status.json says of a host at the end of a run.
 function standing.status(self, host)
   local evidence = host.evidence and evidence_lines(host.evidence)
   if host.status == "ok" then
     return {
       status = "complete", machine_id = host.facts.machine_id, evidence = evidence, out_of_rotation = host.out,
+      pending_restarts = due(left_due(self, host)),
     }
   end
   host.since = host.since or math.floor(sys.time())
