@@ -13,7 +13,7 @@ local service = {
     running = { type = "boolean", doc = "Whether it runs." },
     enabled = { type = "boolean", doc = "Whether it starts at boot." },
     masked = { type = "boolean",
-      doc = "Whether nothing can start it. What somebody has masked is started where this is false, and else an error." },
+      doc = "Whether nothing can start it. What somebody has masked starts only where this is false." },
   },
 }
 
