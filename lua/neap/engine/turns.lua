@@ -9,8 +9,9 @@
 --     a line                 after what writes the line below which it stood
 --     what was overtaken     after what stands in its place
 --
--- What must come before another is drawn forward; else the order stays. What stands in a circle stays as it was, and so
--- do neighbours of a batching type: they are one transaction.
+-- What must come before another is drawn forward; else the order stays. In a circle the second of these gives way: a group
+-- can go though files have its number, and another may take that before they belong to it. What still stands in one stays
+-- as it was, and so do neighbours of a batching type: they are one transaction.
 
 local taint = require "neap.core.taint"
 
@@ -87,6 +88,26 @@ local function index(list, facts)
   return of_id, of_path, of_number
 end
 
+-- Whether i comes after j, be it by way of others.
+local function is_after(before, i, j, seen)
+  if before[i][j] then return true end
+  seen[i] = true
+  for k in pairs(before[i]) do
+    if not seen[k] and is_after(before, k, j, seen) then return true end
+  end
+  return false
+end
+
+-- What will be away, after what needs it until then.
+local function add_needed(before, list, facts, of_id)
+  for i, fact in ipairs(facts) do
+    for id in pairs(fact.needed) do
+      local j = of_id[id]
+      if j and list[j].absent and not fact.needs[id] and not is_after(before, i, j, {}) then before[j][i] = true end
+    end
+  end
+end
+
 -- before[i] = { [j] = true } of all j that come before i.
 local function edges(list, facts)
   local of_id, of_path, of_number = index(list, facts)
@@ -100,12 +121,9 @@ local function edges(list, facts)
     wait(i, list[i].attrs.occupied and of_path[list[i].key])
     for id in pairs(fact.said) do wait(i, of_id[id]) end
     for id in pairs(fact.needs) do wait(i, of_id[id] and not list[of_id[id]].absent and of_id[id]) end
-    for id in pairs(fact.needed) do
-      local j = of_id[id]
-      if j and list[j].absent and not fact.needs[id] then wait(j, i) end
-    end
     for number in pairs(fact.takes) do wait(i, of_number[number]) end
   end
+  add_needed(before, list, facts, of_id)
   return before
 end
 
