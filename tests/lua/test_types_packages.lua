@@ -375,9 +375,19 @@ end)
 t.case("package: what an earlier transaction takes away is away by then", function()
   local model = Model.new()
   model:set("package", { "apache2" }, nil)
-  local _, problem = simulate({ change_of("apache2-common", { version = "2" }, nil, true) }, {
-    removed = { { name = "apache2", version = "2" }, { name = "apache2-common", version = "2" } } }, nil, model)
+  local change = change_of("apache2-common", { version = "2" }, nil, true)
+  local _, problem, _, spec = simulate({ change }, {
+    removed = { { name = "apache2", version = "2" }, { name = "apache2-common", version = "2" } },
+    held = { { name = "apache2", version = "2" } } }, nil, model)
   t.equal(problem, nil)
+  t.equal(spec.groups[1].remove, { "apache2-common", "apache2" }) -- it may be held, and then apt asks for it by name
+  t.equal(package.steps_batch({ change }, {})[1].title, "packages: -apache2-common")
+end)
+t.case("package: one that an earlier transaction takes away may come again", function()
+  local model = Model.new()
+  model:set("package", { "apache2" }, nil)
+  local _, _, _, spec = simulate({ change_of("apache2", nil, {}) }, { new = { { name = "apache2", version = "2" } } }, nil, model)
+  t.equal(spec.groups, { { install = { { name = "apache2" } }, remove = {}, recommends = false } })
 end)
 
 -- ---- what we hang on ----

@@ -9,9 +9,9 @@
 --     a line                 after what writes the line below which it stood
 --     what was overtaken     after what stands in its place
 --
--- What must come before another is drawn forward; else the order stays. In a circle the second of these gives way: a group
--- can go though files have its number, and another may take that before they belong to it. What still stands in one stays
--- as it was, and so do neighbours of a batching type: they are one transaction.
+-- What must come before another is drawn forward; else the order stays. In a circle the second of these gives way: a
+-- group can go though files have its number, and another may take that before they belong to it. What still stands in
+-- one stays as it was, and so do neighbours of a batching type: they are one transaction.
 
 local taint = require "neap.core.taint"
 
