@@ -269,6 +269,9 @@ for _, case in ipairs {
       t.equal(difference.change(sysctl, there.found(wanted(other)), wanted(other)) == nil,
         case[2] == other and case[3] == other, "whether " .. other .. " is there")
     end
+    local differs = difference.change(sysctl, there.found(wanted "60"), wanted "60")
+    differs = differs and differs.differs or {}
+    t.equal(differs.persisted or false, case[3] ~= "60" and case[2] ~= case[3], "whether the file is said to differ")
     there.go(wanted "70")
     t.equal({ there.live, there.said }, { "70", "70" })
     there.go(seen)
@@ -280,7 +283,17 @@ t.case("sysctl: a value that the kernel refuses is in no file, and its record is
   local there = parameter("10", "10")
   there.go(wanted "60", "60")
   t.equal({ there.live, there.said }, { "10", "10" })
-  t.equal(there.found(wanted "60"), { value = "10", persisted = true, running = "10" })
+  t.equal(there.found(wanted "60"), { value = "10", persisted = true, boot = false, running = "10" })
+end)
+
+t.case("sysctl: of what was not there before, there is no file after the way back", function()
+  local there = parameter("0", nil)
+  local genesis = there.found(wanted "1")
+  t.equal(genesis, { value = "0", persisted = false, boot = false, running = "0" })
+  there.go(wanted "1")
+  there.live = "0" -- somebody else's doing
+  there.go(genesis)
+  t.equal({ there.live, there.said }, { "0", nil })
 end)
 
 t.case("command: one that stays as it is is there; one of which nothing is known is not", function()

@@ -14,10 +14,12 @@ local sysctl = {
     live = { type = "boolean", default = true, option = true,
       doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
     persisted = { type = "boolean", readonly = true, doc = "Whether the file in /etc/sysctl.d says the same." },
-    boot = { type = "string", readonly = true, doc = "What that file says, where it says something else." },
+    boot = { type = "string", or_false = true, readonly = true,
+      doc = "What that file says, where the running kernel has something else." },
     running = { type = "string", readonly = true,
       doc = "What the running kernel has; a run that is the first to set that keeps it for the way back." },
   },
+  equal = { boot = function(found, wanted) return not wanted or found == wanted end }, -- else it is for `persisted`
 }
 
 --- A name with dots between its parts, or with slashes where a part has dots.
@@ -49,23 +51,28 @@ local function said_in(text, key)
   return text and text:match("\n" .. key:gsub("%p", "%%%0") .. " = ([^\n]*)\n$")
 end
 
--- What the file says is held against the kernel's value, and not against what is wanted: so what is recorded where the
--- kernel has refused a value is true whatever is wanted next.
+-- Whether the file says the same: as the kernel or as is wanted. So what is recorded where the kernel has refused a value
+-- is true whatever is wanted next.
+local function is_persisted(said, live, want)
+  if want.persisted == false then return said ~= nil and not want.boot end
+  return said ~= nil and (said == live or said == (want.boot or want.value))
+end
+
 function sysctl.probe(host, key, want)
   host:expect("sysctl", key)
   local text = host:content(file_of(key))
   local said, live = said_in(text, key), blanks(host:sysctl(key))
-  if not want then return text and { value = said or live, persisted = true } or nil end
+  if not want then return text and { value = said or live, persisted = true, boot = false } or nil end
   local running = (want.live ~= false or want.running) and live or nil
   if want.live == false then
     live = said
     if not text then return nil end
   end
   if not live and not text then return nil end
-  local boot = text and (said or "")
-  local persisted = boot ~= nil and boot == live
-  if want.persisted == false and not want.boot then persisted = text ~= nil end
-  return { value = live, persisted = persisted, boot = not persisted and boot or nil, running = running }
+  said = text and (said or "")
+  return {
+    value = live, persisted = is_persisted(said, live, want), boot = said ~= live and said or false, running = running,
+  }
 end
 
 function sysctl.foresee(host, key, change)
@@ -80,7 +87,8 @@ local function set_live(key, value)
     run = sh("[ -e %s ]", path) ..
       otherwise("the kernel of this host has no %s: load what brings it first, or say live = false") ..
       sh("printf '%%s\\n' %s >%s", value, path) ..
-      otherwise("cannot write %s: where it is read-only, as in a container, set it outside and say live = false"),
+      otherwise("the kernel does not take that value in %s; where it is read-only, as in a container, set it outside and "
+        .. "say live = false"),
     title = ("set %s to %s"):format(key, value),
   }
 end
@@ -93,16 +101,20 @@ local function live_of(change)
   return change.differs.running and to.running or nil
 end
 
--- What the file is to say, or nil where there is to be none.
-local function boot_of(to)
-  if to and to.persisted == false then return to.boot end
-  return to and to.value
+-- What the file is to say, or nil where there is to be none. Where another value was found in it that is not the one
+-- that is to stand there, that is no more than what was found.
+local function boot_of(change)
+  local to, differs = change.to, change.differs
+  if not to then return nil end
+  if to.persisted == false then return to.boot or nil end
+  local is_found = differs.persisted and not differs.boot
+  return not is_found and to.boot or to.value
 end
 
 -- The kernel is asked first: a value that it refuses is not left for the next boot.
 function sysctl.steps(key, change)
   local path, steps, differs = file_of(key), {}, change.differs
-  local live, boot = live_of(change), boot_of(change.to)
+  local live, boot = live_of(change), boot_of(change)
   if live then steps[1] = set_live(key, live) end
   if not boot then
     steps[#steps + 1] = { run = place.remove(path, "file"), title = "remove " .. path }
@@ -115,7 +127,7 @@ function sysctl.steps(key, change)
 end
 
 function sysctl.effects(key, change, model)
-  local live, boot = live_of(change), boot_of(change.to)
+  local live, boot = live_of(change), boot_of(change)
   model:set("content", { file_of(key) }, boot and text_of(key, boot))
   if live then model:set("sysctl", { key }, live) end
 end
