@@ -51,8 +51,8 @@ local function said_in(text, key)
   return text and text:match("\n" .. key:gsub("%p", "%%%0") .. " = ([^\n]*)\n$")
 end
 
--- Whether the file says the same: as the kernel or as is wanted. So what is recorded where the kernel has refused a value
--- is true whatever is wanted next.
+-- Whether the file says the same: as the kernel or as is wanted. So what is recorded where the kernel has refused a
+-- value is true whatever is wanted next.
 local function is_persisted(said, live, want)
   if want.persisted == false then return said ~= nil and not want.boot end
   return said ~= nil and (said == live or said == (want.boot or want.value))
@@ -87,8 +87,8 @@ local function set_live(key, value)
     run = sh("[ -e %s ]", path) ..
       otherwise("the kernel of this host has no %s: load what brings it first, or say live = false") ..
       sh("printf '%%s\\n' %s >%s", value, path) ..
-      otherwise("the kernel does not take that value in %s; where it is read-only, as in a container, set it outside and "
-        .. "say live = false"),
+      otherwise("the kernel does not take that value in %s; where it is read-only, as in a container, set it outside "
+        .. "and say live = false"),
     title = ("set %s to %s"):format(key, value),
   }
 end
