@@ -7,15 +7,14 @@ local sh = {}
 
 --- One value as one word of POSIX shell; plain words stay as they are, for the reader of a plan.
 function sh.quote(value)
-  if math.type(value) == "integer" then value = tostring(value) end
-  if type(value) == "userdata" then
-    error("a secret cannot stand in a shell script: send it by stdin", 2)
-  end
-  if type(value) ~= "string" then
-    error(("a shell word is made of a string, not of %s"):format(value == nil and "nil" or "a " .. type(value)), 2)
+  local kind = type(value)
+  if kind == "string" and value:find("^[%w_@+:,./-]+$") then return value end
+  if math.type(value) == "integer" then return tostring(value) end
+  if kind == "userdata" then error("a secret cannot stand in a shell script: send it by stdin", 2) end
+  if kind ~= "string" then
+    error(("a shell word is made of a string, not of %s"):format(value == nil and "nil" or "a " .. kind), 2)
   end
   if value:find("\0", 1, true) then error("a shell word cannot hold a NUL byte", 2) end
-  if value:find("^[%w_@+:,./-]+$") then return value end
   return "'" .. value:gsub("'", "'\\''") .. "'"
 end
 

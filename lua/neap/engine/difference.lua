@@ -69,8 +69,8 @@ function difference.change(rtype, found, want)
   if found == nil then return { kind = "create", to = want, differs = {} } end
   local differs = {}
   for attribute, wanted in pairs(want) do
-    if not is_option(rtype, attribute) and
-        not as_wanted(rtype, attribute, found[attribute], wanted, found) then
+    local has = found[attribute]
+    if has ~= wanted and not is_option(rtype, attribute) and not as_wanted(rtype, attribute, has, wanted, found) then
       differs[attribute] = true
     end
   end

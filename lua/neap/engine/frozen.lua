@@ -152,8 +152,9 @@ end
 local COPY_MAX = 100
 
 --- A deep, plain copy of any value, without metatables.
--- @param convert function(v) -> value|nil, asked first
+-- @param convert function(table) -> value|nil, asked first
 function frozen.copy(v, convert, depth)
+  if type(v) ~= "table" then return v end
   depth = depth or 1
   if depth > COPY_MAX then error(("a table that holds itself, or more than %d in each other"):format(COPY_MAX), 0) end
   v = frozen.raw(v)
@@ -161,7 +162,6 @@ function frozen.copy(v, convert, depth)
     local converted = convert(v)
     if converted ~= nil then return converted end
   end
-  if type(v) ~= "table" then return v end
   local copy = {}
   for k, member in next, v do copy[k] = frozen.copy(member, convert, depth + 1) end
   return copy

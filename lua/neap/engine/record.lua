@@ -18,6 +18,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
+local frozen = require "neap.engine.frozen"
 local lasting = require "neap.engine.lasting"
 local ledger = require "neap.engine.ledger"
 local origins = require "neap.engine.origins"
@@ -121,12 +122,25 @@ local function is_recorded_option(resource, name, value)
   return (schema.option or resource.absent) and (not schema.recorded or schema.recorded(value))
 end
 
+-- The names of a type's options, sorted.
+local function option_names(rtype)
+  if rtype.option_names then return rtype.option_names end
+  local names = {}
+  for name, schema in pairs(rtype.attributes) do
+    if type(schema) == "table" and schema.option then names[#names + 1] = name end
+  end
+  table.sort(names)
+  rtype.option_names = names
+  return names
+end
+
 --- The options of a resource that a way back needs, or nil: what `match`es,
 -- where a release comes from; not what was made of them (see schema.lua).
 function record.options(resource)
   local options
-  for name, value in pairs(resource.attrs) do
-    if is_recorded_option(resource, name, value) then
+  for _, name in ipairs(resource.absent and frozen.keys(resource.attrs) or option_names(resource.rtype)) do
+    local value = resource.attrs[name]
+    if value ~= nil and is_recorded_option(resource, name, value) then
       options = options or {}
       options[name] = value
     end

@@ -87,9 +87,9 @@ end
 
 -- Attributes that name a file of the project become that file's content.
 local function read_inputs(made, declaration)
-  for _, name in ipairs(declaration.rtype.attribute_names) do
+  for _, name in ipairs(declaration.rtype.reading_names) do
     local spec = declaration.rtype.attributes[name]
-    local path = spec.reads and made.attrs[name]
+    local path = made.attrs[name]
     if path then
       if made.attrs[spec.reads] ~= nil then
         return resource.problem(declaration, name, "has both '%s' and '%s': one is enough", name, spec.reads)

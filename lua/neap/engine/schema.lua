@@ -20,6 +20,17 @@ local schema = {}
 
 local TYPES = { string = 1, integer = 1, number = 1, boolean = 1, mode = 1, list = 1, map = 1, any = 1 }
 
+-- Lists of names that each resource of the type is looked through by: those that are filled in or must be given, and
+-- those that name a file.
+local function list_names(rtype)
+  rtype.filled_names, rtype.reading_names = {}, {}
+  for _, name in ipairs(frozen.keys(rtype.attributes)) do
+    local spec = rtype.attributes[name]
+    if spec.default ~= nil or spec.required then table.insert(rtype.filled_names, name) end
+    if spec.reads then table.insert(rtype.reading_names, name) end
+  end
+end
+
 --- Completes a type in place: shorthands spelled out, mistakes of its author raised.
 function schema.complete(rtype, name, path)
   local function wrong(fmt, ...) fault.raise("playbook", path, "type '%s': " .. fmt, name, ...) end
@@ -34,7 +45,7 @@ function schema.complete(rtype, name, path)
     end
     rtype.attributes[attribute] = spec
   end
-  rtype.attribute_names = frozen.keys(rtype.attributes)
+  list_names(rtype)
   for _, fn in ipairs { "probe", "steps" } do
     if type(rtype[fn]) ~= "function" and not (fn == "steps" and rtype.steps_batch) then
       wrong("it has no function '%s'", fn)
@@ -141,7 +152,7 @@ end
 --- Fills in defaults and finds what is missing.
 -- @return the name of a required attribute that is not there, or nil
 function schema.fill(rtype, key, attrs)
-  for _, name in ipairs(rtype.attribute_names) do
+  for _, name in ipairs(rtype.filled_names) do
     local spec = rtype.attributes[name]
     if attrs[name] == nil and spec.default ~= nil then
       if type(spec.default) == "function" then

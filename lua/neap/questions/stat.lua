@@ -36,14 +36,14 @@ end
 
 local function record(out, at, name)
   local raw, mode, uid, gid, size, owner, group, name_from = out:match(FIELDS, at)
-  if not raw or not math.tointeger(tonumber(size)) then return nil end
+  if not raw or not math.tointeger(size) then return nil end
   local kind = kinds[tonumber(raw, 16) & 0xF000] or "other"
   local next_at, target = name_at(out, name_from, name, kind == "symlink", tonumber(size))
   if not next_at then return nil end
   return {
     kind = kind, mode = ("%04o"):format(tonumber(mode, 8)), owner = known(owner, uid), group = known(group, gid),
-    uid = math.tointeger(tonumber(uid)), gid = math.tointeger(tonumber(gid)),
-    size = math.tointeger(tonumber(size)), target = target,
+    uid = math.tointeger(uid), gid = math.tointeger(gid),
+    size = math.tointeger(size), target = target,
   }, next_at
 end
 
