@@ -201,13 +201,12 @@ static int run_unknown(char *word)
  * wait for a child. A run goes to its end though nobody reads on (`| head`). */
 static bool put_right(void)
 {
-	int fd;
-
-	do {
-		if ((fd = open("/dev/null", O_RDONLY)) < 0)
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) {
+			perror("neap: /dev/null");
 			return false;
-	} while (fd <= STDERR_FILENO);
-	close(fd);
+		}
+	}
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	return true;
@@ -240,7 +239,7 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 
 	if (!put_right())
-		return EXIT_USAGE; /* with nobody to tell */
+		return EXIT_USAGE;
 	leave_no_core();
 	if (argc < 2 || is_any(argv[1], "--help", "-h")) {
 		list_verbs(argc < 2 ? stderr : stdout);
