@@ -1,5 +1,6 @@
 --- A host that is this machine: requests run in a shell of its own, the way the shell on a managed host runs them,
--- for tests that want to see a type's scripts at work. What they touch lies in a scratch directory; with `private`,
+-- for tests that want to see a type's scripts at work. What they touch lies in a scratch directory, and so does what
+-- Neap keeps on a host, which a test that logs in here would tidy up in the middle of them; with `private`,
 -- /etc, /home and /var/mail of the scripts are copies in a mount namespace that ends with each request (root only).
 local crypto_ok, taint = pcall(require, "neap.core.taint")
 local Host = {}
@@ -91,7 +92,7 @@ function Host:requests(list)
   for i, request in ipairs(list) do
     local stdin = request.stdin or ""
     if crypto_ok and taint.is(stdin) then stdin = taint.reveal(stdin) end
-    write(self.wire .. "/script" .. i, request.script .. "\n")
+    write(self.wire .. "/script" .. i, request.script:gsub("/var/lib/neap", self.top .. "/neap") .. "\n")
     write(self.wire .. "/stdin" .. i, stdin)
   end
   write(self.wire .. "/status", "")
