@@ -66,15 +66,23 @@ static const char *bundle_of(const char *lua_dir)
 	return NULL;
 }
 
+/* Not the incremental one, which shrinks stacks at any time: see headroom.h.
+ * With many hosts there are many coroutines, each of which is walked every
+ * time; so memory may double before what is young is collected, and become
+ * four times what it is now before the rest is. */
+void script_settle(lua_State *L)
+{
+	enum { MINOR_PERCENT = 100, MAJOR_PERCENT = 300 };
+
+	lua_gc(L, LUA_GCINC, 0, 0, 0);
+	lua_gc(L, LUA_GCGEN, MINOR_PERCENT, MAJOR_PERCENT);
+}
+
 static int open_all(lua_State *L)
 {
 	const char *dir = lua_tostring(L, 1);
 
-	/* Not the incremental one, which shrinks stacks at any time: see
-	 * headroom.h. Young objects are collected when the memory has doubled
-	 * since the last time, and not at each fifth: with many hosts there
-	 * are many coroutines, each of which is walked every time. */
-	lua_gc(L, LUA_GCGEN, 100, 0);
+	script_settle(L);
 	luaL_openlibs(L);
 	headroom_open(L);
 	preload(L);

@@ -23,6 +23,10 @@ void script_free(struct script *sc);
 /* The Lua state, borrowed. */
 lua_State *script_lua(struct script *sc);
 
+/* Tells the collector that what is there now is there to stay: from here on it
+ * waits for memory to grow over that. */
+void script_settle(lua_State *L);
+
 /* Calls the function and its `nargs` arguments on the stack of `sc`, leaving
  * `nresults` there. Returns 0 or ERR_SCRIPT with the message and a traceback
  * in `e` (the whole of it, which may be long, in *trace if that is not NULL:

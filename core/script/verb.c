@@ -73,14 +73,23 @@ static void set_option(lua_State *L, const struct option_value *o)
 	}
 }
 
+/* Pushes the verb's function, with all that it needs loaded. */
+static void load_verb(lua_State *L, const char *name)
+{
+	lua_gc(L, LUA_GCSTOP);
+	lua_getglobal(L, "require");
+	lua_pushfstring(L, "neap.verbs.%s", name);
+	lua_call(L, 1, 1);
+	lua_gc(L, LUA_GCRESTART);
+	script_settle(L);
+}
+
 /* Runs in protected mode: (call) -> exit code. */
 static int call_verb(lua_State *L)
 {
 	const struct verb_call *call = lua_touserdata(L, 1);
 
-	lua_getglobal(L, "require");
-	lua_pushfstring(L, "neap.verbs.%s", call->name);
-	lua_call(L, 1, 1);
+	load_verb(L, call->name);
 	lua_newtable(L);
 	for (size_t i = 0; i < call->n; i++)
 		set_option(L, &call->options[i]);
