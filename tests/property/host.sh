@@ -53,6 +53,9 @@ SH
 	true
 }
 
+# is_whole: nobody was closed in place of being removed
+is_whole() { ! on node1 awk -F: '$8 == 1' /etc/shadow | grep -q .; }
+
 # What a way back leaves alone, and the next pair should not find.
 tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'; true; }
 
@@ -76,9 +79,12 @@ listing() {
 			done
 		} 2>/dev/null | sort -k2
 		sed 's/^/conf: /' /etc/prop/conf
-		# who owns a release that is not the current one is closed and not removed, and then counts as little as that
+		# who owns something outside his home that stays (a release that is not the current one, a home that he had
+		# before) is closed and not removed, and then counts as little as that
 		closed=$(awk -F: '$8 == 1 { print $1 }' /etc/shadow | while read -r name; do
-			[ -z "$(find /srv/prop/*/releases -user "$name" -print -quit 2>/dev/null)" ] || echo "$name"
+			home=$(getent passwd "$name" | cut -d: -f6)
+			[ -z "$(find / -xdev \( -path "$home" -o -path /var/lib/neap \) -prune -o -user "$name" -print -quit)" ] ||
+				echo "$name"
 		done | paste -s -d '|')
 		others() { if [ -n "$closed" ]; then grep -Ev "^($closed)[: ]"; else cat; fi; }
 		getent passwd | others | sort
