@@ -28,7 +28,8 @@ function owners.renumber(model, what, name, from, to, home)
       local changed = {}
       for field, value in pairs(st) do changed[field] = value end
       changed[what] = new
-      model:set("stat", { path }, changed)
+      -- The file of one who has another number by then was his before Neap all the same.
+      if to then model:reword("stat", { path }, changed) else model:set("stat", { path }, changed) end
     end
   end
 end

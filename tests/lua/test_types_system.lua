@@ -76,6 +76,17 @@ for _, case in ipairs(owned) do
   end)
 end
 
+t.case("owners: a file was before Neap of one who takes his old number again, and of nobody who goes", function()
+  for _, to in ipairs { { gid = 8 }, false } do
+    local model = Model.new { stat = { ["/f"] = { answer = { group = "ada", gid = 7 } } } }
+    model.leaving = true
+    local change = { kind = to and "update" or "delete", from = { gid = 7 }, to = to or nil, differs = { gid = true } }
+    require("neap.types.group").effects("ada", change, model)
+    t.equal(model:get("stat", { "/f" }).group, "7")
+    t.equal({ model:touches { { "stat", "/f" } } }, { true, not to })
+  end
+end)
+
 local timer = require "neap.types.timer"
 local timers = {
   { "at a time", { command = "echo \"$HOME\" 100%", on_calendar = { "hourly" }, user = "app", persistent = true },

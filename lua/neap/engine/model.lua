@@ -38,6 +38,13 @@ end
 -- there is no such thing).
 function Model:set(kind, args, answer) put(self, kind, args, { answer = answer }) end
 
+--- The same, of an answer that tells the same thing in other words: with that, nothing has gone (see Model:touches).
+function Model:reword(kind, args, answer)
+  local old = self:edit(kind, Model.argument_key(args))
+  put(self, kind, args, { answer = answer })
+  self:edit(kind, Model.argument_key(args)).leaving = old and old.leaving
+end
+
 --- From here on the answer cannot be known before the apply, because `why`.
 function Model:forget(kind, args, why) put(self, kind, args, { unknown = why or "it depends on an earlier change" }) end
 
