@@ -47,7 +47,7 @@ function package_back.take_along(host, changes, model)
   for _, change in ipairs(changes) do
     local back = change.resource.back
     if change.kind == "delete" and back then
-      names[#names + 1] = change.resource.key
+      names[#names + 1], gone[change.resource.key] = change.resource.key, true
       first = first or change
       for _, name in ipairs(back.brought and back.brought.package or {}) do brought[name] = true end
     end
@@ -101,7 +101,8 @@ end
 -- What we hang on stays, where it would go, and what others need that stay.
 local function look_at_removal(host, key, change, back, model)
   if is_needed(host, key, back, model) then
-    return { stays = "packages that are to be there need it", keeps = true }
+    local instead = change.from and change.from.hold and { hold = false } or nil -- as it came along
+    return { stays = "packages that are to be there need it", keeps = true, instead = instead }
   end
   if change.resource.meta and change.resource.meta.guard == false then return nil end
   local used = lifeline.of(host)[key:match("^[^:]*")]

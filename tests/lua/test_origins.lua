@@ -33,6 +33,13 @@ for _, case in ipairs {
   end)
 end
 
+t.case("what came along with another of Neap's was not there before", function()
+  local recorded = { ["brought.json"] = '{"package":["gawk"]}' }
+  local found = { version = "1", hold = false }
+  t.equal({ origin(resource("package", "gawk"), found, recorded, {}) }, { false, false })
+  t.equal((origin(resource("package", "mawk"), found, recorded, {})), found)
+end)
+
 t.case("what a rollback records again is as it was recorded then", function()
   local one = resource("symlink", "/f")
   one.as_recorded = { genesis = { to = "x" }, under = true }

@@ -523,6 +523,12 @@ t.case("package: what came along goes along, where nothing else needs it", funct
   local host = { lifeline = function() end, unneeded = function(_, names) t.equal(names, "nginx") return { "nginx-common", "libfoo" } end }
   t.equal(package_back.take_along(host, { change }, Model.new()), { "nginx-common" })
 end)
+t.case("package: what came along once and is to go by itself does not go along", function()
+  local package_back = require "neap.package_back"
+  local function goes(key) return { kind = "delete", resource = { key = key, back = { brought = { package = { "gawk" } } } } } end
+  local host = { lifeline = function() end, unneeded = function(_, _, names) return names == "" and {} or { "gawk" } end }
+  t.equal(package_back.take_along(host, { goes "gawk", goes "nginx" }, Model.new()), {})
+end)
 t.case("package: what comes back at the same time still needs what it needs", function()
   local package_back = require "neap.package_back"
   local goes = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "libfoo" } } } } }
@@ -560,4 +566,6 @@ t.case("package: one that goes stays where one that is to be there needs it", fu
   end
   t.equal(verdict "lib", { stays = "packages that are to be there need it", keeps = true })
   t.equal({ verdict "tool", asked }, { nil, { "lib tool", "app", "{}" } })
+  local held = package_back.look(host, "lib", { kind = "delete", from = { hold = true }, resource = {} }, back, Model.new())
+  t.equal({ held.instead, held.keeps }, { { hold = false }, true })
 end)

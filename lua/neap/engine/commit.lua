@@ -28,14 +28,15 @@ local function forget_all(host, recorded, changes)
 end
 
 -- What came along with the changes that were made (packages that others
--- need), and what went with them.
+-- need), and what went with them, or by itself.
 local function brought_by(host)
   local brought = {}
   for _, planned in ipairs(host.done_ids and host.plan.changes or {}) do -- what goes may come again with a later one
     local change = host.done_ids[planned.id]
-    local names = change and not change.broken and change.brings or {}
-    brought[planned.resource.type] = brought[planned.resource.type] or {}
-    for name, is_there in pairs(names) do brought[planned.resource.type][name] = is_there end
+    local of_type, done = brought[planned.resource.type] or {}, change and not change.broken
+    brought[planned.resource.type] = of_type
+    for name, is_there in pairs(done and change.brings or {}) do of_type[name] = is_there end
+    if done and planned.kind == "delete" then of_type[planned.resource.key] = false end
   end
   return brought
 end

@@ -23,6 +23,7 @@ local taint = require "neap.core.taint"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
+local origins = require "neap.engine.origins"
 local record = require "neap.engine.record"
 local standing = require "neap.engine.standing"
 local sh = require "neap.sh"
@@ -104,7 +105,8 @@ local function pre_image(self, host, change)
   local is_new = host.adopted or not standing.recorded(self, host).status
   for _, root in ipairs(before ~= nil and { "genesis/", "" } or {}) do
     if is_new or not standing.read(self, host, root .. path) then
-      local of_root = record.files_of(host.name, resource, before, root, self.book.key)
+      local is_ours = root ~= "" and origins.came_along(resource, standing.read(self, host, "brought.json"))
+      local of_root = record.files_of(host.name, resource, not is_ours and before, root, self.book.key)
       for name, bytes in pairs(of_root) do files[name] = bytes end
     end
   end

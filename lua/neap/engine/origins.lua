@@ -3,6 +3,7 @@
 local json = require "neap.core.json"
 local lasting = require "neap.engine.lasting"
 local parts = require "neap.engine.parts"
+local shape = require "neap.engine.shape"
 
 local origins = {}
 
@@ -21,6 +22,17 @@ local function replaces_ours(resource, before, recorded, path_of)
   return other and other ~= resource.key and recorded[path_of(resource.type, other)] ~= nil or false
 end
 
+--- Whether it came along with another of Neap's, and was not there before.
+-- @param text of brought.json, or nil
+function origins.came_along(resource, text)
+  local brought = text and json.decode(text)
+  local names = shape.fits(brought, { "map", { "list", "string" } }) and brought[resource.type] or {}
+  for _, name in ipairs(names) do
+    if name == resource.key then return true end
+  end
+  return false
+end
+
 --- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
 -- of Neap's may stand in its place.
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
@@ -28,6 +40,7 @@ end
 -- @param path_of function(type, key) -> path of a resource's record
 -- @return its state, or false; and whether it was found in, or in place of, what was Neap's
 function origins.of(resource, recorded, seen, path_of)
+  if origins.came_along(resource, recorded["brought.json"]) then return false, false end
   local old = resource.as_recorded
   local before = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
   if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end

@@ -8,9 +8,17 @@ local sh = require "neap.sh"
 -- Mostly none is, which one look tells. Where the others cannot be had anyway, nothing is known.
 local SCRIPT = [[
 fresh || update
+# apt does not mind that one goes which is there already; what is held may go with what it needs.
 could() {
-  apt_get -s -o Debug::NoLocking=true --no-install-recommends --no-upgrade --allow-change-held-packages install "$@" \
-    >/dev/null 2>&1
+  said=$(apt_get -s -o Debug::NoLocking=true --no-install-recommends --no-upgrade --ignore-hold \
+    --allow-change-held-packages install "$@" 2>/dev/null) || return 1
+  for wanted; do
+    case "
+$said" in
+    *"
+Remv $wanted "*) return 1 ;;
+    esac
+  done
 }
 without() { for name in $going; do printf '%s- ' "$name"; done; }
 needed() { # GOING STAYING, words in each
