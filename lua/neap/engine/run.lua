@@ -67,7 +67,7 @@ local function report(self, total, id)
     end
   end
   if total > 0 then
-    local by_itself = settled > 0 and string.format(" (%d came about by itself)", settled) or ""
+    local by_itself = settled > 0 and (" (%d came about by %s)"):format(settled, settled == 1 and "itself" or "themselves") or ""
     ui:line(string.format("applied: %d of %s%s; %d of %d ended as predicted", changes,
       count_of(total, "change"), by_itself, right, right + #wrong))
     outside.told(self, function(host) return host.result and host.result.done or {} end)
