@@ -5,6 +5,7 @@
 --
 --     what will be there     after what it needs then          a file that comes back   after the user who owns it
 --     what will be away      after what needs it until then    a group that goes        after the user who leaves it
+--     what gets another number, too                            a group whose users' homes keep the one that it had
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
 --     a line                 after what writes the line below which it stood
 --     what was overtaken     after what stands in its place
@@ -98,12 +99,21 @@ local function is_after(before, i, j, seen)
   return false
 end
 
--- What will be away, after what needs it until then.
+-- Whether it has a number now that it will not have then.
+local function is_renumbered(fact)
+  for number in pairs(fact.has) do
+    if not fact.takes[number] then return true end
+  end
+  return false
+end
+
+-- What will be away, or will have another number, after what needs it until then.
 local function add_needed(before, list, facts, of_id)
   for i, fact in ipairs(facts) do
     for id in pairs(fact.needed) do
       local j = of_id[id]
-      if j and list[j].absent and not fact.needs[id] and not is_after(before, i, j, {}) then before[j][i] = true end
+      local moves = j and (list[j].absent or is_renumbered(facts[j]))
+      if moves and not fact.needs[id] and not is_after(before, i, j, {}) then before[j][i] = true end
     end
   end
 end
