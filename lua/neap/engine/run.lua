@@ -67,9 +67,10 @@ local function report(self, total, id)
     end
   end
   if total > 0 then
-    local by_itself = settled > 0 and (" (%d came about by %s)"):format(settled, settled == 1 and "itself" or "themselves") or ""
+    local who = settled == 1 and "itself" or "themselves"
+    local unasked = settled > 0 and (" (%d came about by %s)"):format(settled, who) or ""
     ui:line(string.format("applied: %d of %s%s; %d of %d ended as predicted", changes,
-      count_of(total, "change"), by_itself, right, right + #wrong))
+      count_of(total, "change"), unasked, right, right + #wrong))
     outside.told(self, function(host) return host.result and host.result.done or {} end)
   end
   for _, wrong_id in ipairs(wrong) do ui:err(wrong_id .. ": is not what the plan predicted") end
