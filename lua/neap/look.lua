@@ -91,11 +91,15 @@ local function ids_above(path)
   return table.move(above.ids, 1, #above.ids, 1, {})
 end
 
---- Resources that something at `path` needs first, if they are declared: the directories above, its owner and group.
+--- Resources that something at `path` needs first, if they are declared: the directories above, its owner and group, or
+-- the user who brings the group of his name.
 function look.depends(path, attrs)
   local ids = ids_above(path)
   if attrs.owner then ids[#ids + 1] = "user:" .. attrs.owner end
-  if attrs.group then ids[#ids + 1] = "group:" .. attrs.group end
+  if attrs.group then
+    ids[#ids + 1] = "group:" .. attrs.group
+    ids[#ids + 1] = "user:" .. attrs.group
+  end
   return ids
 end
 
