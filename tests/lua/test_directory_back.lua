@@ -63,6 +63,39 @@ t.case("one that is made again gets what had been purged", function()
   t.equal({ #steps, steps[2].title }, { 2, "bring 1 things back into /d" })
 end)
 
+t.case("what a purge leaves since something in it is named is recorded, and is no resource of its own", function()
+  local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "in", "own", "y" } })
+  local want = directory.check("/d", { purge = true })
+  directory.adopt("/d", want, { "/d", "/d/in/x", "/d/own", "/d/own/x", "/d/not/x" })
+  local found = directory.probe(host, "/d", want)
+  t.equal({ found.surplus, found.spared }, { { "y" }, { "in" } })
+  want.within = {}
+  t.equal(directory.probe(host, "/d", want).spared, nil)
+end)
+
+-- What a later purge took, when it is wanted as it was after an earlier one: the change, and what is said of it.
+local function purged_later(kept, back)
+  local stats = { ["/d"] = THERE, ["/var/lib/neap/kept/%2Fd/in"] = kept and THERE or nil }
+  local host = host_of(stats, { ["/d"] = {} })
+  local want = { purge = true, surplus = {}, spared = { "in" }, keep = { "in" }, within = { "in" } }
+  local change = change_of(directory.probe(host, "/d", want), want)
+  return change, directory.rollback.look(host, "/d", change, back or {}, Model.new())
+end
+
+t.case("what one purge left and a later one took comes back", function()
+  local change, verdict = purged_later(true)
+  t.equal({ change.differs, verdict }, { { spared = true } })
+  t.equal(directory.steps("/d", change)[1].title, "bring 1 things back into /d")
+  t.equal(directory.rollback.wanted("/d", { purge = true, spared = { "in" } }, true).spared, { "in" })
+  local _, lost = purged_later(false)
+  t.equal({ lost.barrier, lost.instead.spared }, { "what was purged was not kept: in", {} })
+end)
+
+t.case("and by a resource of its own, where it has one by now", function()
+  local _, verdict = purged_later(true, { staying = { directory = { "/d/in" } } })
+  t.equal({ verdict.barrier, verdict.instead.spared }, { nil, {} })
+end)
+
 local function heard(kinds)
   local answers = {}
   for kind, of_kind in pairs(kinds) do
@@ -87,6 +120,13 @@ t.case("what comes back with a directory is not known in detail", function()
   t.equal({ model:get("stat", { "/d" }).kind, model:edit("stat", "/dd") }, { "directory" })
 end)
 
+t.case("of what is still there nothing comes back, and it stays known", function()
+  local model = Model.new(heard { stat = { ["/d/a"] = THERE, ["/d/b"] = false }, list = { ["/d"] = { "a" } } })
+  directory.effects("/d", change_of({ surplus = { "a" } }, { surplus = { "a", "b" } }), model)
+  t.equal({ model:get("stat", { "/d/a" }), model:edit("stat", "/d/b").unknown ~= nil }, { THERE, true })
+  t.equal((model:get("list", { "/d" })), { "a", "b" })
+end)
+
 t.case("a thing that comes or goes is listed, or not any more", function()
   local model = Model.new(heard { list = { ["/d"] = { "a", "c" } } })
   model:list_paths({ "/d/b", "/e/x" }, true)
@@ -104,6 +144,7 @@ t.case("what is Neap's in a directory is no part of what others had there", func
   local recorded = { ["resources/file/d/ours.json"] = "{}", ["resources/file/d/deep/x.json"] = "{}", ["resources/file/dd.json"] = "" }
   local found = { mode = "0755", surplus = { "ours", "deep", "theirs" } }
   t.equal(lasting.foreign("/d", found, recorded), { mode = "0755", surplus = { "deep", "theirs" } })
+  t.equal(lasting.foreign("/d", { spared = { "ours", "in" } }, recorded), { spared = { "in" } })
   t.equal(lasting.foreign("/d", { mode = "0755" }, recorded), { mode = "0755" })
   t.equal(lasting.foreign("/d", false, recorded), false)
 end)

@@ -62,6 +62,9 @@ for _, case in ipairs {
     { { "file:/a", false, false }, { "symlink:/x", { occupied = "file" }, false },
       { "file:/x", {}, { occupied = "symlink", target = "/a" } } },
     "file:/x symlink:/x -file:/a" },
+  { "what goes comes after the directory with which it may come back, where a purge has taken it",
+    { { "directory:/d", { surplus = {} }, { spared = { "x" } } }, { "file:/d/x/y", false, false },
+      { "file:/d/z/y", false, false } }, {}, "-file:/d/z/y directory:/d -file:/d/x/y" },
 } do
   t.case(case[1], function()
     t.equal(ids(rollback.compose(self, {}, recorded(case[2]), recorded(case[3])).list), case[4])

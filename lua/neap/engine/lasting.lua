@@ -21,15 +21,18 @@ end
 --- What was found of a directory, without the names in it that are Neap's: they have records of their own.
 -- @param recorded { [path of a record] = … } of the host
 function lasting.foreign(key, found, recorded)
-  if not found or not found.surplus or key:sub(1, 1) ~= "/" then return found end
-  local ours, names, copy = {}, {}, {}
+  if not found or not (found.surplus or found.spared) or key:sub(1, 1) ~= "/" then return found end
+  local ours, copy = {}, {}
   for path in pairs(recorded) do
     local rest = path:match("^resources/[^/]+(/.*)%.json$")
     if rest and place.lies_in(rest, key) then ours[rest:sub(#key + 2)] = true end
   end
-  for _, name in ipairs(found.surplus) do names[#names + 1] = not ours[name] and name or nil end
   for name, value in pairs(found) do copy[name] = value end
-  copy.surplus = names
+  for _, what in ipairs { "surplus", "spared" } do
+    local names = found[what] and {}
+    for _, name in ipairs(names and found[what] or {}) do names[#names + 1] = not ours[name] and name or nil end
+    copy[what] = names
+  end
   return copy
 end
 

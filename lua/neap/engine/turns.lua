@@ -8,12 +8,14 @@
 --     what gets another number, too                            a group whose users' homes keep the one that it had
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
 --     a line                 after what writes the line below which it stood
+--     what is to be away     after the directory with which it may come back
 --     what was overtaken     after what stands in its place
 --
 -- What must come before another is drawn forward; else the order stays. In a circle the second of these gives way: a
 -- group can go though files have its number, and another may take that before they belong to it. What still stands in
 -- one stays as it was, and so do neighbours of a batching type: they are one transaction.
 
+local place = require "neap.place"
 local taint = require "neap.core.taint"
 
 local turns = {}
@@ -118,6 +120,19 @@ local function add_needed(before, list, facts, of_id)
   end
 end
 
+-- What is to be away, after what it may come back with.
+local function add_returning(before, list)
+  for j, directory in ipairs(list) do
+    local paths = directory.rtype.returning and not directory.absent and directory.rtype.returning(directory.key,
+      directory.attrs) or {}
+    for i, resource in ipairs(paths[1] and list or {}) do
+      for _, path in ipairs(resource.absent and paths or {}) do
+        if place.lies_in(resource.key, path) then before[i][j] = true end
+      end
+    end
+  end
+end
+
 -- before[i] = { [j] = true } of all j that come before i.
 local function edges(list, facts)
   local of_id, of_path, of_number = index(list, facts)
@@ -133,6 +148,7 @@ local function edges(list, facts)
     for id in pairs(fact.needs) do wait(i, of_id[id] and not list[of_id[id]].absent and of_id[id]) end
     for number in pairs(fact.takes) do wait(i, of_number[number]) end
   end
+  add_returning(before, list)
   add_needed(before, list, facts, of_id)
   return before
 end

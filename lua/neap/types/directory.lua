@@ -8,6 +8,7 @@
 -- @usage directory "/srv/app" { owner = "app", group = "app", mode = "0750" }
 -- @usage directory "/etc/nginx/conf.d" { purge = true }
 -- @usage absent.directory "/srv/old" { force = true }
+local directory_back = require "neap.directory_back"
 local kept = require "neap.kept"
 local look = require "neap.look"
 local place = require "neap.place"
@@ -26,9 +27,13 @@ local directory = {
       doc = "Replace a file or link that stands in its place; when it is to be absent, also with what is in it." },
     keep = { type = "list", option = true, recorded = false, readonly = true,
       doc = "What `purge` keeps; the engine fills it in." },
+    within = { type = "list", option = true, recorded = false, readonly = true,
+      doc = "What of that has no resource of its own, only something in it; the engine fills it in." },
     restore = { type = "boolean", option = true, recorded = false, readonly = true,
       doc = "Bring it back with what was in it; a rollback says so." },
     surplus = { type = "list", readonly = true, doc = "What `purge` found and takes away." },
+    spared = { type = "list", readonly = true,
+      doc = "What `purge` found and leaves, since something in it is named; a later one may take it away." },
     occupied = { type = "string", or_false = true, readonly = true,
       doc = "What was found in its place, when that is no directory." },
     target = { type = "string", readonly = true, doc = "Where a link that was found in its place points." },
@@ -50,16 +55,25 @@ function directory.depends(key, attrs) return look.depends(key, attrs) end
 --- Fills in what a purge keeps: the names right below `key` that lead to a declared path.
 -- @param paths what all resources of the host keep
 function directory.adopt(key, attrs, paths)
-  local head, seen = key .. "/", {}
-  attrs.keep = {}
+  local head, seen, own = key .. "/", {}, {}
+  attrs.keep, attrs.within = {}, {}
   for _, path in ipairs(paths) do
     local name = path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
+    if name then own[name] = own[name] or #path == #head + #name end
     if name and not seen[name] then
       seen[name] = true
       table.insert(attrs.keep, name)
     end
   end
   table.sort(attrs.keep)
+  for _, name in ipairs(attrs.keep) do attrs.within[#attrs.within + 1] = not own[name] and name or nil end
+end
+
+--- What may come back with it as it was kept, and is then another's business.
+function directory.returning(key, attrs)
+  local paths = {}
+  for i, name in ipairs(attrs.spared or {}) do paths[i] = key .. "/" .. name end
+  return paths
 end
 
 -- Of what was found once, and is wanted again, what is there.
@@ -83,6 +97,12 @@ local function surplus_of(host, key, want)
   return surplus
 end
 
+local function spared_of(host, key, want)
+  local names = want and (want.spared or want.purge and want.within)
+  local there = names and there_of(host, key, names)
+  return there and (want.spared or there[1]) and there or nil
+end
+
 directory.foresee = look.foresee
 
 function directory.probe(host, key, want, attrs)
@@ -98,6 +118,7 @@ function directory.probe(host, key, want, attrs)
   return {
     mode = st.mode, owner = owner, group = group,
     surplus = goes_whole and host:list(key) or surplus_of(host, key, want) or nil,
+    spared = spared_of(host, key, want),
     force = attrs and attrs.force, occupied = want and want.occupied,
   }
 end
@@ -140,29 +161,28 @@ function directory.steps(key, change)
   if to.occupied and not from.occupied then
     look.fail("'%s' was %s before, which a directory resource cannot bring back", key, to.occupied)
   end
-  local missing = not to.purge and not to.restore and to.surplus or {}
-  if not from or from.occupied then
-    return { create(key, from, to), #missing > 0 and restore(key, missing) or nil }
-  end
-  local steps = {}
+  local steps, names = {}, directory_back.missing(from, to)
+  local back = #names > 0 and restore(key, names) or nil
+  if not from or from.occupied then return { create(key, from, to), back } end
   if differs.mode or differs.owner or differs.group then
     local give = place.at(key .. "/.") .. place.give(to.owner, to.group, to.mode)
     steps[1] = { run = give, title = "owner and mode of " .. key }
   end
-  if differs.surplus then
-    steps[#steps + 1] = #missing > 0 and restore(key, missing) or purge(key, from.surplus)
-  end
+  if differs.surplus and to.purge then steps[#steps + 1] = purge(key, from.surplus) end
+  steps[#steps + 1] = back
   return steps
 end
 
 -- What comes back is not known in detail; what is taken out is gone.
 local function surplus_effects(key, change, model)
   local from, to = change.from or {}, change.to
-  local back = not to.purge and (to.restore and { "" } or to.surplus) or {}
-  for _, name in ipairs(back) do
-    model:clear_path(name == "" and key or key .. "/" .. name, ("it comes back with directory:%s"):format(key))
+  local why = ("it comes back with directory:%s"):format(key)
+  if to.restore then model:clear_path(key, why) end
+  for _, name in ipairs(directory_back.missing(from, to)) do
+    model:clear_path(key .. "/" .. name, why)
+    model:list_paths({ key .. "/" .. name }, true)
   end
-  for _, name in ipairs(#back == 0 and change.differs.surplus and from.surplus or {}) do
+  for _, name in ipairs(to.purge and change.differs.surplus and from.surplus or {}) do
     model:clear_path(key .. "/" .. name)
     model:list_paths({ key .. "/" .. name }, false)
   end
@@ -176,74 +196,6 @@ function directory.effects(key, change, model)
   model:set("stat", { key }, look.predicted("directory", to, "0755"))
 end
 
--- Names in it that will still be there when the plan gets here.
-local function left_in(host, key, model)
-  local left = {}
-  for _, name in ipairs(host:list(key) or {}) do
-    if not model:is_gone(key .. "/" .. name) then left[#left + 1] = name end
-  end
-  return left
-end
-
-local function named(names)
-  return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
-end
-
-local function with(attrs, name, value)
-  local copy = {}
-  for k, v in pairs(attrs) do copy[k] = v end
-  copy[name] = value
-  return copy
-end
-
--- What was purged comes back where it was kept.
-local function with_surplus(host, key, change)
-  local there, found, lost = {}, {}, {}
-  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
-  for _, name in ipairs(change.to.surplus) do
-    local has = there[name]
-    for _, away in ipairs(kept.places(key, name)) do has = has or host:stat(away) end
-    table.insert(has and found or lost, name)
-  end
-  if #lost == 0 then return nil end
-  return {
-    instead = with(change.resource.attrs, "surplus", found), barrier = "what was purged was not kept: " .. named(lost),
-  }
-end
-
--- One that was taken whole comes back whole; but what was in it before Neap, and went at once, does so by its names.
-local function with_all(host, key, change)
-  local before = change.resource.before
-  if not before or before.state or not before.options.force then return nil end
-  if before.genesis and before.genesis.surplus then return nil end
-  local dir, name = place.split(key)
-  local there = host:stat(kept.place(dir) .. "/" .. name)
-  if there then return { instead = with(change.resource.attrs, "restore", true) } end
-  return { barrier = "what was in it was not kept: it comes back empty" }
-end
-
---- What others have put into a directory is theirs; what was taken out of it comes back.
-local function way_back(host, key, change, _, model)
-  if change.kind == "delete" then
-    if change.resource.leaves then
-      change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
-    end
-    local left = change.from.force and {} or left_in(host, key, model)
-    return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
-  end
-  if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
-  if change.kind == "update" and change.differs.surplus then return with_surplus(host, key, change) end
-  if change.kind ~= "create" then return nil end
-  if change.to.surplus and not change.to.purge then return with_surplus(host, key, change) end
-  return with_all(host, key, change)
-end
-
--- To be what it was before Neap is to take nothing out.
-local function wanted(_, attrs, genesis)
-  if genesis then attrs.purge = nil end
-  return attrs
-end
-
-directory.rollback = { look = way_back, wanted = wanted }
+directory.rollback = { look = directory_back.look, wanted = directory_back.wanted }
 
 return directory

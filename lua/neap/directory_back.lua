@@ -1,0 +1,115 @@
+--- Directories on a way back: what stays in them, and what comes back into them from where it was kept.
+local kept = require "neap.kept"
+local place = require "neap.place"
+
+local directory_back = {}
+
+--- The names that are to come back into it: what was purged once, or was spared then and is gone.
+-- @param from, to what is there, or nil, and what is wanted
+function directory_back.missing(from, to)
+  local there, names = {}, {}
+  for _, list in ipairs(from and { from.surplus or {}, from.spared or {} } or {}) do
+    for _, name in ipairs(list) do there[name] = true end
+  end
+  for _, list in ipairs(to.restore and {} or { not to.purge and to.surplus or {}, to.spared or {} }) do
+    for _, name in ipairs(list) do names[#names + 1] = not there[name] and name or nil end
+  end
+  return names
+end
+
+-- Names in it that will still be there when the plan gets here.
+local function left_in(host, key, model)
+  local left = {}
+  for _, name in ipairs(host:list(key) or {}) do
+    if not model:is_gone(key .. "/" .. name) then left[#left + 1] = name end
+  end
+  return left
+end
+
+local function named(names)
+  return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
+end
+
+local function with(attrs, values)
+  for name, value in pairs(attrs) do
+    if values[name] == nil then values[name] = value end
+  end
+  return values
+end
+
+-- Whether another resource of the way back stands there, or is to be away.
+local function is_anothers(path, back)
+  for _, keys in ipairs { back.staying or {}, back.leaving or {} } do
+    for _, of_type in pairs(keys) do
+      for _, key in ipairs(of_type) do
+        if key == path then return true end
+      end
+    end
+  end
+  return false
+end
+
+-- Of these names, those that are there or were kept; those that are nowhere are added to `lost`.
+local function kept_of(host, key, names, lost)
+  local there, found = {}, {}
+  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  for _, name in ipairs(names) do
+    local has = there[name]
+    for _, away in ipairs(kept.places(key, name)) do has = has or host:stat(away) end
+    table.insert(has and found or lost, name)
+  end
+  return found
+end
+
+-- What was purged comes back where it was kept; what has a resource of its own does so by that.
+local function with_names(host, key, change, back)
+  local to, lost, spared = change.to, {}, {}
+  for _, name in ipairs(to.spared or {}) do
+    spared[#spared + 1] = not is_anothers(key .. "/" .. name, back) and name or nil
+  end
+  local instead = with(change.resource.attrs, {
+    surplus = to.surplus and not to.purge and kept_of(host, key, to.surplus, lost) or nil,
+    spared = to.spared and kept_of(host, key, spared, lost),
+  })
+  if #lost == 0 and #spared == #(to.spared or {}) then return nil end
+  return { instead = instead, barrier = #lost > 0 and "what was purged was not kept: " .. named(lost) or nil }
+end
+
+-- One that was taken whole comes back whole; but what was in it before Neap, and went at once, does so by its names.
+local function with_all(host, key, change)
+  local before = change.resource.before
+  if not before or before.state or not before.options.force then return nil end
+  if before.genesis and before.genesis.surplus then return nil end
+  local dir, name = place.split(key)
+  local there = host:stat(kept.place(dir) .. "/" .. name)
+  if there then return { instead = with(change.resource.attrs, { restore = true }) } end
+  return { barrier = "what was in it was not kept: it comes back empty" }
+end
+
+local function has_names(to) return to.spared ~= nil or to.surplus ~= nil and not to.purge end
+
+--- What others have put into a directory is theirs; what was taken out of it comes back.
+function directory_back.look(host, key, change, back, model)
+  local to, differs = change.to, change.differs
+  if change.kind == "delete" then
+    if change.resource.leaves then
+      change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
+    end
+    local left = change.from.force and {} or left_in(host, key, model)
+    return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
+  end
+  if to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  if change.kind == "update" then
+    return (differs.surplus or differs.spared) and has_names(to) and with_names(host, key, change, back) or nil
+  end
+  if to.surplus and not to.purge then return with_names(host, key, change, back) end
+  return with_all(host, key, change) or to.spared and with_names(host, key, change, back) or nil
+end
+
+--- To be what it was before Neap is to take nothing out.
+function directory_back.wanted(_, attrs, genesis)
+  if genesis then attrs.purge = nil end
+  return attrs
+end
+
+return directory_back
