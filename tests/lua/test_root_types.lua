@@ -25,7 +25,7 @@ local cases = {
     "getent group ops | grep -c 'ops:x:[0-9]*:'", "1" },
   { "group: moves a wrong gid", "groupadd -g 4002 ops", { group = { "ops", { gid = 4001 } } }, "getent group ops",
     "ops:x:4001:" },
-  { "group: a gid that is taken", "", { group = { "ops", { gid = 0 } } }, error = "GID" },
+  { "group: a gid that is taken", "", { group = { "ops", { gid = 0 } } }, error = "gid 0 is that of 'root' already" },
   { "absent.group", "groupadd ops", { { "group", "ops", absent = true } }, "getent group ops || echo none", "none" },
 
   { "user: a new one", "", { user = { "ada", { uid = 4001, comment = "Ada L.", shell = "/bin/sh" } } },

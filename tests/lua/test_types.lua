@@ -247,6 +247,25 @@ t.case("symlink: brings back a file where another one stands, or nothing", funct
   t.equal((model:get("sha256", { "/x" })), crypto.sha256 "old\n")
 end)
 
+-- { what, type, number now, the account that has the wanted one, its line by then, the error }
+for _, case in ipairs {
+  { "a new group", "group", nil, "old", "old:x:7:", "gid 7 is that of 'old' already" },
+  { "a group that gets another", "group", 6, "old", "old:x:7:", "gid 7 is that of 'old' already" },
+  { "one that is free by then", "group", 6, "old", "old:x:9:" },
+  { "one whose group is gone by then", "group", 6, "old", nil },
+  { "its own", "group", 6, "me", "me:x:7:" },
+  { "a user", "user", 6, "old", "old:x:7:7::/:/bin/sh", "uid 7 is that of 'old' already" },
+} do
+  t.case("a number that is another's is an error of the plan: " .. case[1], function()
+    local rtype, name = require("neap.types." .. case[2]), case[2] == "user" and "uid" or "gid"
+    local database = case[2] == "user" and "getent passwd" or "getent group"
+    local host = canned { [database] = { [7] = case[4] .. ":x:7:", [case[4]] = case[5] } }
+    local change = { from = case[3] and { [name] = case[3] }, to = { [name] = 7 } }
+    local ok, problem = pcall(rtype.foresee, host, "me", change)
+    t.equal(not ok and tostring(problem) or nil, case[6])
+  end)
+end
+
 t.case("user: had no password and was not locked", function()
   local user = require "neap.types.user"
   local change = difference.change(user, { password = hash, locked = true }, { password = false, locked = false })

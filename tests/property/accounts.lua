@@ -37,7 +37,7 @@ return function(item)
   local groups, users = {}, {}
   for i = 1, 2 do
     groups[i] = item("group", "pg" .. i, function()
-      return { gid = number(2100, i), system = maybe(20, true) }
+      return { gid = number(1900, i), system = maybe(20, true) }
     end, { absent = {} })
   end
   -- there before, with a member and with files

@@ -1,5 +1,6 @@
 --- A Unix group.
 -- @usage group "deploy" { gid = 2001 }
+local look = require "neap.look"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
 local vital = require "neap.vital"
@@ -20,6 +21,8 @@ function group.probe(host, key)
   if not line then return nil end
   return { gid = math.tointeger(tonumber(line:match("^[^:]*:[^:]*:(%d+)"))) }
 end
+
+function group.foresee(host, key, change) look.number(host, "group", key, change, "gid") end
 
 function group.steps(key, change)
   if change.kind == "delete" then return { sh("groupdel %s", key) } end
@@ -57,11 +60,11 @@ local function whose(host, gid, model)
 end
 
 --- A group that is a user's own stays with the user, and stays recorded: it goes when he has another.
-local function look(host, _, change, _, model)
+local function way_back(host, _, change, _, model)
   local name = change.kind == "delete" and whose(host, change.from.gid, model)
   return name and { stays = ("it is the group of user '%s', who stays"):format(name), keeps = true } or nil
 end
 
-group.rollback = { look = look, owns = true }
+group.rollback = { look = way_back, owns = true }
 
 return group

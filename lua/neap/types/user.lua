@@ -128,6 +128,7 @@ end
 
 function user.foresee(host, key, change)
   local from, to = change.from or {}, change.to
+  accounts.number(host, "passwd", key, change, "uid")
   if to.group ~= from.group then accounts.account(host, "group", to.group) end
   for _, name in ipairs(to.groups or {}) do
     if name ~= key then accounts.account(host, "group", name) end
