@@ -4,7 +4,7 @@
 --     neap-lua history.lua stream HOSTS RESOURCES COMMITS
 --     neap-lua history.lua commit REPOSITORY ROUNDS     one changed host a round; prints milliseconds, one a line
 local json = require "neap.core.json"
-local record = require "neap.engine.record"
+local entry_of = require "neap.engine.entry"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 
@@ -50,9 +50,9 @@ local function records_of(host, k, version)
   local resource = resource_of(k)
   local state = state_of(resource, host, k, version)
   resource.attrs = state
-  made[id] = record.files_of(host, resource, state, "")
+  made[id] = entry_of.files(host, resource, state, "")
   if version == 1 then
-    for path, bytes in pairs(record.files_of(host, resource, false, "genesis/")) do made[id][path] = bytes end
+    for path, bytes in pairs(entry_of.files(host, resource, false, "genesis/")) do made[id][path] = bytes end
   end
   return made[id]
 end

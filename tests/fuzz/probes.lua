@@ -4,13 +4,13 @@ local answers = require "answers"
 local ask = require "neap.engine.ask"
 local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
+local entry_of = require "neap.engine.entry"
 local evaluate = require "neap.engine.evaluate"
 local frozen = require "neap.engine.frozen"
 local HostModel = require "neap.engine.model"
 local Model = require "neap.inventory.model"
 local must = require "must"
 local plan = require "neap.engine.plan"
-local record = require "neap.engine.record"
 local show = require "neap.engine.show"
 local taint = require "neap.core.taint"
 local Ui = require "neap.ui"
@@ -63,7 +63,7 @@ end
 local function follow(resource, found)
   local want = not resource.absent and resource.attrs or nil
   plan.hide(found, want)
-  record.files_of("web1", resource, found or false, "", key)
+  entry_of.files("web1", resource, found or false, "", key)
   local change = difference.change(resource.rtype, found, want)
   if not change then return end
   change.id, change.resource, change.notes = resource.id, resource, {}

@@ -1,7 +1,7 @@
 --- What is recorded as what was there before Neap, where Neap's own stood there.
 local t = require "harness"
+local entry_of = require "neap.engine.entry"
 local origins = require "neap.engine.origins"
-local record = require "neap.engine.record"
 
 local function resource(name, key, attrs)
   return { id = name .. ":" .. key, type = name, key = key, attrs = attrs or {}, rtype = require("neap.types." .. name) }
@@ -9,7 +9,7 @@ end
 
 local function origin(one, found, recorded, resources)
   local seen = { before = { [one.id] = found }, resources = resources }
-  return origins.of(one, recorded, seen, record.resource_path)
+  return origins.of(one, recorded, seen, entry_of.path)
 end
 
 local WHOLE = { ["resources/file/f.json"] = '{"state":{"content":"x"}}' }
@@ -49,7 +49,7 @@ end)
 
 t.case("as it is when what was Neap's has gone", function()
   local seen = { before = { ["line:a"] = { line = "x" } }, origins = { ["line:a"] = false }, resources = {} }
-  t.equal((origins.of(LINE, {}, seen, record.resource_path)), false)
+  t.equal((origins.of(LINE, {}, seen, entry_of.path)), false)
 end)
 
 t.case("a file that was made for one line was not there before the next one, either", function()

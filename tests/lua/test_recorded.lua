@@ -3,6 +3,7 @@ local t = require "harness"
 local crypto = require "neap.core.crypto"
 local fake = require "fake_host"
 local json = require "neap.core.json"
+local entry_of = require "neap.engine.entry"
 local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
 local recorded_change = require "neap.engine.recorded_change"
@@ -228,14 +229,14 @@ t.case("a key that git would take for its own folder is recorded under another n
     ".", "..", ".git", ".GIT", ".git ", ".git.", ".git:x", ".git\\x", "git~1", "GIT~1 .", ".g\u{200c}it", "\u{feff}.git",
   } do
     for _, name_of in ipairs { name, "/etc/" .. name } do
-      changes["hosts/web1/" .. record.resource_path("note", name_of)] = "{}\n"
-      changes["hosts/web1/files/" .. record.resource_path("note", name_of):gsub("%.json$", "")] = "x\n"
+      changes["hosts/web1/" .. entry_of.path("note", name_of)] = "{}\n"
+      changes["hosts/web1/files/" .. entry_of.path("note", name_of):gsub("%.json$", "")] = "x\n"
     end
   end
   local made = { parent = nil, changes = changes, message = "m", author_name = "n", author_email = "e", time = 1700000000 }
   t.truthy(assert(odd:commit(made)), "a commit")
   t.truthy(os.execute("git --git-dir=" .. dir .. "/odd.git fsck --strict >/dev/null 2>&1"), "what git says of it")
   for _, name in ipairs { ".github", ".gitignore", "git~2", "digit~1" } do
-    t.equal(record.resource_path("note", name), "resources/note/" .. name .. ".json")
+    t.equal(entry_of.path("note", name), "resources/note/" .. name .. ".json")
   end
 end)

@@ -13,10 +13,10 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local conflicts = require "neap.engine.conflicts"
 local converge = require "neap.engine.converge"
+local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
-local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
 local remembered = require "neap.engine.remembered"
 local rollback = require "neap.engine.rollback"
@@ -48,7 +48,7 @@ end
 local function is_nothing(st, head, host, id)
   local rtype, key = id:match("^([^:]*):(.*)$")
   for _, root in ipairs { "", "genesis/" } do
-    local text = st:read(head, "hosts/" .. host .. "/" .. root .. record.resource_path(rtype, key))
+    local text = st:read(head, "hosts/" .. host .. "/" .. root .. entry_of.path(rtype, key))
     local entry = text and json.decode(text)
     if type(entry) ~= "table" or entry.state ~= nil and entry.state ~= json.null then return false end
   end

@@ -6,8 +6,8 @@
 
 local json = require "neap.core.json"
 local between = require "neap.engine.between"
+local entry_of = require "neap.engine.entry"
 local log = require "neap.engine.log"
-local record = require "neap.engine.record"
 
 local blame = {}
 
@@ -78,7 +78,7 @@ function blame.recorded(st, rev, host)
   local entries = {}
   for _, text in pairs(st:tree(rev, "hosts/" .. host .. "/resources")) do
     local entry = json.decode(text)
-    if record.is_entry(entry) then entries[entry.type .. ":" .. entry.key] = entry end
+    if entry_of.is(entry) then entries[entry.type .. ":" .. entry.key] = entry end
   end
   return entries
 end
@@ -88,9 +88,9 @@ end
 function blame.where(st, rev, host, id)
   local rtype, key = id:match("^([^:]+):(.+)$")
   if not rtype then return nil end
-  local text = st:read(rev, "hosts/" .. host .. "/" .. record.resource_path(rtype, key))
+  local text = st:read(rev, "hosts/" .. host .. "/" .. entry_of.path(rtype, key))
   local entry = text and json.decode(text)
-  return record.is_entry(entry) and entry.where or nil
+  return entry_of.is(entry) and entry.where or nil
 end
 
 --- The line of the playbook that a resource's `where` names, as it was in

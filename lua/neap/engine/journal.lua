@@ -20,11 +20,11 @@ local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
 local origins = require "neap.engine.origins"
-local record = require "neap.engine.record"
 local standing = require "neap.engine.standing"
 local sh = require "neap.sh"
 
@@ -101,12 +101,12 @@ end
 -- knows of it. {} where it is recorded already.
 local function pre_image(self, host, change)
   local resource, files = change.resource, {}
-  local path, before = record.resource_path(resource.type, resource.key), host.plan.observed[resource.id]
+  local path, before = entry_of.path(resource.type, resource.key), host.plan.observed[resource.id]
   local is_new = host.adopted or not standing.recorded(self, host).status
   for _, root in ipairs(before ~= nil and { "genesis/", "" } or {}) do
     if is_new or not standing.read(self, host, root .. path) then
       local is_ours = root ~= "" and origins.came_along(resource, standing.read(self, host, "brought.json"))
-      local of_root = record.files_of(host.name, resource, not is_ours and before, root, self.book.key)
+      local of_root = entry_of.files(host.name, resource, not is_ours and before, root, self.book.key)
       for name, bytes in pairs(of_root) do files[name] = bytes end
     end
   end

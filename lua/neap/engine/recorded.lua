@@ -8,8 +8,8 @@
 
 local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
+local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
-local record = require "neap.engine.record"
 local rolling_words = require "neap.engine.rolling_words"
 local schema = require "neap.engine.schema"
 local shape = require "neap.engine.shape"
@@ -40,7 +40,7 @@ local function unseal(text, context, key)
   return secret
 end
 
--- One value as record.lua has written it.
+-- One value as entry.lua has written it.
 -- @param at { files = { [path] = bytes } of the host, root, context, key }
 local function value_of(value, at, context)
   if type(value) ~= "table" then return value end
@@ -98,7 +98,7 @@ end
 
 -- Whether it is the record of the resource whose place that is.
 local function is_entry(entry, path)
-  if not record.is_entry(entry) or record.resource_path(entry.type, entry.key) ~= path then return false end
+  if not entry_of.is(entry) or entry_of.path(entry.type, entry.key) ~= path then return false end
   for name, value in pairs(entry.meta or {}) do
     if not is_meta(name, value) then return false end
   end
@@ -106,7 +106,7 @@ local function is_entry(entry, path)
 end
 
 -- The record of a resource at `root` .. `path`, or nil where there is none.
-local function entry_of(files, root, path)
+local function read_entry(files, root, path)
   local entry = decoded(files, root .. path)
   if entry and not is_entry(entry, path) then
     fault.raise("store", nil, "'%s' in the state repository is not the record of a resource", root .. path)
@@ -115,11 +115,11 @@ local function entry_of(files, root, path)
 end
 
 local function resource_of(files, path, host, key)
-  local entry = entry_of(files, "", path)
+  local entry = read_entry(files, "", path)
   local at = { files = files, root = "", host = host, key = key }
   local managed = {}
   for _, name in ipairs(entry.managed or {}) do managed[name] = true end
-  local before = entry_of(files, "genesis/", path)
+  local before = read_entry(files, "genesis/", path)
   at.root = "genesis/"
   local genesis, first
   if before then genesis, first = state_of(before, at), values_of(before, before.first or {}, at) end

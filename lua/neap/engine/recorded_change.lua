@@ -9,14 +9,14 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
 local difference = require "neap.engine.difference"
-local record = require "neap.engine.record"
+local entry_of = require "neap.engine.entry"
 
 local TEXT_MAX = 80 -- bytes of a setting that are shown
 
 -- A resource's record; what is none is shown as if it were not there.
 local function entry_in(text)
   local entry = text and json.decode(text)
-  return type(entry) == "table" and record.is_entry(entry) and entry or nil
+  return type(entry) == "table" and entry_of.is(entry) and entry or nil
 end
 
 -- A recorded value as it may be shown; what is told by name where it is sealed.

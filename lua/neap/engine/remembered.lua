@@ -12,7 +12,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
-local record = require "neap.engine.record"
+local entry_of = require "neap.engine.entry"
 
 local remembered = {}
 
@@ -50,7 +50,7 @@ function remembered.digest(resources, observed, status, rolling)
     list[#list + 1] = {
       resource.id, observed[resource.id] or false, resource.absent or names(resource.attrs),
       resource.own_meta or resource.meta,
-      record.options(resource) or {},
+      entry_of.options(resource) or {},
     }
   end
   local ok, text = pcall(json.encode, list)

@@ -2,8 +2,8 @@
 -- record. So a file that goes, or that the playbook has in clear from now on, does not show what it held. The
 -- repository is opened when something that was found is first to be changed.
 local json = require "neap.core.json"
+local entry_of = require "neap.engine.entry"
 local project = require "neap.engine.project"
-local record = require "neap.engine.record"
 
 local veiled = {}
 
@@ -22,11 +22,11 @@ local function is_sealed(value) return type(value) == "table" and (value.sealed 
 function veiled.of(self, host)
   return function(resource)
     local kept = store_of(self)
-    local path = record.resource_path(resource.type, resource.key)
+    local path = entry_of.path(resource.type, resource.key)
     local text = kept and kept.st:read(kept.head, "hosts/" .. host .. "/" .. path)
     local entry = text and json.decode(text)
     local names
-    for name, value in pairs(record.is_entry(entry) and type(entry.state) == "table" and entry.state or {}) do
+    for name, value in pairs(entry_of.is(entry) and type(entry.state) == "table" and entry.state or {}) do
       if is_sealed(value) then
         names = names or {}
         names[name] = true

@@ -1,0 +1,191 @@
+--- The record of one resource: where it stands, and what it says.
+--
+--     resources/<type>/<key>.json   what the last probe saw, and what was said of it
+--     files/<path>                  the content of a file, as text
+--     blobs/<type>/<key>.<name>     other large texts
+--
+-- A key that is a path keeps its slashes, so that the tree reads like the host's own. What holds a secret is sealed
+-- with the project's key.
+
+local crypto = require "neap.core.crypto"
+local json = require "neap.core.json"
+local taint = require "neap.core.taint"
+local frozen = require "neap.engine.frozen"
+local shape = require "neap.engine.shape"
+
+local entry = {}
+
+-- Whether a name is .git, or what Windows and macOS take for it: its short name, with blanks, dots or a stream behind,
+-- with letters in it that nobody sees.
+local function is_gits(name)
+  name = name:lower():gsub("\xe2\x80[\x8c-\x8f\xaa-\xae]", ""):gsub("\xe2\x81[\xaa-\xaf]", ""):gsub("\xef\xbb\xbf", "")
+  local rest = name:match("^%.git(.*)$") or name:match("^git~1(.*)$")
+  return rest and (rest:find("^[ .]*$") or rest:find("^[:\\]")) ~= nil
+end
+
+-- A path component that git would refuse, or that could be taken for
+-- another name here, is escaped the way URLs are.
+local function component(name)
+  name = name:gsub("[%%%z\1-\31]", function(c) return string.format("%%%02X", c:byte()) end)
+  if name == "." or name == ".." then return (name:gsub("%.", "%%2E")) end
+  if is_gits(name) then return string.format("%%%02X", name:byte()) .. name:sub(2) end
+  if name:match("%.json$") then return name:sub(1, -6) .. "%2Ejson" end
+  return name
+end
+
+local function key_path(key)
+  if key:sub(1, 1) ~= "/" then return (component(key):gsub("/", "%%2F")) end
+  local names = {}
+  for name in key:gmatch("[^/]+") do names[#names + 1] = component(name) end
+  return table.concat(names, "/")
+end
+
+-- What is read from a resource's record.
+local ENTRY = {
+  type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
+  options = { "map", "any", may = true }, meta = { "map", "any", may = true }, first = { "map", "any", may = true },
+  under = "?boolean", around = { "map", "any", may = true },
+}
+
+--- Whether decoded JSON is the record of a resource.
+function entry.is(one)
+  return shape.fits(one, ENTRY) and one.type:find("^[%a_][%w_]*$") ~= nil and one.key ~= "" and
+    (one.state == nil or one.state == json.null or shape.fits(one.state, { "map", "any" }))
+end
+
+--- Path of a resource's record below hosts/<host>/ (or its genesis/).
+function entry.path(rtype_name, key) return "resources/" .. rtype_name .. "/" .. key_path(key) .. ".json" end
+
+--- Path of a large attribute of it. Of the things that may stand at one path, only a file's content has the name that
+-- people look for.
+function entry.blob_path(rtype_name, key, attribute)
+  if rtype_name == "file" and attribute == "content" then return "files/" .. key_path(key) end
+  return "blobs/" .. rtype_name .. "/" .. key_path(key) .. "." .. attribute
+end
+
+-- One attribute as JSON has it; large text goes to a file of its own, put
+-- into `files`.
+local function attribute_value(value, schema, place, key)
+  local context = place.context
+  if taint.is(value) then
+    local sealed = crypto.seal(key, value, context)
+    if not schema.blob then return { sealed = sealed } end
+    place.files[place.blob] = sealed .. "\n"
+    return { sealed_in = place.blob }
+  end
+  if schema.blob and type(value) == "string" then
+    place.files[place.blob] = value
+    return { file = place.blob, sha256 = crypto.sha256(value), bytes = #value }
+  end
+  return value
+end
+
+--- A state as JSON has it; large texts are put into `files`.
+-- @param context what sealed values are bound to
+function entry.state(resource, state, files, context, key)
+  if not state then return json.null end
+  local out = {}
+  for name, value in pairs(state) do
+    local schema = resource.rtype.attributes[name]
+    schema = type(schema) == "table" and schema or {}
+    if not schema.option then
+      local place = {
+        files = files, blob = entry.blob_path(resource.type, resource.key, name), context = context .. "#" .. name,
+      }
+      out[name] = attribute_value(value, schema, place, key)
+    end
+  end
+  return out
+end
+
+-- A secret may stand in a table too: the environment of a command.
+local function option_value(value, context, key)
+  if taint.is(value) then return { sealed = crypto.seal(key, value, context) } end
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for name, member in pairs(value) do out[name] = option_value(member, context .. "." .. name, key) end
+  return out
+end
+
+-- Of what is to be absent, all that was said of it: where a line was.
+local function is_recorded_option(resource, name, value)
+  local schema = resource.rtype.attributes[name]
+  if type(schema) ~= "table" or schema.recorded == false or schema.reads or schema.blob then return false end
+  return (schema.option or resource.absent) and (not schema.recorded or schema.recorded(value))
+end
+
+-- The names of a type's options, sorted.
+local function option_names(rtype)
+  if rtype.option_names then return rtype.option_names end
+  local names = {}
+  for name, schema in pairs(rtype.attributes) do
+    if type(schema) == "table" and schema.option then names[#names + 1] = name end
+  end
+  table.sort(names)
+  rtype.option_names = names
+  return names
+end
+
+--- The options of a resource that a way back needs, or nil: what `match`es,
+-- where a release comes from; not what was made of them (see schema.lua).
+function entry.options(resource)
+  local options
+  for _, name in ipairs(resource.absent and frozen.keys(resource.attrs) or option_names(resource.rtype)) do
+    local value = resource.attrs[name]
+    if value ~= nil and is_recorded_option(resource, name, value) then
+      options = options or {}
+      options[name] = value
+    end
+  end
+  return options
+end
+
+local function managed_names(resource)
+  local names = {}
+  for name in pairs(resource.absent and {} or resource.attrs) do
+    local schema = resource.rtype.attributes[name]
+    if not (type(schema) == "table" and schema.option) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return json.array(names)
+end
+
+local META = { "after", "restart_on", "reload_on", "run_on", "validate", "wait", "tags", "guard" }
+
+local function meta_value(resource)
+  local meta
+  for _, name in ipairs(META) do
+    local value = (resource.own_meta or resource.meta)[name]
+    if value and (type(value) ~= "table" or #value > 0) then
+      meta = meta or {}
+      meta[name] = value
+    end
+  end
+  return meta
+end
+
+--- The files that record `state` of `resource`, by path below the host.
+-- @param root "" or "genesis/"
+-- @param key sealing key of the project
+function entry.files(host, resource, state, root, key)
+  local files = {}
+  local context = "hosts/" .. host .. "/" .. root .. resource.id
+  local made = {
+    type = resource.type, key = resource.key,
+    state = entry.state(resource, state, files, context, key),
+  }
+  if root == "" and resource.as_recorded then
+    local old = resource.as_recorded.entry
+    made.managed, made.where, made.meta, made.options = old.managed, old.where, old.meta, old.options
+  elseif root == "" then
+    made.managed, made.where, made.meta = managed_names(resource), resource.where, meta_value(resource)
+    local options = entry.options(resource)
+    made.options = options and option_value(options, context .. "#", key)
+  end
+  files[entry.path(resource.type, resource.key)] = json.encode(made, { indent = 2 }) .. "\n"
+  local placed = {}
+  for path, bytes in pairs(files) do placed[root .. path] = bytes end
+  return placed
+end
+
+return entry
