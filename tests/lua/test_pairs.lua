@@ -11,6 +11,7 @@ local plan = require "neap.engine.plan"
 local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
 local rollback = require "neap.engine.rollback"
+local verify = require "neap.engine.verify"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 
@@ -88,7 +89,7 @@ local function converge(st, host, desired)
   t.equal(planned.errors, {})
   local result = apply.host({ conn = host.conn, facts = {}, plan = planned }, HOOKS)
   t.equal(result.failure and tostring(result.failure), nil)
-  local observed, left = apply.verify({ conn = host.conn, facts = {} }, desired.list)
+  local observed, left = verify.look({ conn = host.conn, facts = {} }, desired.list)
   t.equal(#left, 0, "not as wanted")
   for _, change in ipairs(planned.changes) do
     t.equal(observed[change.id] or nil, change.to and { size = change.to.size }, "predicted " .. change.id)

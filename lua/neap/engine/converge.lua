@@ -7,7 +7,6 @@ local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
 local bystanders = require "neap.engine.bystanders"
 local commit = require "neap.engine.commit"
-local difference = require "neap.engine.difference"
 local evaluate = require "neap.engine.evaluate"
 local failure = require "neap.engine.failure"
 local fault = require "neap.engine.fault"
@@ -25,6 +24,7 @@ local standing = require "neap.engine.standing"
 local timing = require "neap.engine.timing"
 local tags = require "neap.engine.tags"
 local veiled = require "neap.engine.veiled"
+local verify = require "neap.engine.verify"
 local waits = require "neap.engine.waits"
 
 local converge = {}
@@ -235,60 +235,6 @@ local function hooks_of(self, host)
   }
 end
 
-local function not_as_wanted(host, left)
-  local first = left[1]
-  local names = {}
-  for name in pairs(first.change and first.change.differs or {}) do names[#names + 1] = name end
-  table.sort(names)
-  local what = first.message or (#names > 0 and "still differs in " .. table.concat(names, ", ")) or
-      ("still to " .. first.change.kind)
-  return fault.new("failed", first.resource.where, "%s: %s after it was applied%s%s", first.id, what,
-    #left > 1 and string.format(" (and %d more)", #left - 1) or "", apply.evidence(host, first))
-end
-
--- Compares what the plan predicted with what is there now.
-local function count_accuracy(host)
-  local right, wrong = 0, {}
-  for _, change in ipairs(host.plan.changes) do
-    local seen = host.observed[change.id]
-    local predicted = plan.wanted(change.resource) and change.to or nil
-    local done = host.done_ids[change.id]
-    local ended = done and not done.broken and not done.put_back
-    if change.kind ~= "unknown" and ended and not change.resource.covered then
-      local found = seen or nil
-      if difference.same_state(change.resource.rtype, found, predicted, plan.wanted(change.resource) or {}) then
-        right = right + 1
-      else
-        wrong[#wrong + 1] = change.id
-      end
-    end
-  end
-  host.accuracy = { right = right, wrong = wrong }
-end
-
--- What was on its way back to what it was before Neap, and is there, is
--- Neap's no longer: its records go.
-local function let_go(host, left)
-  local still = {}
-  for _, one in ipairs(left) do still[one.id] = true end
-  for _, resource in ipairs(host.plan.desired.list) do
-    local is_there = host.observed[resource.id] ~= nil and not still[resource.id]
-    if resource.covered then is_there = not host.result.failure end
-    if resource.leaves and is_there then resource.left = true end
-  end
-end
-
-local function verify(host)
-  local left
-  host.observed, left = apply.verify(host, host.plan.desired.list)
-  host.besides = bystanders.look(host)
-  count_accuracy(host)
-  let_go(host, left)
-  if #left > 0 and not host.result.failure and host.status == "ok" then
-    session.drop(host, not_as_wanted(host, left))
-  end
-end
-
 local function count_changes(host)
   local count = 0
   for _, done in pairs(host.done_ids) do
@@ -327,12 +273,12 @@ local function apply_host(self, host)
   take_back_failed(self, host)
   journal.ended(self, host)
   if #host.plan.changes > 0 then
-    verify(host)
-    if take_back_failed(self, host) then verify(host) end
+    verify.host(host)
+    if take_back_failed(self, host) then verify.host(host) end
     return
   end
   host.observed = host.plan.observed
-  let_go(host, {})
+  verify.let_go(host, {})
 end
 
 -- Those that succeeded go back with the ones that did not, where that was asked for.
@@ -340,7 +286,7 @@ local function take_back_all(self)
   failure.others(self, function(host, why)
     failure.take_back(self, host, why, hooks_back(self, host))
     host.changes = count_changes(host)
-    verify(host)
+    verify.host(host)
   end)
 end
 
