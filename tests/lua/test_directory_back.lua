@@ -148,3 +148,12 @@ t.case("what is Neap's in a directory is no part of what others had there", func
   t.equal(lasting.foreign("/d", { mode = "0755" }, recorded), { mode = "0755" })
   t.equal(lasting.foreign("/d", false, recorded), false)
 end)
+
+t.case("of what lies below a recorded directory and is to be away, only what was spared then is kept", function()
+  local function kept_of(spared)
+    local attrs = { purge = true, spared = spared }
+    directory.adopt("/d", attrs, { "/d/there/x" }, { "/d/in/x", "/d/x" })
+    return attrs.keep
+  end
+  t.equal({ kept_of(nil), kept_of { "in" } }, { { "there", "x" }, { "in", "there", "x" } })
+end)

@@ -255,14 +255,17 @@ function recorded.paths_of(resource)
 end
 
 --- Tells a type that takes away what nobody keeps which paths are kept, as
--- the end of a playbook does.
+-- the end of a playbook does; and which are those of what is to be away.
 function recorded.adopt(list)
-  local paths = {}
+  local paths, away = {}, {}
   for _, resource in ipairs(list) do
-    for _, path in ipairs(recorded.paths_of(resource)) do paths[#paths + 1] = path end
+    local into = resource.absent and away or paths
+    for _, path in ipairs(recorded.paths_of(resource)) do into[#into + 1] = path end
   end
   for _, resource in ipairs(list) do
-    if resource.rtype.adopt and not resource.absent then resource.rtype.adopt(resource.key, resource.attrs, paths) end
+    if resource.rtype.adopt and not resource.absent then
+      resource.rtype.adopt(resource.key, resource.attrs, paths, away)
+    end
   end
 end
 

@@ -54,17 +54,23 @@ function directory.depends(key, attrs) return look.depends(key, attrs) end
 
 --- Fills in what a purge keeps: the names right below `key` that lead to a declared path.
 -- @param paths what all resources of the host keep
-function directory.adopt(key, attrs, paths)
-  local head, seen, own = key .. "/", {}, {}
+-- @param away of a recorded state, the paths of what is to be away by it, or nil: of what they lie in only what was
+--   spared then is kept, since a playbook that named them no more has taken it out
+function directory.adopt(key, attrs, paths, away)
+  local head, seen, own, spared = key .. "/", {}, {}, {}
   attrs.keep, attrs.within = {}, {}
-  for _, path in ipairs(paths) do
+  for _, name in ipairs(attrs.spared or {}) do spared[name] = true end
+  local function keep(path, is_away)
     local name = path:sub(1, #head) == head and path:match("^[^/]+", #head + 1)
-    if name then own[name] = own[name] or #path == #head + #name end
-    if name and not seen[name] then
-      seen[name] = true
-      table.insert(attrs.keep, name)
-    end
+    local is_own = name and #path == #head + #name
+    if not name or is_away and not is_own and not spared[name] then return end
+    own[name] = own[name] or is_own
+    if seen[name] then return end
+    seen[name] = true
+    table.insert(attrs.keep, name)
   end
+  for _, path in ipairs(paths) do keep(path) end
+  for _, path in ipairs(away or {}) do keep(path, true) end
   table.sort(attrs.keep)
   for _, name in ipairs(attrs.keep) do attrs.within[#attrs.within + 1] = not own[name] and name or nil end
 end
