@@ -556,6 +556,26 @@ end)
 t.case("needed: which cannot go", function()
   t.equal(question("needed", "#1\ngawk\n#2\n")({ "gawk nginx", "mawk", "{}" }, { "nginx", "mawk", "{}" }), { { "gawk" }, {} })
 end)
+-- The question with another apt: { what, what apt-get says, the packages that are there, those that cannot go }
+for _, case in ipairs {
+  { "the other goes with it", '*lib-*) echo "Remv app [1.0]" ;;', "app", "lib" },
+  { "apt refuses", "*lib-*) return 1 ;;", "app", "lib" },
+  { "none is", "", "app", "" },
+  { "another cannot be had yet", '*later*) return 1 ;; *lib-*) echo "Remv app [1.0]" ;;', "app", "lib" },
+  { "none of the others is there or can be had", "*) return 1 ;;", "", "" },
+} do
+  t.case("needed: " .. case[1], function()
+    local functions, calls = require("neap.questions.needed").script { { "lib tool", "app later", "{}" } }
+      :match("\n(could%(%).-\n)(printf '#.*)$")
+    local file = os.tmpname()
+    local f <close> = assert(io.open(file, "w"))
+    f:write(('apt_get() { case "$*" in %s esac; }\n%sthere() { echo %s; }\n%s'):format(case[2], functions, case[3], calls))
+    f:close()
+    local pipe <close> = assert(io.popen("sh " .. file))
+    t.equal(pipe:read("a"), "#1\n" .. case[4] .. (case[4] ~= "" and "\n" or ""))
+    os.remove(file)
+  end)
+end
 t.case("package: one that goes stays where one that is to be there needs it", function()
   local package_back = require "neap.package_back"
   local asked

@@ -5,7 +5,7 @@ local apt = require "neap.apt"
 local json = require "neap.core.json"
 local sh = require "neap.sh"
 
--- Mostly none is, which one look tells. Where the others cannot be had anyway, nothing is known.
+-- Mostly none is, which one look tells.
 local SCRIPT = [[
 fresh || update
 # apt does not mind that one goes which is there already; what is held may go with what it needs.
@@ -21,10 +21,13 @@ Remv $wanted "*) return 1 ;;
   done
 }
 without() { for name in $going; do printf '%s- ' "$name"; done; }
+there() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p'; }
 needed() { # GOING STAYING, words in each
-  going=$1
-  could $2 && ! could $2 $(without) || return 0
-  for name in $1; do could $2 "$name-" || printf '%s\n' "$name"; done
+  going=$1 staying=$2
+  # one that cannot be had yet says nothing of those that are there
+  could $staying || { staying=$(there $staying); [ -n "$staying" ] && could $staying; } || return 0
+  ! could $staying $(without) || return 0
+  for name in $going; do could $staying "$name-" || printf '%s\n' "$name"; done
 }
 ]]
 
