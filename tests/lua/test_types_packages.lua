@@ -545,6 +545,12 @@ t.case("package: what a later transaction needs is not taken along to come again
   package_back.take_along(host, { { kind = "delete", resource = { key = "nginx", back = back } } }, Model.new())
   t.equal(words, { "nginx", "libfoo", "haproxy squid" })
 end)
+t.case("unneeded: of what is to be there then, what can be had now counts", function()
+  local functions = require("neap.questions.unneeded").script({}):gsub("'", "'\\''"):match("\n(can_come%(%).-\n)without%(%)")
+  local other = 'apt_get() { case "$*" in *" later"*) return 1 ;; esac; }\n'
+  local pipe <close> = assert(io.popen("sh -c '" .. other .. functions .. "possible app tool; possible app later tool'"))
+  t.equal(pipe:read("a"), "app\ntool\napp\ntool\n")
+end)
 t.case("package: what two transactions needed goes with the second", function()
   local package_back = require "neap.package_back"
   local change = { kind = "delete", resource = { key = "nginx", back = { brought = { package = { "common" } } } } }

@@ -1,6 +1,6 @@
 --- What nobody needs any more once some packages are gone: unneeded("nginx haproxy", "nginx-common gawk", "mawk") ->
--- { "nginx-common", … }. The second are candidates; the third are to be there then, of which those count that a source
--- has now. The candidates go all, as far as they were installed automatically, if nothing but they would go along.
+-- { "nginx-common", … }. The second are candidates; the third are to be there then, of which those count that can be
+-- had now. The candidates go all, as far as they were installed automatically, if nothing but they would go along.
 -- Otherwise those of which apt says that nothing needs them then, and something did until now: it keeps some that only
 -- could be needed (what one of several packages provides).
 local apt = require "neap.apt"
@@ -20,9 +20,16 @@ gone install >"$W/today"
 apt-cache -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= \
   -o Dir::Etc::sourceparts="$parts" pkgnames | sort -u >"$W/names"
 known() { printf '%s\n' "$@" | sort -u | comm -12 - "$W/names"; }
+can_come() { apt_get -s -o Debug::NoLocking=true --no-install-recommends install "$@" >/dev/null 2>&1; }
+# Of a name that is known there may be no version: all that is left of it then is its configuration.
+possible() {
+  can_come "$@" && { printf '%s\n' "$@"; return; }
+  for name; do ! can_come "$name" || printf '%s\n' "$name"; done
+}
 without() { for name in "$@"; do printf '%s-\n' "$name"; done; }
 unneeded() { # NAMES CANDIDATES COMING, words in each
   set -- "$1" "$2" "$(known $3)"
+  [ -z "$3" ] || set -- "$1" "$2" "$(possible $3)"
   auto=
   [ -z "$2" ] || auto=$(apt-mark showauto $2 2>/dev/null)
   : >"$W/come"
