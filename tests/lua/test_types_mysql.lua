@@ -138,6 +138,13 @@ t.case("mysql_user: as found", function()
   t.truthy(other.found.password ~= taint.new("no", "p"), "another password")
 end)
 
+t.case("mysql_user: one whom the socket lets in has no password that could be another", function()
+  local job = probe("mysql_user", "x@localhost", { password = taint.new("password", "p") }, function(sql)
+    return sql:find("^SHOW") and "Grants for x\n" or "plugin\tauth\ttls\nunix_socket\t\t\n"
+  end)
+  t.equal({ job.error, job.found.socket, job.found.password }, { nil, true })
+end)
+
 -- { name, type, key, found, wanted, SQL }
 local steps = {
   { "a database", "mysql_database", "a`b", nil, { charset = "utf8mb4" }, "CREATE DATABASE `a``b` CHARACTER SET utf8mb4;\n" },
@@ -187,3 +194,10 @@ for i, case in ipairs(refused) do
     t.raises(function() require("neap.types.mysql_user").check("x@%", case[1]) end, case[2])
   end)
 end
+
+t.case("mysql_user: a password that was recorded ends where the socket lets in", function()
+  local rtype, lasting = require "neap.types.mysql_user", require "neap.engine.lasting"
+  local old = { state = { password = "x", socket = false, tls = true } }
+  local function carried(socket) return lasting.carried(rtype, old, { state = { socket = socket } }, {}) end
+  t.equal({ carried(false), carried(true) }, { { password = "x", tls = true }, { tls = true } })
+end)

@@ -58,7 +58,9 @@ function lasting.carried(rtype, old, new, before)
   local was, is = states(old or false, new)
   if not before or not was or not is or is.occupied then return out end
   for name, value in pairs(was) do
-    if is[name] == nil and difference.is_compared(rtype, name) then out[name] = value end
+    local ends = rtype.ends and rtype.ends[name]
+    local stays = is[name] == nil and difference.is_compared(rtype, name) and not (ends and ends(is))
+    if stays then out[name] = value end
   end
   return out
 end

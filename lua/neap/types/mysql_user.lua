@@ -20,6 +20,8 @@ local mysql_user = {
         .. "\"GRANT OPTION\" among them lets the user pass them on." },
     tls = { type = "boolean", doc = "Whether the user must come over TLS." },
   },
+  -- a user who logs in over the socket has none any more
+  ends = { password = function(state) return state.socket end },
 }
 
 -- What stands for a password that is not the one wanted: servers keep no passwords.
@@ -95,7 +97,7 @@ function mysql_user.probe(host, key, want)
   local lines = {}
   for i, grant in ipairs(mysql.rows(host:mysql(show)) or {}) do lines[i] = grant[1] end
   local found = { grants = mysql.read_grants(lines), tls = row.tls ~= "", socket = SOCKET[row.plugin] or false }
-  if want and want.password then
+  if want and want.password and not found.socket then
     local stored = row.auth:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
     local same = mysql.password_matches(row.plugin, stored, want.password)
     found.password = same and want.password or taint.wrap(ANOTHER, "previous")
