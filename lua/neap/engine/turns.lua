@@ -54,6 +54,7 @@ local function facts_of(list, now)
     local fact = {
       said = {}, needs = set_of(resource, "depends", needy), needed = set_of(resource, "depends", is),
       takes = set_of(resource, "numbers", want), has = set_of(resource, "numbers", is),
+      keeps = set_of(resource, "numbered", want), had = set_of(resource, "numbered", is),
     }
     add_said(fact.said, resource)
     facts[i] = fact
@@ -109,13 +110,18 @@ local function is_renumbered(fact)
   return false
 end
 
+-- Whether what is there leaves an account to which something of its own belongs until then, and that account gets
+-- another number: it has to go first, though it may need the account in another way then.
+local function leaves(fact, id, other) return fact.had[id] and not fact.keeps[id] and is_renumbered(other) end
+
 -- What will be away, or will have another number, after what needs it until then.
 local function add_needed(before, list, facts, of_id)
   for i, fact in ipairs(facts) do
     for id in pairs(fact.needed) do
       local j = of_id[id]
       local moves = j and (list[j].absent or is_renumbered(facts[j]))
-      if moves and not fact.needs[id] and not is_after(before, i, j, {}) then before[j][i] = true end
+      local is_left = moves and (not fact.needs[id] or leaves(fact, id, facts[j]))
+      if is_left and not is_after(before, i, j, {}) then before[j][i] = true end
     end
   end
 end
@@ -145,7 +151,10 @@ local function edges(list, facts)
     wait(i, above(list[i], lines))
     wait(i, list[i].attrs.occupied and of_path[list[i].key])
     for id in pairs(fact.said) do wait(i, of_id[id]) end
-    for id in pairs(fact.needs) do wait(i, of_id[id] and not list[of_id[id]].absent and of_id[id]) end
+    for id in pairs(fact.needs) do
+      local j = of_id[id]
+      wait(i, j and not list[j].absent and not leaves(fact, id, facts[j]) and j)
+    end
     for number in pairs(fact.takes) do wait(i, of_number[number]) end
   end
   add_returning(before, list)

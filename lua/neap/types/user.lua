@@ -86,6 +86,9 @@ function user.depends(_, attrs)
   return ids
 end
 
+--- Whose number the files in his home have.
+function user.numbered(_, attrs) return attrs.group and { "group:" .. attrs.group } or {} end
+
 --- What only one account can have.
 function user.numbers(_, attrs)
   local taken = {}
