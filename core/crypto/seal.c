@@ -51,8 +51,7 @@ int seal_put(struct buf *to, const struct key *key, const char *plain,
 	}
 	buf_release(&raw);
 	if (!at || buf_failed(to))
-		return err_set(
-		    e, ERR_NOMEM, "no memory to seal %zu bytes", len);
+		return err_set(e, ERR_NOMEM, "out of memory");
 	return 0;
 }
 

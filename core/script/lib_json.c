@@ -267,10 +267,13 @@ static int json_decode(lua_State *L)
 	struct build *b = lua_newuserdatauv(L, sizeof(*b), 0);
 	struct sink sink = build_sink(b, L);
 
-	if (jsondoc_parse(doc, text, len, &e) < 0 ||
-	    jsondoc_visit(*doc, &sink, &e) < 0)
-		return box_fail(L, &e);
-	return 1;
+	if (jsondoc_parse(doc, text, len, &e) == 0 &&
+	    jsondoc_visit(*doc, &sink, &e) == 0)
+		return 1;
+	/* That is no fault of the text, and callers know that theirs is one. */
+	if (e.code == ERR_NOMEM)
+		return luaL_error(L, "out of memory");
+	return box_fail(L, &e);
 }
 
 static int json_array(lua_State *L)

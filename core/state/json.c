@@ -19,6 +19,18 @@ struct jsondoc {
 	struct buf scratch; /* a string with its foreign bytes back in place */
 };
 
+/* Where memory runs out in the midst of a token, jansson says that the token
+ * is invalid: so it is noted here. */
+static bool starved;
+
+static void *allocate(size_t n)
+{
+	void *p = malloc(n);
+
+	starved = starved || !p;
+	return p;
+}
+
 int jsondoc_parse(
     struct jsondoc **out, const char *text, size_t len, struct err *e)
 {
@@ -30,15 +42,16 @@ int jsondoc_parse(
 		    e, ERR_LIMIT, "JSON of %zu bytes is too large", len);
 	if (!(doc = calloc(1, sizeof(*doc))))
 		return err_set(e, ERR_NOMEM, "out of memory");
+	starved = false;
+	json_set_alloc_funcs(allocate, free);
 	doc->root = json_loadb(text, len,
 	    JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
 	if (!doc->root) {
-		enum json_error_code code = json_error_code(&je);
-
 		free(doc);
-		return err_set(e,
-		    code == json_error_out_of_memory ? ERR_NOMEM : ERR_PARSE,
-		    "line %d, column %d: %s", je.line, je.column, je.text);
+		if (starved)
+			return err_set(e, ERR_NOMEM, "out of memory");
+		return err_set(e, ERR_PARSE, "line %d, column %d: %s", je.line,
+		    je.column, je.text);
 	}
 	*out = doc;
 	return 0;

@@ -63,3 +63,10 @@ t.case("a run that stops since a host is out of reach exits as for that", functi
 end)
 
 project.clean()
+
+t.case("memory that ran out is no mistake, wherever it did", function()
+  for _, said in ipairs { "not enough memory", "out of memory", "neap/engine/show.lua:74: out of memory" } do
+    t.equal(fault.caught(said).code, "memory")
+  end
+  t.equal(fault.caught("site.lua:3: he says: out of memory"), nil)
+end)

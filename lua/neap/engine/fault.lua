@@ -43,7 +43,8 @@ function fault.is(v) return debug.getmetatable(v) == Fault end
 -- else nil.
 function fault.caught(err)
   if fault.is(err) then return err end
-  if err == "not enough memory" or type(err) == "string" and err:find("^[^\n]-%.lua:%d+: out of memory$") then
+  local said = type(err) == "string" and err:gsub("^[^\n]-%.lua:%d+: ", "")
+  if said == "not enough memory" or said == "out of memory" then
     return fault.new("memory", nil, "out of memory: run on fewer hosts at a time with --forks")
   end
 end
