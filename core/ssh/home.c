@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct home {
+	char dir[PATH_MAX], user[LOGIN_NAME_MAX];
+};
+
 /* Asked once a run: each look-up reads the user database anew, and a run with
  * many hosts would ask several times for each. */
-static const struct home {
-	char dir[PATH_MAX], user[LOGIN_NAME_MAX];
-} * home(void)
+static const struct home *home(void)
 {
 	static struct home home;
 	const struct passwd *pw;

@@ -32,9 +32,10 @@ local function prefix_for(self, changes)
 end
 
 -- Puts watched resources that this run has changed back to what they were.
-local function put_back(self, ids)
+local function put_back(self, watched)
   local back = {}
-  for _, id in ipairs(ids) do
+  for _, one in ipairs(watched) do
+    local id = one.on
     local done = self.done[id]
     if done and done.kind ~= "unknown" then
       local resource = done.resource
@@ -53,8 +54,9 @@ end
 
 -- Whether a restart is due although what this run has changed went back: an earlier run owes it, or not all went.
 local function is_still_due(self, change)
-  for _, id in ipairs(marks.watched(change.resource)) do
-    if self.done[id] and not self.done[id].put_back then return true end
+  for _, one in ipairs(marks.watched(change.resource)) do
+    local done = self.done[one.on]
+    if done and not done.put_back then return true end
   end
   return change.owed ~= nil
 end

@@ -17,6 +17,15 @@ end
 --- A script that takes the mark of `id` away.
 function marks.clear(id) return sh("rm -f %s; rmdir %s 2>/dev/null; :\n", path_of(id), MARKS) end
 
+--- What a resource watches: a list of { on = id, verb = what that makes it do }.
+function marks.watched(resource)
+  local list = {}
+  for _, verb in ipairs(resource.rtype.triggers or {}) do
+    for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do list[#list + 1] = { on = id, verb = verb } end
+  end
+  return list
+end
+
 --- Who watches what, of the run and outside it: { [id] = { { id = watcher, verb = }, … } }. What goes is not restarted.
 function marks.watchers(desired)
   local watchers = {}
@@ -25,23 +34,12 @@ function marks.watchers(desired)
     table.insert(watchers[one.on], { id = one.id, verb = one.verb })
   end
   for _, resource in ipairs(desired.list) do
-    for _, verb in ipairs(not resource.absent and resource.rtype.triggers or {}) do
-      for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do
-        watchers[id] = watchers[id] or {}
-        table.insert(watchers[id], { id = resource.id, verb = verb })
-      end
+    for _, one in ipairs(not resource.absent and marks.watched(resource) or {}) do
+      watchers[one.on] = watchers[one.on] or {}
+      table.insert(watchers[one.on], { id = resource.id, verb = one.verb })
     end
   end
   return watchers
-end
-
---- What a resource watches: a list of ids.
-function marks.watched(resource)
-  local ids = {}
-  for _, verb in ipairs(resource.rtype.triggers or {}) do
-    for _, id in ipairs(resource.meta[verb .. "_on"] or {}) do ids[#ids + 1] = id end
-  end
-  return ids
 end
 
 return marks

@@ -1,5 +1,6 @@
 --- What watches a change and is no part of the run, since -t leaves it out: its restart is marked on the host as owed,
 -- like one that a run has left that died, and it is told that it is due. The next run of all makes it.
+local marks = require "neap.engine.marks"
 local show = require "neap.engine.show"
 
 local outside = {}
@@ -17,11 +18,9 @@ function outside.watchers(all, taken)
   if #all == #taken then return nil end
   local ids, list = ids_of(taken), {}
   for _, resource in ipairs(all) do
-    local verbs = not (ids[resource.id] or resource.absent) and resource.rtype.triggers or {}
-    for _, verb in ipairs(verbs) do
-      for _, on in ipairs(resource.meta[verb .. "_on"] or {}) do
-        if ids[on] then list[#list + 1] = { id = resource.id, verb = verb, on = on } end
-      end
+    local watched = not (ids[resource.id] or resource.absent) and marks.watched(resource) or {}
+    for _, one in ipairs(watched) do
+      if ids[one.on] then list[#list + 1] = { id = resource.id, verb = one.verb, on = one.on } end
     end
   end
   return list[1] and list or nil
