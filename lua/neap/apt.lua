@@ -15,6 +15,7 @@ apt.LOCK, apt.LOCK_WAIT_S = apt.DIR .. "/lock", 600
 
 --- Shell functions that each script about packages starts with.
 -- `parts` is the directory that sources are read from: the host's, or a copy with those that are still to be written.
+-- What failed is asked for again at once: apt 2.6 can wait for ever where one index of several is to wait its second.
 apt.PRELUDE = sh([[
 umask 022
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true
@@ -29,7 +30,7 @@ exec 8>"$D/lock" && flock -w %d 8 || fail "another run has been using $D for %d 
 apt_get() {
   apt-get -q -o Dir::State::lists="$D/lists" -o Dir::Cache="$D" -o Dir::Cache::srcpkgcache= \
     -o Dir::Etc::sourceparts="$parts" -o Acquire::Languages=none -o Acquire::Retries=2 \
-    -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=%d "$@" 8>&-
+    -o Acquire::Retries::Delay=false -o APT::Update::Error-Mode=any -o DPkg::Lock::Timeout=%d "$@" 8>&-
 }
 sources() { cat /etc/apt/sources.list /etc/apt/preferences /etc/apt/preferences.d/* "$parts"/* 2>/dev/null | cksum; }
 fresh() { [ "$(cat "$D/stamp" 2>/dev/null)" = "$(sources)" ] && [ -n "$(find "$D/stamp" -mmin -60)" ]; }

@@ -83,10 +83,12 @@ apt_machine_options() {
 }
 
 # apt_options ADDRESS: apt.conf of a host that reaches the package cache there.
-# A mirror that is just being updated has a bad moment now and then.
+# A mirror that is just being updated, or a cache that is asked by several at
+# once, has a bad moment now and then; with a delay apt 2.6 can wait for ever.
 apt_options() {
 	apt_machine_options
 	echo 'Acquire::Retries "3";'
+	echo 'Acquire::Retries::Delay "false";'
 	echo "Acquire::http::Proxy \"http://$1:$PROXY_PORT\";"
 }
 
