@@ -7,14 +7,15 @@
 --     word     those with the word marks[1] in them
 --     first    those whose first word is marks[1]
 --
--- The new lines take the place of the first of ours; where there is none, or they `move`, they follow the last line
--- equal to `below`, or begin the file where `top` says so, or end it. The host does the edit on the file as it is then,
--- with awk; the same edit in Lua tells the plan's model what the file will be. What the lines are goes by standard
--- input: any of them may hold a secret.
+-- The new lines take the place of the first of ours; where there is none, or they `move`, they go where `below` and
+-- `top` say (see spot.lua), or to the end. The host does the edit on the file as it is then, with awk; the same edit in
+-- Lua tells the plan's model what the file will be. What the lines are goes by standard input: any of them may hold a
+-- secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local spot = require "neap.spot"
 local taint = require "neap.core.taint"
 
 local edit = {}
@@ -68,13 +69,21 @@ function edit.find(text, how, marks)
   return count > 0 and mine or nil, closed
 end
 
---- Where our lines stand: the line above the first of them with its newline, "" where that is the top of the file;
--- nil where there are none. What a rollback puts back goes there (see edit.place_of).
-function edit.stood(text, how, marks)
-  local lines = edit.lines(text)
+-- The lines that are not ours, and how many of them stand above the first of ours, or nil.
+local function others(lines, how, marks)
+  local kept, at = {}, nil
   for i, mine in ipairs((ours(lines, how, marks))) do
-    if mine then return i == 1 and "" or lines[i - 1] .. "\n" end
+    if not mine then kept[#kept + 1] = lines[i] end
+    if mine then at = at or #kept end
   end
+  return kept, at
+end
+
+--- Where the first of our lines stands, as spot.lua tells it; nil where there is none. What a rollback puts back goes
+-- there (see edit.place_of).
+function edit.stood(text, how, marks)
+  local kept, at = others(edit.lines(text), how, marks)
+  return at and spot.told(kept, at)
 end
 
 -- What a secret or a text says.
@@ -85,49 +94,41 @@ local function told(text) return text and taint.reveal(text) end
 function edit.place_of(change)
   local attrs = change.to or change.from
   local stood, found = told(attrs.stood), told(change.from and change.from.stood)
-  if not stood then return attrs.below, false, false end
-  return stood ~= "" and stood:sub(1, -2) or nil, stood == "", found ~= nil and stood ~= found
+  if not stood then return { attrs.below }, false, false end
+  local below, top = spot.read(stood)
+  return below, top, found ~= nil and not spot.same(stood, found)
 end
 
 --- The text after the edit.
--- @param change { how, marks, lines = new lines, below = line|nil, top = bool|nil, move = bool|nil }
+-- @param change { how, marks, lines = new lines, below = lines|nil, top = bool|nil, move = bool|nil }
 function edit.apply(text, change)
-  local lines, kept, spot, below = edit.lines(text), {}, nil, nil
-  for i, mine in ipairs((ours(lines, change.how, change.marks))) do
-    if mine then
-      spot = spot or #kept
-    else
-      kept[#kept + 1] = lines[i]
-      if lines[i] == change.below then below = #kept end
-    end
-  end
-  local said = below or change.top and 0 or nil
-  local at = change.move and said or spot or said or #kept
+  local kept, first = others(edit.lines(text), change.how, change.marks)
+  local said = spot.find(kept, change.below or {}, change.top)
+  local at = change.move and said or first or said or #kept
   local out = table.move(kept, 1, at, 1, {})
   table.move(change.lines, 1, #change.lines, #out + 1, out)
   table.move(kept, at + 1, #kept, #out + 1, out)
   return out[1] and table.concat(out, "\n") .. "\n" or ""
 end
 
-local AWK = [[
-NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; c = b + $5; top = $6; move = $7; next }
+local AWK = spot.AWK .. [[
+NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; count = $5; c = b + count; top = $6; move = $7; next }
 NR <= a { mark[NR - 1] = $0; if (how == "line") left[$0] = 1; next }
 NR <= b { new = new $0 "\n"; next }
-NR <= c { below = $0; placed = 1; next }
+NR <= c { below[NR - b] = $0; next }
 {
   mine = 0
-  if (how == "block") { mine = inside || $0 == mark[1]; inside = mine && $0 != mark[2] }
-  else if (how == "line") { for (i = 1; i < a; i++) if ($0 == mark[i]) { mine = 1; delete left[$0] } }
-  else if (how == "first") mine = $1 == mark[1]
-  else for (i = 1; i <= NF; i++) if ($i == mark[1]) mine = 1
+  if (how == "block") { mine = inside || $0 "" == mark[1] ""; inside = mine && $0 "" != mark[2] "" }
+  else if (how == "line") { for (i = 1; i < a; i++) if ($0 "" == mark[i] "") { mine = 1; delete left[$0] } }
+  else if (how == "first") mine = $1 "" == mark[1] ""
+  else for (i = 1; i <= NF; i++) if ($i "" == mark[1] "") mine = 1
   if (mine) { if (!hits++) spot = n + 0; next }
   text[++n] = $0
-  if (placed && $0 == below) at = n
 }
 END {
   for (l in left) if (there) exit 75
   if (inside || (there && !hits) || (!there && hits)) exit 75
-  if (at == "" && top) at = 0
+  find()
   if (hits && (!move || at == "")) at = spot
   if (at == "") at = n + 0
   for (i = 1; i <= at; i++) print text[i]
@@ -158,13 +159,15 @@ function edit.unmakes(change)
 end
 
 --- A step that makes the edit.
--- @param change { how, marks, lines, below, top, move, there = whether lines of ours are there, secret = whether any is
---   one, create = whether a missing file is made, unmake = whether one goes that is left empty, owner, group, mode }
+-- @param change { how, marks, lines, below = lines|nil, top, move, there = whether lines of ours are there, secret =
+--   whether any is one, create = whether a missing file is made, unmake = whether one goes that is left empty, owner,
+--   group, mode }
 -- @param head script that opens the file's place, by default place.at(path)
 function edit.step(path, change, title, head)
+  local below = change.below or {}
   local input = { ("%s %d %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
-    change.below and 1 or 0, change.top and 1 or 0, change.move and 1 or 0) }
-  for _, list in ipairs { change.marks, change.lines, { change.below } } do
+    #below, change.top and 1 or 0, change.move and 1 or 0) }
+  for _, list in ipairs { change.marks, change.lines, below } do
     for _, line in ipairs(list) do input[#input + 1] = line end
   end
   local stdin = table.concat(input, "\n") .. "\n"
@@ -193,7 +196,9 @@ function edit.text(host, path, create, want)
 end
 
 --- The attribute that remembers where lines were found (edit.stood), and what it is to differ in it: nothing.
-edit.STOOD = { type = "string", readonly = true, doc = "The line above it, where it was found." }
+edit.STOOD = {
+  type = "string", readonly = true, doc = "Where it was found: below these lines, the nearest first.",
+}
 function edit.anywhere() return true end
 
 --- Tells the model what the file will be.

@@ -96,16 +96,23 @@ t.case("hosts_entry: goes back as it was written", function()
 end)
 
 -- The same edit by awk and in Lua.
-local texts = { "", "a\n", "a\nm\nb", "m\na b\n\nm\n", "x 1\ny\nx 2\n", "B\ni\nE\nz\n", "\n\n", "x" }
+local texts = {
+  "", "a\n", "a\nm\nb", "m\na b\n\nm\n", "x 1\ny\nx 2\n", "B\ni\nE\nz\n", "\n\n", "x", "m\n\na\n\nm\n\n", "1\n1.0\n2 x\n01\n",
+}
 local changes = {
   { how = "line", marks = { "x" }, lines = { "new" } }, { how = "line", marks = { "m" }, lines = { "n1", "n2" } },
-  { how = "line", marks = { "q" }, lines = { "new" }, below = "m" }, { how = "line", marks = { "a" }, lines = {} },
+  { how = "line", marks = { "q" }, lines = { "new" }, below = { "m" } }, { how = "line", marks = { "a" }, lines = {} },
   { how = "first", marks = { "x" }, lines = { "x y" } }, { how = "word", marks = { "b" }, lines = { "w" } },
-  { how = "block", marks = { "B", "E" }, lines = { "B", "k", "E" }, below = "a" },
+  { how = "block", marks = { "B", "E" }, lines = { "B", "k", "E" }, below = { "a" } },
   { how = "line", marks = { "q" }, lines = { "new" }, top = true },
-  { how = "line", marks = { "x" }, lines = { "new" }, below = "a", move = true },
+  { how = "line", marks = { "x" }, lines = { "new" }, below = { "a" }, move = true },
   { how = "line", marks = { "b" }, lines = { "new" }, top = true, move = true },
-  { how = "line", marks = { "m" }, lines = { "new" }, below = "gone", move = true },
+  { how = "line", marks = { "m" }, lines = { "new" }, below = { "gone" }, move = true },
+  { how = "line", marks = { "q" }, lines = { "new" }, below = { "gone", "", "m" } },
+  { how = "line", marks = { "a" }, lines = { "new" }, below = { "m", "a b", "m" }, top = true, move = true },
+  { how = "line", marks = { "1.0" }, lines = { "new" }, below = { "2" } },
+  { how = "first", marks = { "2.0" }, lines = { "new" }, below = { "01" } },
+  { how = "line", marks = { "q" }, lines = { "new" }, below = { "", "m" }, top = true },
 }
 
 local function agree(host, text, change)
@@ -124,9 +131,12 @@ end
 
 -- { how, marks, text, where they stood }
 for _, case in ipairs {
-  { "line", { "b" }, "a\nb\nc\n", "a\n" }, { "line", { "a" }, "a\nb\n", "" }, { "line", { "b" }, "\nb\n", "\n" },
-  { "line", { "q" }, "a\n", nil }, { "block", { "B", "E" }, "x\nB\ni\nE\nz\n", "x\n" },
-  { "first", { "10.0.0.1" }, "h\n10.0.0.1 a\n", "h\n" },
+  { "line", { "b" }, "a\nb\nc\n", "a" }, { "line", { "a" }, "a\nb\n", "" }, { "line", { "b" }, "\nb\n", "\n" },
+  { "line", { "c" }, "a\nb\nc\nd\n", "b\n" }, { "line", { "q" }, "a\n", nil },
+  { "block", { "B", "E" }, "x\nB\ni\nE\nz\n", "x" }, { "first", { "10.0.0.1" }, "h\n10.0.0.1 a\n", "h" },
+  { "line", { "b" }, "#\nb\n#\nc\n#\n", "#" }, { "line", { "c" }, "#\na\n#\nc\n#\n", "#\na\n" },
+  { "line", { "b" }, "# 1\n\nx\n\nb\n# 2\n\nx\n\n", "\nx\n\n# 1" },
+  { "block", { "B", "E" }, "}\nx\n}\nB\ni\nE\n}\n", "}\nx\n" },
 } do
   t.case("lines that were taken away come back where they stood: " .. case[3]:gsub("\n", "|"), function()
     t.equal(edit.stood(case[3], case[1], case[2]), case[4])

@@ -5,40 +5,40 @@
 -- before what it watches, when a later playbook named one of them and not the
 -- other. Here each waits for what it needs; else the order stays.
 
-local taint = require "neap.core.taint"
+local writers = require "neap.engine.writers"
 
 local needs = {}
 
--- The ids that a resource of this record comes after, if they are there.
-local function of(entry, types)
-  local ids = {}
-  for name, value in pairs(entry.meta) do
-    if name == "after" or name:find("_on$") then table.move(value, 1, #value, #ids + 1, ids) end
-  end
+-- A recorded state that is there, with what was said besides, and its type; nil of one that is not.
+local function attrs_of(entry, types)
   local rtype = entry.state and types:get(entry.type)
-  if not rtype or not rtype.depends then return ids end
+  if not rtype then return nil end
   local attrs = setmetatable({}, { __index = entry.options })
   for name, value in pairs(entry.state) do attrs[name] = value end
-  local more = rtype.depends(entry.key, attrs)
-  return table.move(more, 1, #more, #ids + 1, ids)
+  return attrs, rtype
 end
 
--- The last line that each writes into a file of others, and who: { [path\0line] = id }.
-local function last_lines(kept, types)
+-- Who writes which line into the files of others, by id (see writers.lua).
+local function lines_of(kept, types)
   local lines = {}
   for _, id in ipairs(kept.order) do
-    local entry = kept.resources[id]
-    local rtype = entry.state and types:get(entry.type)
-    local line = rtype and rtype.last_line and rtype.last_line(entry.key, entry.state)
-    if line then lines[entry.state.path .. "\0" .. taint.reveal(line) .. "\n"] = id end
+    local attrs, rtype = attrs_of(kept.resources[id], types)
+    if attrs then writers.add(lines, rtype, kept.resources[id].key, attrs, id) end
   end
   return lines
 end
 
--- Who wrote the line below which this one stood.
-local function above(entry, lines)
-  local stood = entry.state and entry.state.stood
-  return stood and entry.state.path and lines[entry.state.path .. "\0" .. taint.reveal(stood)]
+-- The ids that a resource of this record comes after, if they are there.
+local function of(entry, types, lines)
+  local ids = {}
+  for name, value in pairs(entry.meta) do
+    if name == "after" or name:find("_on$") then table.move(value, 1, #value, #ids + 1, ids) end
+  end
+  local attrs, rtype = attrs_of(entry, types)
+  if not attrs then return ids end
+  ids[#ids + 1] = writers.above(lines, rtype, entry.key, attrs)
+  local more = rtype.depends and rtype.depends(entry.key, attrs) or {}
+  return table.move(more, 1, #more, #ids + 1, ids)
 end
 
 -- Whether all that `id` waits for has its place.
@@ -54,7 +54,7 @@ end
 -- @param types where resource types are found
 function needs.order(kept, types)
   local order, placed, waiting = {}, {}, {}
-  local waits, lines = {}, last_lines(kept, types)
+  local waits, lines = {}, lines_of(kept, types)
   local function place(id)
     order[#order + 1], placed[id] = id, true
     for i, other in ipairs(waiting) do
@@ -66,9 +66,7 @@ function needs.order(kept, types)
   end
   for _, id in ipairs(kept.order) do
     waits[id] = {}
-    local others = of(kept.resources[id], types)
-    others[#others + 1] = above(kept.resources[id], lines)
-    for _, other in ipairs(others) do
+    for _, other in ipairs(of(kept.resources[id], types, lines)) do
       if kept.resources[other] and other ~= id then table.insert(waits[id], other) end
     end
     if is_ready(waits[id], placed) then place(id) else waiting[#waiting + 1] = id end

@@ -16,7 +16,7 @@
 -- one stays as it was, and so do neighbours of a batching type: they are one transaction.
 
 local place = require "neap.place"
-local taint = require "neap.core.taint"
+local writers = require "neap.engine.writers"
 
 local turns = {}
 
@@ -60,23 +60,6 @@ local function facts_of(list, now)
     facts[i] = fact
   end
   return facts
-end
-
--- Who writes which line, as the last of its own, into a file of others: { [path\0line] = place in the list }.
-local function lines_of(list)
-  local lines = {}
-  for i, resource in ipairs(list) do
-    local last = not resource.absent and resource.rtype.last_line
-    local line = last and last(resource.key, resource.attrs)
-    if line then lines[resource.attrs.path .. "\0" .. taint.reveal(line) .. "\n"] = i end
-  end
-  return lines
-end
-
--- Who writes the line below which this one stood.
-local function above(resource, lines)
-  local stood = not resource.absent and resource.attrs.stood
-  return stood and resource.attrs.path and lines[resource.attrs.path .. "\0" .. taint.reveal(stood)]
 end
 
 -- The places in the list: of each id, of what is to stand at each path, and of who has a number that is not to be kept.
@@ -142,13 +125,16 @@ end
 -- before[i] = { [j] = true } of all j that come before i.
 local function edges(list, facts)
   local of_id, of_path, of_number = index(list, facts)
-  local before, lines = {}, lines_of(list)
-  for i in ipairs(list) do before[i] = {} end
+  local before, lines = {}, {}
+  for i, resource in ipairs(list) do
+    before[i] = {}
+    if not resource.absent then writers.add(lines, resource.rtype, resource.key, resource.attrs, i) end
+  end
   local function wait(i, j)
     if j then before[i][j] = true end
   end
   for i, fact in ipairs(facts) do
-    wait(i, above(list[i], lines))
+    wait(i, not list[i].absent and writers.above(lines, list[i].rtype, list[i].key, list[i].attrs))
     wait(i, list[i].attrs.occupied and of_path[list[i].key])
     for id in pairs(fact.said) do wait(i, of_id[id]) end
     for id in pairs(fact.needs) do

@@ -88,11 +88,13 @@ n=authorized_keys
 ]], ("user '%s' has no home directory on this host"):format(name), name .. ":")
 end
 
+function authorized_key.last_line(_, attrs) return (attrs.options ~= "" and attrs.options .. " " or "") .. attrs.key end
+
 local function change_of(change)
   local to, from = change.to, change.from
   local attrs, lines = to or from, {}
   local below, top, move = edit.place_of(change)
-  if to then lines[1] = (to.options ~= "" and to.options .. " " or "") .. to.key end
+  if to then lines[1] = authorized_key.last_line(nil, to) end
   return {
     how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, lines = lines, below = below, top = top,
     move = move, create = true, owner = attrs.user, group = "", mode = "0600",

@@ -71,6 +71,11 @@ local function change_of(key, change)
   }, path_of(change.to or change.from)
 end
 
+function hosts_entry.last_line(key, attrs)
+  local lines = lines_of(key, attrs)
+  return lines[#lines]
+end
+
 function hosts_entry.steps(key, change)
   local how, path = change_of(key, change)
   return { edit.step(path, how, ("%s %s in %s"):format(change.to and "write" or "remove", key, path)) }

@@ -86,7 +86,7 @@ local function change_of(change)
   }, attrs.path
 end
 
-function line.last_line(_, attrs) return attrs.line end
+function line.last_line(_, attrs) return attrs.line and taint.reveal(attrs.line):match("[^\n]*$") end
 
 function line.steps(key, change)
   local how, path = change_of(change)
