@@ -65,7 +65,7 @@ local function record_host(self, st, head, host, changes, key)
   local news = record.host(host.name, recorded, {
     others = besides.others, states = besides.states, more = besides.more,
     resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
-    origins = host.plan.before, around = host.plan.around,
+    origins = host.plan.before, around = host.plan.around, types = self.types,
     status = standing.status(self, host), brought = brought_by(host),
     rolling = rolling_of(host),
   }, changes, key)

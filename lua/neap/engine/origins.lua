@@ -3,7 +3,9 @@
 local json = require "neap.core.json"
 local lasting = require "neap.engine.lasting"
 local parts = require "neap.engine.parts"
+local recorded_host = require "neap.engine.recorded"
 local shape = require "neap.engine.shape"
+local writers = require "neap.engine.writers"
 
 local origins = {}
 
@@ -47,6 +49,36 @@ function origins.of(resource, recorded, seen, path_of)
   local function is_ours(id) return is_whole(recorded, id, path_of) end
   local in_file = parts.is_under(resource, seen.resources or {}, is_ours)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)
+end
+
+-- Who has written which line of the files of others, as it was found now or is recorded (see writers.lua).
+local function lines_of(recorded, found, about)
+  local lines = {}
+  for path, bytes in pairs(recorded) do
+    if path:find("^resources/") and bytes:find('"stood"', 1, true) then
+      local entry = recorded_host.resource(recorded, path, about.host, about.key)
+      local rtype, state = about.types:get(entry.type), found[entry.id]
+      if state == nil then state = entry.state end
+      local who = { rtype = rtype, key = entry.key, stood = state and state.stood, genesis = entry.genesis }
+      local attrs = setmetatable({}, { __index = function(_, name) return state[name] or entry.options[name] end })
+      if rtype and state then writers.add(lines, rtype, entry.key, attrs, who) end
+    end
+  end
+  return lines
+end
+
+--- What was there before Neap, such that a line comes back to its place whether Neap's own are above it then or not.
+-- @param state what origins.of gave
+-- @param recorded as there
+-- @param found { [id] = attrs|false } what this run found first
+-- @param about { host = name, key = of the project, types = where resource types are found }
+function origins.placed(resource, state, recorded, found, about)
+  if not (state and state.stood and about.types) then return state end
+  local lines = lines_of(recorded, found, about)
+  local placed = {}
+  for name, value in pairs(state) do placed[name] = value end
+  placed.stood = writers.stood(lines, resource.rtype, resource.key, state)
+  return placed
 end
 
 -- The file that was made for a part, by the record of what was there before that: its path, or nil.

@@ -123,6 +123,7 @@ end
 local function add_origin(name, resource, recorded, seen, changes, key)
   local path = "genesis/" .. entry_of.path(resource.type, resource.key)
   local origin, under = origins.of(resource, recorded, seen, entry_of.path)
+  origin = origins.placed(resource, origin, recorded, seen.before, { host = name, key = key, types = seen.types })
   local files = entry_of.files(name, resource, origin, "genesis/", key)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   if under or around then
@@ -163,8 +164,8 @@ end
 --   had gone (`before` of plan.host), around = as plan.host has it, status = { … }, brought = { [type] = {
 --   [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
---   others, states, more = what bystanders.look gives, or nil; rolling = what
---   rolling_words.kept gives
+--   types = where resource types are found, or nil; others, states, more = what bystanders.look gives, or nil;
+--   rolling = what rolling_words.kept gives
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit
 function record.host(name, recorded, seen, changes, key)

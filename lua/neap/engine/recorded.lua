@@ -114,7 +114,10 @@ local function read_entry(files, root, path)
   return entry
 end
 
-local function resource_of(files, path, host, key)
+--- What is recorded of one resource.
+-- @param files { [path below hosts/<host>/] = bytes }
+-- @return one of recorded.host().resources
+function recorded.resource(files, path, host, key)
   local entry = read_entry(files, "", path)
   local at = { files = files, root = "", host = host, key = key }
   local managed = {}
@@ -174,7 +177,7 @@ function recorded.host(st, rev, host, key)
   local resources = {}
   for path in pairs(files) do
     if path:find("^resources/") and path:find("%.json$") then
-      local resource = resource_of(files, path, host, key)
+      local resource = recorded.resource(files, path, host, key)
       resources[resource.id] = resource
     end
   end

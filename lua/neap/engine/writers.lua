@@ -33,4 +33,41 @@ function writers.above(lines, rtype, key, attrs)
   end
 end
 
+-- What was there before Neap in the stead of such a line, or nil.
+local function former(who, line)
+  if not who.genesis then return nil end
+  local _, was = last_line(who.rtype, who.key, who.genesis)
+  return was ~= line and was or nil
+end
+
+-- The lines below which a resource stood, below those of Neap what was there in their stead, and at last where Neap's
+-- own stands of which all hangs.
+-- @return the lines, whether they reach the top, and whether one is secret
+local function without(lines, path, told)
+  local all, seen, secret, top = {}, {}, false, false
+  while told do
+    local below, who
+    secret = secret or taint.is(told)
+    below, top = spot.read(taint.reveal(told))
+    for _, line in ipairs(below) do
+      who = lines[path .. "\0" .. line]
+      all[#all + 1], all[#all + 2] = line, who and former(who, line)
+    end
+    told = who and not seen[who] and who.stood
+    seen[who or 0] = true
+  end
+  return all, top, secret
+end
+
+--- Where a resource stood, told so that it is found again when Neap's own lines above it have gone, or are what they
+-- were before.
+-- @param lines { [path\0line] = { rtype, key, stood, genesis } } of what Neap has written
+function writers.stood(lines, rtype, key, attrs)
+  local path = place_of(rtype, key, attrs)
+  if not path then return attrs.stood end
+  local all, top, secret = without(lines, path, attrs.stood)
+  local told = spot.write(all, top)
+  return secret and taint.wrap(told, "previous") or told
+end
+
 return writers
