@@ -27,7 +27,8 @@ local function run_that_dies(dir, steps, finish)
     ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end }, said = said,
   }
   local host = {
-    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, plan = { changes = {}, observed = { ["thing:a"] = false } }, lock = {},
+    name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, lock = {},
+    plan = { changes = {}, observed = { ["thing:a"] = false }, desired = { list = {} }, around = { ["thing:a"] = { file = false } } },
     conn = { request = function() end },
   }
   for i, step in ipairs(steps) do host.plan.changes[i] = step.change end
@@ -141,7 +142,8 @@ t.case("what a thing was before its first touch is recorded with the dead run", 
   local genesis = json.decode(st:read(st:head(), "hosts/n1/genesis/resources/thing/a.json"))
   local seen = json.decode(st:read(st:head(), "hosts/n1/resources/thing/a.json"))
   st:close()
-  t.equal({ genesis.state, seen.state, seen.managed }, { json.null, json.null, { "size" } })
+  t.equal({ genesis.state, genesis.around, seen.state, seen.managed },
+    { json.null, { file = false }, json.null, { "size" } })
 end)
 
 -- { what is found, whether the run that died has made it, or has been cut off there: of a type whose change is made

@@ -47,13 +47,6 @@ local function rolling_of(host)
   return rolling_words.kept(desired.rolling_after or desired.rolling)
 end
 
--- The resources that the run was about, and those whose records just go.
-local function resources_of(desired)
-  if not desired.dropped then return desired.list end
-  local list = table.move(desired.list, 1, #desired.list, 1, {})
-  return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
-end
-
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
   local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
@@ -61,14 +54,11 @@ local function record_host(self, st, head, host, changes, key)
     forget_all(host, recorded, changes)
     recorded = {}
   end
-  local besides = host.besides or {}
-  local news = record.host(host.name, recorded, {
-    others = besides.others, states = besides.states, more = besides.more,
-    resources = resources_of(host.plan.desired), observed = host.observed or {}, before = host.plan.observed,
-    origins = host.plan.before, around = host.plan.around, types = self.types,
-    status = standing.status(self, host), brought = brought_by(host),
-    rolling = rolling_of(host),
-  }, changes, key)
+  local besides, seen = host.besides or {}, record.known(host.plan, self.types)
+  seen.others, seen.states, seen.more = besides.others, besides.states, besides.more
+  seen.observed, seen.status = host.observed or {}, standing.status(self, host)
+  seen.brought, seen.rolling = brought_by(host), rolling_of(host)
+  local news = record.host(host.name, recorded, seen, changes, key)
   -- A host that was lost is not seen again in this run; what it was is known.
   for path, bytes in pairs(host.pre_images or {}) do
     local at = "hosts/" .. host.name .. "/" .. path

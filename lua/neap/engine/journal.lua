@@ -24,7 +24,7 @@ local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local project = require "neap.engine.project"
-local origins = require "neap.engine.origins"
+local record = require "neap.engine.record"
 local standing = require "neap.engine.standing"
 local sh = require "neap.sh"
 
@@ -100,15 +100,15 @@ end
 -- below the host: as genesis, and as what was last seen, so that a way back
 -- knows of it. {} where it is recorded already.
 local function pre_image(self, host, change)
-  local resource, files = change.resource, {}
+  local resource, key = change.resource, self.book.key
   local path, before = entry_of.path(resource.type, resource.key), host.plan.observed[resource.id]
   local is_new = host.adopted or not standing.recorded(self, host).status
-  for _, root in ipairs(before ~= nil and { "genesis/", "" } or {}) do
-    if is_new or not standing.read(self, host, root .. path) then
-      local is_ours = root ~= "" and origins.came_along(resource, standing.read(self, host, "brought.json"))
-      local of_root = entry_of.files(host.name, resource, not is_ours and before, root, self.book.key)
-      for name, bytes in pairs(of_root) do files[name] = bytes end
-    end
+  local function is_first(root) return before ~= nil and (is_new or not standing.read(self, host, root .. path)) end
+  local files = is_first "" and entry_of.files(host.name, resource, before, "", key) or {}
+  if is_first "genesis/" then
+    host.recorded = host.recorded or is_new and {} or standing.tree(self, host)
+    local known = record.known(host.plan, self.types)
+    for name, bytes in pairs(record.origin(host.name, resource, host.recorded, known, key)) do files[name] = bytes end
   end
   return files
 end
@@ -245,6 +245,7 @@ local FORGET = "rm -f /var/lib/neap/temp\n"
 --- A host's part is over: says so on both sides. The host learns it in the
 -- flight of whatever is asked next.
 function journal.ended(self, host)
+  host.recorded = nil
   local how = host.problem and tostring(host.problem) or "ok"
   local entry = { ended = how, host = host.name, time = math.floor(sys.time()) }
   local there = host.facts.uid == 0 and host.conn

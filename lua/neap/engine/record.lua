@@ -119,8 +119,9 @@ local function as_then(resource, state)
   return kept
 end
 
--- The first record of a resource: what was there before Neap.
-local function add_origin(name, resource, recorded, seen, changes, key)
+--- The first record of a resource: what was there before Neap.
+-- @return { [path below hosts/<host>/] = bytes }
+function record.origin(name, resource, recorded, seen, key)
   local path = "genesis/" .. entry_of.path(resource.type, resource.key)
   local origin, under = origins.of(resource, recorded, seen, entry_of.path)
   origin = origins.placed(resource, origin, recorded, seen.before, { host = name, key = key, types = seen.types })
@@ -131,7 +132,7 @@ local function add_origin(name, resource, recorded, seen, changes, key)
     entry.under, entry.around = under or nil, around
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end
-  compare(changes, "hosts/" .. name .. "/", recorded, files)
+  return files
 end
 
 local function record_resource(name, resource, recorded, seen, changes, key)
@@ -139,7 +140,7 @@ local function record_resource(name, resource, recorded, seen, changes, key)
   local path = entry_of.path(resource.type, resource.key)
   local before = seen.before[resource.id]
   if not recorded["genesis/" .. path] then
-    add_origin(name, resource, recorded, seen, changes, key)
+    compare(changes, prefix, recorded, record.origin(name, resource, recorded, seen, key))
   else
     local first_seen = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
     add_first(name, resource, recorded, first_seen, changes, key)
@@ -154,6 +155,22 @@ local function record_resource(name, resource, recorded, seen, changes, key)
     end
   end
   return news
+end
+
+-- The resources that the run was about, and those whose records just go.
+local function resources_of(desired)
+  if not desired.dropped then return desired.list end
+  local list = table.move(desired.list, 1, #desired.list, 1, {})
+  return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
+end
+
+--- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around` and `types` of
+-- record.host.
+function record.known(plan, types)
+  return {
+    resources = resources_of(plan.desired), before = plan.observed, origins = plan.before, around = plan.around,
+    types = types,
+  }
 end
 
 --- What a host's records must become.

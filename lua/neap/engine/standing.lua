@@ -36,15 +36,25 @@ function standing.decode(text, path)
   return value
 end
 
---- A recorded file of a host, or nil. The repository is opened when the first
--- host of a run asks.
-function standing.read(self, host, path)
+-- What is recorded as this run finds it: the repository, opened when the first host of a run asks, and its head.
+local function found(self)
   if not self.standings then
     local st = project.open(self.opts)
     self.standings = { st = st, head = st and st:head() }
   end
-  local at = self.standings
+  return self.standings
+end
+
+--- A recorded file of a host, or nil.
+function standing.read(self, host, path)
+  local at = found(self)
   return at.head and at.st:read(at.head, "hosts/" .. host.name .. "/" .. path) or nil
+end
+
+--- All of a host's: { [path below hosts/<host>/] = bytes }.
+function standing.tree(self, host)
+  local at = found(self)
+  return at.head and at.st:tree(at.head, "hosts/" .. host.name) or {}
 end
 
 --- status.json of a host as it is recorded, decoded; {} where there is none.
