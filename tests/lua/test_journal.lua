@@ -6,6 +6,7 @@ local loop = require "neap.core.loop"
 local store = require "neap.core.store"
 local sys = require "neap.core.sys"
 local fake = require "fake_host"
+local brief = require "neap.engine.brief"
 local journal = require "neap.engine.journal"
 local leftover = require "neap.engine.leftover"
 local standing = require "neap.engine.standing"
@@ -158,10 +159,10 @@ for i, case in ipairs {
     local status = status_of(self.opts.state:match("^(.*)/"))
     for atomic, made in pairs { [true] = case[2], [false] = case[3] } do
       local rtype = setmetatable({ atomic = atomic }, { __index = fake.thing })
-      t.equal(journal.has_made(status, { id = "file:/b", rtype = rtype }, case[1]), made)
+      t.equal(brief.has_made(status, { id = "file:/b", rtype = rtype }, case[1]), made)
     end
     local earlier = { id = "file:/a", rtype = fake.thing }
-    t.equal({ journal.has_made(status, earlier, { size = 5 }), journal.has_made(status, earlier, { size = 1 }) },
+    t.equal({ brief.has_made(status, earlier, { size = 5 }), brief.has_made(status, earlier, { size = 1 }) },
       { false, true })
   end)
 end

@@ -7,8 +7,8 @@
 -- Theirs: the attribute stays as it is found. Ours: it is overwritten. Without
 -- either nothing is changed on any host.
 
+local brief = require "neap.engine.brief"
 local difference = require "neap.engine.difference"
-local journal = require "neap.engine.journal"
 local plan = require "neap.engine.plan"
 local recorded = require "neap.engine.recorded"
 local show = require "neap.engine.show"
@@ -104,7 +104,7 @@ function conflicts.find(round, desired, now, types, opts)
     local one = seen[resource.id]
     local conflict = one and conflict_of(resource, one)
     -- A run that did not end has made it, and left its journal.
-    if conflict and journal.has_made(now.status, resource, one.found) then conflict = nil end
+    if conflict and brief.has_made(now.status, resource, one.found) then conflict = nil end
     if conflict then
       list[#list + 1] = conflict
       if opts.theirs and not conflict.problem then

@@ -17,9 +17,9 @@ local file = require "neap.core.journal"
 local json = require "neap.core.json"
 local loop = require "neap.core.loop"
 local crypto = require "neap.core.crypto"
-local difference = require "neap.engine.difference"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
+local brief = require "neap.engine.brief"
 local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
@@ -31,59 +31,9 @@ local sh = require "neap.sh"
 local journal = {}
 
 local PRIVATE_DIR = 448 -- 0700
--- Longer values are told by their digest.
-local VALUE_MAX = 64
 
 --- The folder of the journals of a state repository.
 function journal.folder(opts) return (project.place(opts):gsub("%.git$", "")) .. ".journal" end
-
-local function value_of(value, schema)
-  if taint.is(value) then return "(secret)" end
-  if type(value) == "string" and (schema.blob or #value > VALUE_MAX) then return "sha256:" .. crypto.sha256(value) end
-  if type(value) ~= "table" then return value end
-  local ok, text = pcall(json.encode, value)
-  if ok and #text <= VALUE_MAX then return value end
-  return ok and "sha256:" .. crypto.sha256(text) or "(secret)"
-end
-
--- A state in short: what a file is, is told by its digest; false for absent.
-local function brief(rtype, state)
-  if not state then return false end
-  local out = {}
-  for name, value in pairs(state) do
-    local schema = rtype.attributes[name]
-    schema = type(schema) == "table" and schema or {}
-    if not schema.option then out[name] = value_of(value, schema) end
-  end
-  return out
-end
-
--- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before.
-local function is_on_the_way(entry, now, cut_off)
-  if not now or not entry.after then return not now == not entry.after or cut_off and not now == not entry.before end
-  for name, value in pairs(entry.after) do
-    local before = cut_off and entry.before and entry.before[name]
-    if not difference.same(now[name], value) and (before == nil or not difference.same(now[name], before)) then
-      return false
-    end
-  end
-  return true
-end
-
---- Whether what is found is what a run that did not end has made, or was about
--- to. At the step where it ended that can be anything in between, but for types
--- whose change is made in one (`atomic`).
--- @param status decoded status.json
-function journal.has_made(status, resource, found)
-  for _, entry in ipairs(status and status.journal or {}) do
-    local cut_off = entry.n == status.step
-    if entry.id == resource.id and (cut_off and not resource.rtype.atomic
-        or is_on_the_way(entry, brief(resource.rtype, found), cut_off)) then
-      return true
-    end
-  end
-  return false
-end
 
 --- What the journal says of a change that is about to be made.
 -- @param owes list of { id, verb } that are owed from now on
@@ -91,7 +41,7 @@ function journal.entry(host, change, owes)
   local rtype = change.resource.rtype
   return {
     host = host.name, n = host.step, of = #host.plan.changes, id = change.id, kind = change.kind,
-    trigger = change.trigger, before = brief(rtype, change.from), after = brief(rtype, change.to),
+    trigger = change.trigger, before = brief.of(rtype, change.from), after = brief.of(rtype, change.to),
     owes = owes and owes[1] and owes or nil, time = math.floor(sys.time()),
   }
 end

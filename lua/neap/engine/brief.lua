@@ -1,0 +1,62 @@
+--- States in short, as a journal has them; and whether what is found on a host is what a run that did not end has made,
+-- and so nobody else's.
+
+local crypto = require "neap.core.crypto"
+local json = require "neap.core.json"
+local taint = require "neap.core.taint"
+local difference = require "neap.engine.difference"
+
+local brief = {}
+
+-- Longer values are told by their digest.
+local VALUE_MAX = 64
+
+local function value_of(value, schema)
+  if taint.is(value) then return "(secret)" end
+  if type(value) == "string" and (schema.blob or #value > VALUE_MAX) then return "sha256:" .. crypto.sha256(value) end
+  if type(value) ~= "table" then return value end
+  local ok, text = pcall(json.encode, value)
+  if ok and #text <= VALUE_MAX then return value end
+  return ok and "sha256:" .. crypto.sha256(text) or "(secret)"
+end
+
+--- A state in short: what a file is, is told by its digest; false for absent.
+function brief.of(rtype, state)
+  if not state then return false end
+  local out = {}
+  for name, value in pairs(state) do
+    local schema = rtype.attributes[name]
+    schema = type(schema) == "table" and schema or {}
+    if not schema.option then out[name] = value_of(value, schema) end
+  end
+  return out
+end
+
+-- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before.
+local function is_on_the_way(entry, now, cut_off)
+  if not now or not entry.after then return not now == not entry.after or cut_off and not now == not entry.before end
+  for name, value in pairs(entry.after) do
+    local before = cut_off and entry.before and entry.before[name]
+    if not difference.same(now[name], value) and (before == nil or not difference.same(now[name], before)) then
+      return false
+    end
+  end
+  return true
+end
+
+--- Whether what is found is what a run that did not end has made, or was about
+-- to. At the step where it ended that can be anything in between, but for types
+-- whose change is made in one (`atomic`).
+-- @param status decoded status.json
+function brief.has_made(status, resource, found)
+  for _, entry in ipairs(status and status.journal or {}) do
+    local cut_off = entry.n == status.step
+    if entry.id == resource.id and (cut_off and not resource.rtype.atomic
+        or is_on_the_way(entry, brief.of(resource.rtype, found), cut_off)) then
+      return true
+    end
+  end
+  return false
+end
+
+return brief
