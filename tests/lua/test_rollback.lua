@@ -65,7 +65,7 @@ t.case("what is to be away is told and taken away by its record of now", functio
   t.equal({ desired.list[1].absent, desired.list[1].attrs }, { true, { size = 2 } })
 end)
 
-local BOX = { occupied = { type = "string", readonly = true }, force = { type = "boolean", option = true } }
+local BOX = { occupied = { type = "string", or_false = true, readonly = true }, force = { type = "boolean", option = true } }
 for _, name in ipairs { "box", "bag" } do
   rtypes[name] = { name = name, key = "path", attributes = BOX, probe = function() end, steps = function() end }
 end
@@ -218,6 +218,43 @@ t.case("what moves by itself is nobody's change", function()
   local desired = rollback.compose(self, {}, now, target)
   t.equal(conflicts.find(ask.new(host.conn, {}), desired, now, self.types, {}), {})
 end)
+
+-- { what, id of its step, what stands at the path, whether the step was its last, conflicts }
+for _, case in ipairs {
+  { "what it has put in the place of another thing", "bag:/x", "bag", false, 0 },
+  { "what it was about to put there", "bag:/x", nil, true, 0 },
+  { "what is gone, though it had put something there", "bag:/x", nil, false, 1 },
+  { "what somebody else has put there since", "bag:/x", "link", true, 1 },
+  { "what it has put elsewhere", "bag:/y", "bag", false, 1 },
+} do
+  t.case("a run that did not end: " .. case[1], function()
+    local box = setmetatable({}, { __index = rtypes.box })
+    function box.probe(_, _, want)
+      if case[3] and want and not want.force then error("is no box", 0) end
+      return case[3] and { occupied = case[3] } or nil
+    end
+    local types = { get = function(_, name) return name == "box" and box or rtypes[name] end }
+    local now = recorded { { "box:/x", { occupied = false }, false } }
+    now.status = { step = 2, journal = { { n = case[4] and 2 or 1, id = case[2] } } }
+    local desired = rollback.compose({ types = types, permissions = {} }, {}, now, now)
+    t.equal(#conflicts.find(ask.new(fake.new({}).conn, {}), desired, now, types, {}), case[5])
+  end)
+end
+
+-- { what, size by another name as the step was to make it, conflicts }
+for _, case in ipairs { { "is what it has made", 2, 0 }, { "and what is there is somebody else's", 3, 1 } } do
+  t.case("a run that did not end: of what a host has one of, it named another, " .. case[1], function()
+    local sole = setmetatable({ name = "sole", only = function(state) return tostring(state.size) end },
+      { __index = fake.thing })
+    function sole.probe(host) return { size = host:thing("sole").size } end
+    rtypes.sole = sole
+    local now = recorded { { "sole:1", size(1), false } }
+    now.status = { step = 2, journal = { { n = 1, id = "sole:2", before = size(1), after = size(case[2]) } } }
+    local desired = rollback.compose(self, {}, now, now)
+    local found = conflicts.find(ask.new(fake.new({ sole = size(2) }).conn, {}), desired, now, self.types, {})
+    t.equal(#found, case[3])
+  end)
+end
 
 -- What a type says of the way back.
 local function planned_with(verdict, state, genesis)

@@ -44,17 +44,39 @@ local function is_on_the_way(entry, now, cut_off)
   return true
 end
 
+-- What of a resource a step has changed: "itself"; "name" where a host has one of its type, and another was named;
+-- "place" where another type has put a thing of its own in its place; nil for nothing.
+local function changed_by(entry, resource)
+  if entry.id == resource.id then return "itself" end
+  local kind, key = (entry.id or ""):match("^([^:]*):(.*)$")
+  if kind == resource.type then return resource.rtype.only and "name" or nil end
+  return resource.rtype.attributes.occupied and key == resource.key and "place" or nil
+end
+
+local function is_of(entry, what, resource, found, cut_off)
+  if what == "place" then
+    local occupied = found and found.occupied
+    return occupied == entry.id:match("^[^:]*") or not found and cut_off
+  end
+  return cut_off and not resource.rtype.atomic or is_on_the_way(entry, brief.of(resource.rtype, found), cut_off)
+end
+
 --- Whether what is found is what a run that did not end has made, or was about
 -- to. At the step where it ended that can be anything in between, but for types
 -- whose change is made in one (`atomic`).
 -- @param status decoded status.json
 function brief.has_made(status, resource, found)
   for _, entry in ipairs(status and status.journal or {}) do
-    local cut_off = entry.n == status.step
-    if entry.id == resource.id and (cut_off and not resource.rtype.atomic
-        or is_on_the_way(entry, brief.of(resource.rtype, found), cut_off)) then
-      return true
-    end
+    local what = changed_by(entry, resource)
+    if what and is_of(entry, what, resource, found, entry.n == status.step) then return true end
+  end
+  return false
+end
+
+--- Whether such a run may have put something of another type in the place of a resource.
+function brief.has_replaced(status, resource)
+  for _, entry in ipairs(status and status.journal or {}) do
+    if changed_by(entry, resource) == "place" then return true end
   end
   return false
 end
