@@ -111,6 +111,25 @@ t.case("a way back meets no conflict with what the run did itself", function()
   t.equal(#conflicts.find(there.round(), desired, now, types, {}), 0)
 end)
 
+-- { what, id of its step, whether this run changes something itself, what is recorded of the one that stands by }
+for _, case in ipairs {
+  { "has changed", "thing:b", true, { size = 7 } },
+  { "has changed, and left nothing to be changed", "thing:b", false, { size = 7 } },
+  { "has not changed", "thing:a", true, { size = 1 } },
+} do
+  t.case("what a run that did not end " .. case[1] .. " is as it has made it", function()
+    local journal = { { n = 1, id = case[2], before = { size = 1 }, after = { size = 7 } } }
+    keep({}, {}, {}, { status = { status = "incomplete", step = 2, journal = journal } })
+    there.things.b = { size = 7 }
+    host.plan.changes, host.recorded_status = case[3] and { {} } or {}, nil
+    bystanders.note({ types = types, opts = opts }, host)
+    local rev = keep({}, {}, {}, bystanders.look(host))
+    t.equal(read(rev).resources["thing:b"].state, case[4])
+    there.things.b = { size = 1 }
+    keep({ fake.resource("b", { size = 1 }) }, { ["thing:b"] = { size = 1 } }, { ["thing:b"] = { size = 1 } })
+  end)
+end
+
 t.case("a run that changes nothing asks nothing", function()
   local rounds = there.rounds
   host.plan.changes = {}

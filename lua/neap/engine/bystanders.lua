@@ -3,17 +3,20 @@
 -- member who is not declared any more.
 --
 --     before the first write    as recorded?  what is not was changed by somebody else, and its record stays
---     after the last            changed?      then by this run: recorded as it is now
+--     after the last            still so?     what is not was changed by this run: recorded as it is now
 --
--- So a way back meets no conflict with what Neap did itself. It costs two round trips, where there are any such.
+-- So a way back meets no conflict with what Neap did itself. What a run before this one has changed that did not end is
+-- this one's to record, even where nothing is left to be changed. It costs two round trips, where there are any such.
 
 local ask = require "neap.engine.ask"
 local taint = require "neap.core.taint"
+local brief = require "neap.engine.brief"
 local conflicts = require "neap.engine.conflicts"
 local difference = require "neap.engine.difference"
 local plan = require "neap.engine.plan"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
+local standing = require "neap.engine.standing"
 
 local bystanders = {}
 
@@ -76,19 +79,26 @@ local function look(host, list)
   return seen
 end
 
+-- Whether there may be any whose record is to change: by this run, or one that did not end.
+local function may_change(self, host)
+  if host.plan.changes[1] then return true end
+  return not host.held and standing.recorded(self, host).status == "incomplete"
+end
+
 --- Notes on the host who stands by (host.bystanders), before it is changed.
 function bystanders.note(self, host)
   host.bystanders = nil
-  if not self.types or not host.plan.changes[1] then return end
+  if not self.types or not may_change(self, host) then return end
   local st = project.open(self.opts)
   local head = st and st:head()
   if not head then return end
-  local list = find(recorded.host(st, head, host.name, project.key(self.opts)), self.types, host.plan.desired)
+  local now = recorded.host(st, head, host.name, project.key(self.opts))
+  local list = find(now, self.types, host.plan.desired)
   st:close()
   if not list[1] then return end
   local seen, kept = look(host, list), {}
   for i, one in ipairs(list) do
-    one.before = seen[i]
+    one.before, one.is_made = seen[i], brief.has_made(now.status, one.resource, seen[i].found)
     if not seen[i].problem and (seen[i].found or not one.names) then kept[#kept + 1] = one end
   end
   host.bystanders = kept
@@ -124,9 +134,9 @@ local function gone(entry, rtype)
 end
 
 local function add_whole(out, one, found)
-  local rtype, before = one.resource.rtype, one.before.found
-  if not conflicts.is_untouched(rtype, { was = one.entry.state or nil, found = before }) then return end
-  if conflicts.is_untouched(rtype, { was = before, found = found }) then return end
+  local rtype, was = one.resource.rtype, one.entry.state or nil
+  local is_ours = one.is_made or conflicts.is_untouched(rtype, { was = was, found = one.before.found })
+  if not is_ours or conflicts.is_untouched(rtype, { was = was, found = found }) then return end
   if not found then one.resource.as_recorded = gone(one.resource.as_recorded, rtype) end
   out.others[#out.others + 1] = one.resource
   out.states[one.entry.id] = found or false

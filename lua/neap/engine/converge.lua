@@ -277,7 +277,7 @@ local function apply_host(self, host)
     if take_back_failed(self, host) then verify.host(host) end
     return
   end
-  host.observed = host.plan.observed
+  host.observed, host.besides = host.plan.observed, bystanders.look(host)
   verify.let_go(host, {})
 end
 
