@@ -1,6 +1,6 @@
--- A resource of each type that writes and needs nothing but a host, each of
--- which differs between the sides A and B. "hold" is where a test lets a run
--- wait (see points.sh).
+-- A resource of each type that writes, each of which differs between the sides
+-- A and B. A database server, and another one that it replicates from, are there
+-- (see `steps`). "hold" is where a test lets a run wait (see points.sh).
 local side = "@SIDE@"
 local is_a = side == "A"
 local function either(a, b) if is_a then return a end return b end
@@ -26,6 +26,7 @@ block "faults" { path = "/srv/faults/blocks", content = ("block of %s\n"):format
 line "faults" { path = "/srv/faults/lines", line = "side = " .. side, match = "^side = " }
 hosts_entry "10.99.0.1" { names = { either("a.test", "b.test") } }
 apt_repository "faults" { uris = "file:/srv/source-" .. side, suites = "./", trusted = true }
+hostname(either("faults-a", "faults-b"))
 sysctl "net.ipv4.ip_default_ttl" { value = either("61", "62") }
 command "stamp" {
   run = ("echo %s >/srv/faults/stamp.new && mv /srv/faults/stamp.new /srv/faults/stamp"):format(side),
@@ -42,6 +43,14 @@ ExecStart=/bin/sh -c 'hold restart; cat /srv/faults/conf >/run/faults.live; echo
 WantedBy=multi-user.target
 ]]):format(side) }
 timer "faults-timer" { on_calendar = either("*-*-* 03:15", "*-*-* 04:15"), command = "/bin/true" }
+service "mariadb" { running = true }
+mysql_database "faults" { charset = either("utf8mb4", "latin1") }
+if is_a then absent.mysql_database "faults_b" else mysql_database "faults_b" end
+mysql_user "faults@localhost" { password = "password of " .. side,
+  grants = { ["faults.*"] = either("SELECT, INSERT", "SELECT, UPDATE") } }
+if is_a then absent.mysql_user "faults_b@%" else mysql_user "faults_b@%" { grants = { ["*.*"] = "PROCESS" } } end
+mysql_replica "source" { source = "127.0.0.1", port = 3307, user = either("copy_a", "copy_b"), password = "copy",
+  read_only = false, seed = "never" }
 @PACKAGE@
 service "faults" { running = true, enabled = true, restart_on = { conf, unit },
   validate = "test -s /srv/faults/conf && hold validate",
