@@ -21,7 +21,6 @@ local hostlock = {}
 local LATEST_S = 253402300799
 
 local HELD = "/var/lib/neap/locked"
-local TIMEOUT_MS = 30000
 -- That the host is out of rotation, by whom and since when (see rotation.lua).
 local DRAINED = "/var/lib/neap/drained"
 
@@ -49,7 +48,9 @@ echo "[unfinished]"; [ ! -f journal ] || exec tail -n 1 journal
 
 -- Runs in the shell that keeps the connection and leaves that one's variables
 -- alone. Descriptor 4 is no other script's. A run that is just ending is waited
--- for. Where there is no flock(1), the file that names the shell stands for it.
+-- for. What the file says is of the run before until the shell that has the lock
+-- has written; it is told only while that shell lives. Where there is no
+-- flock(1), the file that names the shell stands for it.
 local TAKE = [[
 echo "[lock]"
 L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock; J=0
@@ -67,7 +68,11 @@ fi
 J=$((J+1)); sleep 1
 done
 if [ $J = own ]; then printf '%%s\t%%s\t%%s\n' %s $$ %s >"$L"; echo "taken $$"
-else exec 4<&-; echo busy; cat "$L"; fi
+else
+exec 4<&-; echo busy
+IFS='	' read -r P P P P _ <"$L"
+case $P in ''|*[!0-9]*) ;; *) ! kill -0 "$P" 2>/dev/null || cat "$L" ;; esac
+fi
 fi
 [ $J != own ] || (
 ]] .. CLEAN:gsub("%%", "%%%%") .. [[
@@ -82,8 +87,8 @@ echo "[drained]"; [ ! -f ]] .. DRAINED .. [[ ] || cat ]] .. DRAINED .. "\n"
 
 local CHANGES = { apply = true, rollback = true }
 
--- The script that takes the lock.
-local function take_script(holder) return sh(TAKE, holder, process.me()) end
+--- The script that takes the lock.
+function hostlock.take_script(holder) return sh(TAKE, holder, process.me()) end
 
 --- What this run says of itself in the locks that it takes: nil for one that
 -- changes nothing.
@@ -107,7 +112,7 @@ function hostlock.sweep_script() return SWEEP end
 -- `holder` the run's own lock.
 function hostlock.prologue(facts, holder)
   if not holder then return SEE .. facts end
-  return "(\n" .. SEE .. facts .. ")\n" .. take_script(holder)
+  return "(\n" .. SEE .. facts .. ")\n" .. hostlock.take_script(holder)
 end
 
 local function lines_of(text, section)
@@ -217,49 +222,5 @@ end
 
 --- A script that takes a person's lock away.
 function hostlock.release_script() return sh("[ ! -e %s ] || rm %s\n", HELD, HELD) end
-
---- A script that ends the shell that holds a run's lock: its connection is
--- gone, but the host does not know yet.
--- @param only where it is this process, nil: whichever it is
-function hostlock.break_script(only)
-  return ("only=%s\n"):format(only and math.tointeger(only) or "") .. [[
-L=/run/neap.lock; [ -w /run ] || L=${HOME:-/nowhere}/.neap.lock
-[ -s "$L" ] || exit 0
-IFS='	' read -r by since what pid run <"$L"
-case $pid in ''|*[!0-9]*) exit 0;; esac
-[ "${only:-$pid}" = "$pid" ] || exit 0
-if command -v flock >/dev/null; then flock -n "$L" true && exit 0; fi
-kill "$pid" 2>/dev/null || exit 0
-for i in 1 2 3 4 5; do
-kill -0 "$pid" 2>/dev/null || { echo "$by ($what)"; exit 0; }
-sleep 1
-done
-echo "the run's shell ($pid) waits for what it has started: end that first" >&2; exit 75
-]]
-end
-
---- Whether the lock is that of a run of this machine that has ended, though the
--- host has not heard so.
-function hostlock.is_stale(lock)
-  local busy = lock.busy
-  return busy and busy.pid and busy.by == hostlock.person() and process.has_ended(busy.run) or false
-end
-
---- Takes the lock of a run again, on a connection that is to stand in for the
--- one that had it. Its shell may live on where the host has not heard that the
--- connection is gone: it is ended, but nobody else's.
--- @param lock what hostlock.parse said when it was taken
--- @return the lock as it is now, or nil and why not
-function hostlock.retake(conn, holder, lock)
-  for try = 1, 2 do
-    local reply, message = conn:request { script = take_script(holder), here = true, timeout_ms = TIMEOUT_MS }
-    if not reply then return nil, message end
-    local now = hostlock.parse(reply.out)
-    local ok, problem = pcall(hostlock.check, now)
-    if ok then return now end
-    if try == 2 or not (now.busy and lock.pid and now.busy.pid == lock.pid) then return nil, problem.message end
-    conn:request { script = hostlock.break_script(lock.pid), capture = true, timeout_ms = TIMEOUT_MS }
-  end
-end
 
 return hostlock

@@ -15,6 +15,7 @@ local facts = require "neap.engine.facts"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
 local inventory = require "neap.inventory"
+local relock = require "neap.engine.relock"
 
 local session = {}
 
@@ -65,13 +66,13 @@ function session.drop(host, problem)
   host.status = STATUS_OF_CODE[problem.code] or "failed"
 end
 
--- An earlier run of this machine has ended, but not its shell on the host.
-local function take_stale(self, host)
-  local was = host.lock
-  local now = hostlock.retake(host.conn, host.holder, { pid = was.busy.pid })
-  if not now then return end
-  now.held, now.drained = was.held, was.drained
-  host.lock = now
+-- An earlier run of this machine has ended, but not its shell on the host; or nobody can say whose the lock is.
+local function take_again(self, host)
+  local was, is_stale = host.lock, relock.is_stale(host.lock)
+  local now, _, other = relock.take(host.conn, host.holder, {})
+  host.lock = now or other or was
+  host.lock.held, host.lock.drained = was.held, was.drained
+  if not now or not is_stale then return end
   self.ui:detail(string.format("%s: took the lock of a run that has ended: %s", host.name, hostlock.say(was)))
 end
 
@@ -82,7 +83,8 @@ function session.enter(self, host)
   if not conn then fault.raise(code, nil, "%s", message) end
   host.conn, host.holder = conn, holder
   host.lock = hostlock.parse(conn.prologue.out)
-  if holder and hostlock.is_stale(host.lock) then take_stale(self, host) end
+  local may_be_had = holder and (relock.is_stale(host.lock) or relock.is_nameless(host.lock))
+  if may_be_had then take_again(self, host) end
   if holder then hostlock.check(host.lock) end
   host.out = host.lock.drained
   host.facts, host.guards = facts.parse(conn.prologue.out)
@@ -101,7 +103,7 @@ end
 -- @return the lock, or nil and why not
 function session.relock(host, conn)
   if not host.holder then return host.lock end
-  local lock, why = hostlock.retake(conn, host.holder, host.lock)
+  local lock, why = relock.take(conn, host.holder, host.lock)
   host.lock = lock or host.lock
   return lock, why
 end

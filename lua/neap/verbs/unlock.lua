@@ -2,6 +2,7 @@
 local command = require "neap.engine.command"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
+local relock = require "neap.engine.relock"
 local session = require "neap.engine.session"
 
 local TIMEOUT_MS = 30000
@@ -16,7 +17,7 @@ local function run(host, script)
 end
 
 local function unlock_host(host, opts)
-  if opts.break_lock then host.broken_lock = run(host, hostlock.break_script()) end
+  if opts.break_lock then host.broken_lock = run(host, relock.break_script()) end
   if host.lock.held then
     run(host, hostlock.release_script())
     host.unlocked = true
