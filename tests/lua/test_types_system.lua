@@ -87,6 +87,14 @@ t.case("owners: a file was before Neap of one who takes his old number again, an
   end
 end)
 
+t.case("owners: what went along with its owner to his new number is not that of who takes the old one", function()
+  local model = Model.new { stat = { ["/home/ada/x"] = { answer = { owner = "ada", uid = 7 } } } }
+  local user = require "neap.types.user"
+  user.effects("ada", { kind = "update", from = ADA, to = { uid = 9, home = "/home/ada" }, differs = { uid = true } }, model)
+  user.effects("bob", { kind = "update", from = { uid = 8, home = "/home/bob" }, to = { uid = 7 }, differs = { uid = true } }, model)
+  t.equal(model:get("stat", { "/home/ada/x" }), { owner = "ada", uid = 9 })
+end)
+
 local timer = require "neap.types.timer"
 local timers = {
   { "at a time", { command = "echo \"$HOME\" 100%", on_calendar = { "hourly" }, user = "app", persistent = true },
