@@ -66,20 +66,6 @@ function look.foresee(host, _, change)
   end
 end
 
---- Raises where a number that a change gives is another account's by then.
--- @param database "passwd" or "group"
--- @param what the number is called: "uid" or "gid"
-function look.number(host, database, name, change, what)
-  local number = change.to[what]
-  if not number or change.from and change.from[what] == number then return end
-  local line = host:getent(database, number)
-  local other = line and line:match("^[^:]+")
-  local now = other and other ~= name and host:getent(database, other)
-  if now and now:match("^[^:]*:[^:]*:(%d*)") == tostring(number) then
-    look.fail("%s %d is that of '%s' already", what, number, other)
-  end
-end
-
 --- What `stat` will say of something that `attrs` describe.
 function look.predicted(kind, attrs, mode)
   return {

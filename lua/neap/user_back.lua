@@ -1,4 +1,5 @@
 --- Users on a way back: who goes, who is only closed, and what one gets who is made again.
+local numbers = require "neap.numbers"
 local sh = require "neap.sh"
 
 local user_back = {}
@@ -52,7 +53,9 @@ end
 --- A user that was not there before is removed where he has nothing outside his home, else closed until then. One who
 -- was to be absent then goes, as by an apply.
 function user_back.look(host, key, change, back, model)
-  if change.kind ~= "delete" then return nil end
+  if change.kind ~= "delete" then
+    return numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model)
+  end
   local held = host:holdings(key, change.from.home)
   local left = left_of(held, key, model)
   local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""

@@ -114,18 +114,17 @@ local function in_turn(leaving, wanted)
   return list
 end
 
--- Each type is told which of its resources are there in the end, and which are not.
-local function tell_types(list)
-  local there, gone = {}, {}
+-- Each type is told which of its resources are there in the end, and which are not, and which numbers are given up.
+local function tell_types(list, now)
+  local there, gone, given_up = {}, {}, turns.given_up(list, now)
   for _, resource in ipairs(list) do
     local keys, name = resource.absent and gone or there, resource.rtype.name
     keys[name] = keys[name] or {}
     table.insert(keys[name], resource.key)
   end
   for _, resource in ipairs(list) do
-    if resource.back then
-      resource.back = setmetatable({ staying = there, leaving = gone }, { __index = resource.back })
-    end
+    local told = { staying = there, leaving = gone, given_up = given_up }
+    resource.back = resource.back and setmetatable(told, { __index = resource.back })
   end
 end
 
@@ -134,7 +133,7 @@ local function arranged(first, wanted, last, now)
   local list = in_turn(first, wanted)
   table.move(last, 1, #last, #list + 1, list)
   covered.mark(list)
-  tell_types(list)
+  tell_types(list, now)
   return turns.sort(list, now)
 end
 

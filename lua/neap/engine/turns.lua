@@ -85,6 +85,16 @@ local function is_after(before, i, j, seen)
   return false
 end
 
+--- The numbers that accounts which stay have now and will not have then: { ["uid 7"] = true }.
+-- @param list, now as for turns.sort
+function turns.given_up(list, now)
+  local set = {}
+  for i, fact in ipairs(facts_of(list, now)) do
+    for number in pairs(list[i].absent and {} or fact.has) do set[number] = set[number] or not fact.takes[number] end
+  end
+  return set
+end
+
 -- Whether it has a number now that it will not have then.
 local function is_renumbered(fact)
   for number in pairs(fact.has) do

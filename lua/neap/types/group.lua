@@ -1,6 +1,6 @@
 --- A Unix group.
 -- @usage group "deploy" { gid = 2001 }
-local look = require "neap.look"
+local numbers = require "neap.numbers"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
 local vital = require "neap.vital"
@@ -22,13 +22,14 @@ function group.probe(host, key)
   return { gid = math.tointeger(tonumber(line:match("^[^:]*:[^:]*:(%d+)"))) }
 end
 
-function group.foresee(host, key, change) look.number(host, "group", key, change, "gid") end
+function group.foresee(host, key, change) numbers.foresee(host, "group", key, change, "gid") end
 
 function group.steps(key, change)
   if change.kind == "delete" then return { sh("groupdel %s", key) } end
   local gid = change.to.gid and sh(" -g %d", change.to.gid) or ""
-  if change.kind == "update" then return { "groupmod" .. gid .. sh(" %s", key) } end
-  return { "groupadd" .. (change.to.system and " -r" or "") .. gid .. sh(" %s", key) }
+  local aside = numbers.aside(change)
+  if change.kind == "update" then return { aside .. "groupmod" .. gid .. sh(" %s", key) } end
+  return { aside .. "groupadd" .. (change.to.system and " -r" or "") .. gid .. sh(" %s", key) }
 end
 
 --- No user is in a group that is gone.
@@ -60,8 +61,9 @@ local function whose(host, gid, model)
 end
 
 --- A group that is a user's own stays with the user, and stays recorded: it goes when he has another.
-local function way_back(host, _, change, _, model)
-  local name = change.kind == "delete" and whose(host, change.from.gid, model)
+local function way_back(host, _, change, back, model)
+  if change.kind ~= "delete" then return numbers.look(host, change, { group = "gid" }, back, model) end
+  local name = whose(host, change.from.gid, model)
   return name and { stays = ("it is the group of user '%s', who stays"):format(name), keeps = true } or nil
 end
 

@@ -6,6 +6,7 @@
 -- @usage user "app" { system = true, home = "/srv/app", create_home = false }
 local accounts = require "neap.look"
 local names = require "neap.user_names"
+local numbers = require "neap.numbers"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
@@ -131,7 +132,7 @@ end
 
 function user.foresee(host, key, change)
   local from, to = change.from or {}, change.to
-  accounts.number(host, "passwd", key, change, "uid")
+  numbers.foresee(host, "passwd", key, change, "uid")
   if to.group ~= from.group then accounts.account(host, "group", to.group) end
   for _, name in ipairs(to.groups or {}) do
     if name ~= key then accounts.account(host, "group", name) end
@@ -179,14 +180,14 @@ local function own_group(key, gid)
     sh('elif [ "$gid" != %d ]; then groupmod -g %d %s; fi || exit 1\n', gid, gid, key)
 end
 
-local function add(key, to)
+local function add(key, to, aside)
   local home = to.create_home
   if home == nil then home = not to.system end
   local made = {}
   for name, value in pairs(to) do made[name] = value end
   made.shell = to.shell or to.system and "/usr/sbin/nologin" or nil
   if not to.own_gid and to.group == key then made.group = nil end
-  local text = to.own_gid and own_group(key, to.own_gid) or ""
+  local text = aside .. (to.own_gid and own_group(key, to.own_gid) or "")
   local flags = (to.system and " -r" or "") .. (home and " -m" or " -M") .. account(made)
   if made.group then return text .. "useradd" .. flags .. sh(" %s", key) end
   -- a group of the same name may be there already
@@ -200,13 +201,14 @@ function user.steps(key, change)
     local run = "userdel" .. (change.from.remove_home and " -r" or "") .. sh(" %s", key)
     return { run .. user_back.own_group(key, change) }
   end
+  local aside = numbers.aside(change)
   local steps
   if change.kind == "create" then
     local open = to.locked == false
-    steps, differs = { add(key, to) }, { password = to.password ~= false or open, locked = open }
+    steps, differs = { add(key, to, aside) }, { password = to.password ~= false or open, locked = open }
   else
     local flags = account(to, differs)
-    local own = differs.own_gid and own_group(key, to.own_gid) or ""
+    local own = aside .. (differs.own_gid and own_group(key, to.own_gid) or "")
     steps = { own .. flags ~= "" and own .. (flags ~= "" and "usermod" .. flags .. sh(" %s", key) or "") or nil }
     if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
