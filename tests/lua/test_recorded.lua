@@ -199,10 +199,26 @@ for _, case in ipairs {
   end)
 end
 
+-- What a type is told of a record of a "note" with this state.
+local function told(state)
+  local pushed = { tree = function() return { ["resources/note/a.json"] = '{"type":"note","key":"/a","state":' .. state .. "}" } end }
+  return recorded.wanted(recorded.host(pushed, "rev", "web3", key).resources["note:/a"], types).attrs
+end
+
 t.case("refused: a value that its type does not take", function()
-  local pushed = { tree = function() return { ["resources/note/a.json"] = '{"type":"note","key":"/a","state":{"size":"1; reboot"}}' } end }
-  local entry = recorded.host(pushed, "rev", "web3", key).resources["note:/a"]
-  t.raises(function() recorded.wanted(entry, types) end, "note:/a: 'size' as it is recorded wants an integer")
+  t.raises(function() told '{"size":"1; reboot"}' end, "note:/a: 'size' as it is recorded wants an integer")
+end)
+
+t.case("refused: a value that may be declared, but not in that form", function()
+  rtype.attributes.grants.kept = function(grants) return type(grants.a) == "string" end
+  t.equal(told '{"grants":{"a":"b"}}', { grants = { a = "b" } })
+  t.raises(function() told '{"grants":{"a":[]}}' end, "'grants' as it is recorded is not in the form that neap gives it")
+end)
+
+t.case("refused: a record without what all of its type have", function()
+  rtype.always_names = { "size" }
+  t.raises(function() told '{"names":[]}' end, "note:/a: 'size' as it is recorded is missing")
+  t.equal(told "null", {})
 end)
 
 st:close()

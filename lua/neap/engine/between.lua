@@ -8,13 +8,18 @@
 local json = require "neap.core.json"
 local count_of = require "neap.count_of"
 local recorded_change = require "neap.engine.recorded_change"
+local shape = require "neap.engine.shape"
 local show = require "neap.engine.show"
 
 local between = {}
 
-local function decode(text)
+-- What is told of a status.
+local STATUS = { status = "?string", problem = "?string", machine_id = "?string" }
+
+-- What status.json says; what is none says nothing.
+local function status_in(text)
   local value = text and json.decode(text)
-  return type(value) == "table" and value or nil
+  return shape.fits(value, STATUS) and value or {}
 end
 
 -- One side: a revision, and of the files that differ what they hold in it.
@@ -84,7 +89,7 @@ end
 local function status_line(deltas)
   local delta = deltas["status.json"]
   if not delta then return nil end
-  local was, is = decode(delta.old) or {}, decode(delta.new) or {}
+  local was, is = status_in(delta.old), status_in(delta.new)
   local parts = {}
   if was.status ~= is.status then
     parts[1] = ("%s → %s%s"):format(was.status or "(not recorded)", is.status or "(not recorded)",

@@ -99,7 +99,7 @@ function blame.line(st, rev, where)
   local file, number = (where or ""):match("^(.*):(%d+)$")
   local text = file and st:read(rev, "source/" .. file)
   if not text then return nil end
-  number = math.tointeger(number)
+  number = tonumber(number)
   for line in (text .. "\n"):gmatch("([^\n]*)\n") do
     number = number - 1
     if number == 0 then return (line:gsub("^%s+", "")) end

@@ -5,6 +5,7 @@
 -- before what it watches, when a later playbook named one of them and not the
 -- other. Here each waits for what it needs; else the order stays.
 
+local recorded = require "neap.engine.recorded"
 local writers = require "neap.engine.writers"
 
 local needs = {}
@@ -13,9 +14,7 @@ local needs = {}
 local function attrs_of(entry, types)
   local rtype = entry.state and types:get(entry.type)
   if not rtype then return nil end
-  local attrs = setmetatable({}, { __index = entry.options })
-  for name, value in pairs(entry.state) do attrs[name] = value end
-  return attrs, rtype
+  return recorded.attrs(entry, rtype, entry.state), rtype
 end
 
 -- Who writes which line into the files of others, by id (see writers.lua).

@@ -190,15 +190,29 @@ function recorded.host(st, rev, host, key)
 end
 
 -- What others may have written must not reach a type in a form that it does not know.
-local function check(entry, rtype, attrs)
+local function check(entry, rtype, attrs, is_there)
+  local function wrong(name, problem)
+    fault.raise("store", entry.where, "%s: '%s' as it is recorded %s", entry.id, name, problem)
+  end
   for name, value in pairs(attrs) do
     local spec = rtype.attributes[name]
     local ok, problem = true, nil
     if spec then ok, problem = schema.holds(spec, value) end
-    if not ok then
-      fault.raise("store", entry.where, "%s: '%s' as it is recorded %s", entry.id, name, problem)
-    end
+    if not ok then wrong(name, problem) end
   end
+  for _, name in ipairs(is_there and rtype.always_names or {}) do
+    if attrs[name] == nil then wrong(name, "is missing") end
+  end
+end
+
+--- The attributes and options of a record, as its type may be told them.
+-- @param state attributes, or false where there is nothing
+function recorded.attrs(entry, rtype, state)
+  local attrs = {}
+  for name, value in pairs(entry.options) do attrs[name] = value end
+  for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
+  check(entry, rtype, attrs, state)
+  return attrs
 end
 
 -- A resource in the shape that evaluate gives, so that it can be planned.
@@ -208,10 +222,7 @@ local function made_of(entry, types, state, genesis)
     fault.raise("playbook", entry.where, "%s: no resource type '%s' is here: give the folder of the playbook that has "
       .. "it", entry.id, entry.type)
   end
-  local attrs = {}
-  for name, value in pairs(entry.options) do attrs[name] = value end
-  for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
-  check(entry, rtype, attrs)
+  local attrs = recorded.attrs(entry, rtype, state)
   local back = rtype.rollback
   if state and back and back.wanted then attrs = back.wanted(entry.key, attrs, genesis) end
   local meta = { after = {}, before = {}, tags = {} }

@@ -19,22 +19,23 @@ local function entry_in(text)
   return type(entry) == "table" and entry_of.is(entry) and entry or nil
 end
 
--- A recorded value as it may be shown; what is told by name where it is sealed.
-local function shown(value, side, root, name)
-  if type(value) ~= "table" then return value end
-  if value.file then return side.read(root .. value.file) or "" end
-  if value.sealed then return taint.wrap(value.sealed, name) end
-  if value.sealed_in then return taint.wrap(side.read(root .. value.sealed_in) or "", name) end
-  return value
+local function is_text(value) return type(value) == "table" and type(value.file) == "string" end
+local function is_sealed(value)
+  return type(value) == "table" and (type(value.sealed) == "string" or type(value.sealed_in) == "string")
 end
 
-local function is_text(value) return type(value) == "table" and value.file ~= nil end
-local function is_sealed(value) return type(value) == "table" and (value.sealed or value.sealed_in) ~= nil end
+-- A recorded value as it may be shown; what is told by name where it is sealed.
+local function shown(value, side, root, name)
+  if is_text(value) then return side.read(root .. value.file) or "" end
+  if not is_sealed(value) then return value end
+  local sealed = value.sealed
+  return taint.wrap(type(sealed) == "string" and sealed or side.read(root .. value.sealed_in) or "", name)
+end
 
 -- Whether two recorded values are the same without their texts being read.
 local function same_value(a, b, side_a, side_b, roots)
   if is_text(a) and is_text(b) then return a.sha256 == b.sha256 end
-  if is_sealed(a) and is_sealed(b) and a.sealed_in and b.sealed_in then
+  if is_sealed(a) and is_sealed(b) and type(a.sealed_in) == "string" and type(b.sealed_in) == "string" then
     return roots[1] == roots[2] and side_a.read(roots[1] .. a.sealed_in) == side_b.read(roots[2] .. b.sealed_in)
   end
   return difference.same(a, b)

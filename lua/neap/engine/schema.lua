@@ -1,6 +1,6 @@
 --- What a type says of its attributes, and values held against it.
 -- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, option=, of=, readonly=,
---   or_false=, reads= }
+--   or_false=, kept=, always=, reads= }
 --   type      string integer number boolean mode list map any
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
@@ -9,6 +9,8 @@
 --             that tells whether this one is
 --   readonly  is found on hosts and cannot be declared
 --   or_false  false is found, and recorded, where there is none of it
+--   kept      function(value): whether it can have been found or recorded, where not all that may be declared can
+--   always    true where all that are there have one: a record without it is none
 --   reads     names the attribute that receives the content of the project's file given here
 -- A value is checked in the author's terms: errors name the attribute and what would be right.
 local taint = require "neap.core.taint"
@@ -20,14 +22,15 @@ local schema = {}
 
 local TYPES = { string = 1, integer = 1, number = 1, boolean = 1, mode = 1, list = 1, map = 1, any = 1 }
 
--- Lists of names that each resource of the type is looked through by: those that are filled in or must be given, and
--- those that name a file.
+-- Lists of names that each resource of the type is looked through by: those that are filled in or must be given, those
+-- that name a file, and those that each record has.
 local function list_names(rtype)
-  rtype.filled_names, rtype.reading_names = {}, {}
+  rtype.filled_names, rtype.reading_names, rtype.always_names = {}, {}, {}
   for _, name in ipairs(frozen.keys(rtype.attributes)) do
     local spec = rtype.attributes[name]
     if spec.default ~= nil or spec.required then table.insert(rtype.filled_names, name) end
     if spec.reads then table.insert(rtype.reading_names, name) end
+    if spec.always then table.insert(rtype.always_names, name) end
   end
 end
 
@@ -146,6 +149,7 @@ end
 function schema.holds(spec, v)
   if v == false and spec.or_false then return true end
   local _, problem = convert[spec.type](v, spec)
+  if not problem and spec.kept and not spec.kept(v) then problem = "is not in the form that neap gives it" end
   return problem == nil, problem
 end
 

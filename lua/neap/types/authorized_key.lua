@@ -13,8 +13,9 @@ local taint = require "neap.core.taint"
 local authorized_key = {
   name = "authorized_key", key = "name", atomic = true,
   attributes = {
-    user = { type = "string", required = true, doc = "Whom it lets in." },
-    key = { type = "string", required = true, doc = "The public key: its type, the key, and a comment if you like." },
+    user = { type = "string", required = true, always = true, doc = "Whom it lets in." },
+    key = { type = "string", required = true, always = true,
+      doc = "The public key: its type, the key, and a comment if you like." },
     path = { type = "string", readonly = true, doc = "The file that it stands in." },
     options = { type = "string", default = "",
       doc = "Options before the key, such as restrict or from=\"10.0.0.0/8\"." },

@@ -11,6 +11,13 @@ local names = require "neap.user_names"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 
+local function is_kept(env)
+  for _, value in pairs(env) do
+    if type(value) ~= "string" and not taint.is(value) then return false end
+  end
+  return true
+end
+
 local command = {
   name = "command", key = "name", triggers = { "run" }, barrier = true,
   attributes = {
@@ -21,7 +28,8 @@ local command = {
     undo = { type = "string", doc = "The command that takes it back." },
     cwd = { type = "string", doc = "The directory to run in." },
     user = { type = "string", doc = "The user to run as." },
-    env = { type = "map", option = true, doc = "Environment of `run` and `undo`; values may be secrets." },
+    env = { type = "map", option = true, kept = is_kept,
+      doc = "Environment of `run` and `undo`; values may be secrets." },
     timeout = { type = "integer", option = true, doc = "Seconds after which it is given up." },
   },
 }

@@ -9,7 +9,7 @@ local hosts_entry = {
   name = "hosts_entry", key = "address", atomic = true,
   attributes = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
-    path = { type = "string", option = true, default = "/etc/hosts", doc = "The file." },
+    path = { type = "string", option = true, default = "/etc/hosts", always = true, doc = "The file." },
     stood = edit.STOOD,
     text = { type = "string", readonly = true, doc = "Its lines as they were found, with their blanks and comments." },
   },

@@ -7,6 +7,7 @@
 -- @usage absent.mysql_user "old@%"
 local difference = require "neap.engine.difference"
 local mysql = require "neap.mysql"
+local shape = require "neap.engine.shape"
 local taint = require "neap.core.taint"
 
 local mysql_user = {
@@ -15,7 +16,7 @@ local mysql_user = {
     password = { type = "string", doc = "The password; left as it is when not said." },
     socket = { type = "boolean",
       doc = "Whether the system's user of the same name logs in over the socket, without a password." },
-    grants = { type = "map",
+    grants = { type = "map", kept = function(value) return shape.fits(value, { "map", { "list", "string" } }) end,
       doc = "Privileges by what they are on: \"db.*\", \"db.table\" or \"*.*\", each a list or a text with commas; "
         .. "\"GRANT OPTION\" among them lets the user pass them on." },
     tls = { type = "boolean", doc = "Whether the user must come over TLS." },

@@ -14,6 +14,7 @@ local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
+local shape = require "neap.engine.shape"
 local taint = require "neap.core.taint"
 local tar = require "neap.tar"
 
@@ -28,11 +29,13 @@ local function is_recorded(files)
   return bytes <= RECORDED
 end
 
+local function is_kept(files) return shape.fits(files, { "map", "string" }) end
+
 local release = {
   name = "release", key = "directory",
   attributes = {
     id = { type = "string", doc = "Name of the release; made of its content when not said." },
-    files = { type = "map", option = true, recorded = is_recorded,
+    files = { type = "map", option = true, recorded = is_recorded, kept = is_kept,
       doc = "Its files: contents by relative name. Up to 256 KiB of text are recorded, for a way back." },
     executable = { type = "list", option = true, doc = "Which of the files are programs." },
     archive = { type = "string", option = true, reads = "data",

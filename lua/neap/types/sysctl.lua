@@ -10,7 +10,8 @@ local sh = require "neap.sh"
 local sysctl = {
   name = "sysctl", key = "parameter",
   attributes = {
-    value = { type = "any", required = true, doc = "A string or an integer; blanks and tabs between words are one." },
+    value = { type = "any", required = true, kept = function(value) return type(value) == "string" end,
+      doc = "A string or an integer; blanks and tabs between words are one." },
     live = { type = "boolean", default = true, option = true,
       doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
     persisted = { type = "boolean", readonly = true, doc = "Whether the file in /etc/sysctl.d says the same." },
