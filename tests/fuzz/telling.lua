@@ -36,13 +36,12 @@ function telling.key()
   return assert(crypto.load_key(dir .. "/seal.key", { create = true })), dir
 end
 
---- Questions to a host that has nothing to say.
+--- Questions to a host on which nothing is: the answer to each is nil.
 function telling.round()
-  return ask.new({ requests = function(_, requests)
-    local replies = {}
-    for i in ipairs(requests) do replies[i] = { rc = 0, out = "", err = "" } end
-    return replies
-  end }, {})
+  local round, heard = ask.new({}, {}), {}
+  local of_kind = setmetatable({}, { __index = function() return heard end })
+  round.answers = setmetatable({}, { __index = function() return of_kind end })
+  return round
 end
 
 --- Files out of an input: a line "== PATH" begins one.
