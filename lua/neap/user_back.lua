@@ -1,6 +1,7 @@
 --- Users on a way back: who goes, who is only closed, and what one gets who is made again.
 local numbers = require "neap.numbers"
 local sh = require "neap.sh"
+local user_home = require "neap.user_home"
 
 local user_back = {}
 
@@ -54,6 +55,7 @@ end
 -- was to be absent then goes, as by an apply.
 function user_back.look(host, key, change, back, model)
   if change.kind ~= "delete" then
+    user_home.foresee(host, key, change)
     return numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model)
   end
   local held = host:holdings(key, change.from.home)

@@ -37,6 +37,8 @@ local cases = {
   { "user: with its groups in one plan", "",
     { { "group", "ops", { gid = 4003 } }, { "user", "ada", { group = "ops", groups = { "adm", "www-data" } } } },
     "id -Gn ada", "ops adm www-data" },
+  { "user: with a file in his home", "", { { "user", "ada", {} }, { "directory", "/home/ada", { owner = "ada" } },
+    { "file", "/home/ada/x", { content = "x", owner = "ada" } } }, "stat -c '%U %n' /home/ada/x", "ada /home/ada/x" },
   { "user: groups are a set", USER .. "; usermod -G adm,daemon ada",
     { user = { "ada", { groups = { "www-data", "adm", "adm" } } } }, "id -Gn ada", "ada adm www-data" },
   { "user: no groups", USER .. "; usermod -G adm ada", { user = { "ada", { groups = {} } } }, "id -Gn ada", "ada" },

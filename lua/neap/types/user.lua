@@ -11,6 +11,7 @@ local owners = require "neap.owners"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 local user_back = require "neap.user_back"
+local user_home = require "neap.user_home"
 local vital = require "neap.vital"
 
 local user = {
@@ -133,6 +134,7 @@ end
 function user.foresee(host, key, change)
   local from, to = change.from or {}, change.to
   numbers.foresee(host, "passwd", key, change, "uid")
+  user_home.foresee(host, key, change)
   if to.group ~= from.group then accounts.account(host, "group", to.group) end
   for _, name in ipairs(to.groups or {}) do
     if name ~= key then accounts.account(host, "group", name) end
@@ -256,6 +258,7 @@ function user.effects(key, change, model)
     locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
   } or nil)
   own_group_effects(key, change, model)
+  if to then user_home.effects(key, change, model, gid_of(key, to, model)) end
   -- userdel takes the group of the same name along
   local taken = not to and change.from.group == key and not user_back.group_stays(key, change)
   if taken or user_back.takes_group(key, change) then model:set("getent", { "group", key }, nil) end

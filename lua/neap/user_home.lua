@@ -1,0 +1,54 @@
+--- The home that useradd makes of a new user, so that a plan knows it: whose it is, its mode, and what comes from
+-- /etc/skel.
+local look = require "neap.look"
+
+local user_home = {}
+
+local DEFS, SKEL = "/etc/login.defs", "/etc/skel"
+
+-- Where a change makes a home, or nil.
+local function made(key, change)
+  local to = change.to
+  if change.kind ~= "create" then return nil end
+  local is_made = to.create_home
+  if is_made == nil then is_made = not to.system end
+  return is_made and (to.home or "/home/" .. key) or nil
+end
+
+--- Asks what the effects of a change will need to know.
+function user_home.foresee(host, key, change)
+  local path = made(key, change)
+  if not path or host:stat(path) then return end
+  host:expect("list", SKEL)
+  host:content(DEFS)
+  host:list(SKEL)
+end
+
+-- The mode of a new home, by login.defs(5).
+local function mode_of(defs)
+  local function said(name) return ("\n" .. (defs or "")):match("\n[ \t]*" .. name .. "[ \t]+([0-7]+)") end
+  local mode = said "HOME_MODE"
+  if mode then return ("%04o"):format(tonumber(mode, 8)) end
+  return ("%04o"):format(~tonumber(said "UMASK" or "022", 8) & 511)
+end
+
+--- Tells the model of the home.
+-- @param gid the number of the user's group by then, as text; "" where that is not known
+function user_home.effects(key, change, model, gid)
+  local path = made(key, change)
+  local st, asked = model:get("stat", { path or "" })
+  if not path or st or not asked then return end
+  local defs, known = model:get("content", { DEFS })
+  local skel = model:get("list", { SKEL }) or {}
+  for _, name in ipairs(skel) do model:clear_path(path .. "/" .. name, "it may come from " .. SKEL) end
+  if not known then return model:forget("stat", { path }, "useradd makes it") end
+  local line = model:get("getent", { "group", change.to.group or key })
+  local group = line and line:match("^[^:]*") or key
+  local home = look.predicted("directory", { owner = key, group = group }, mode_of(defs))
+  home.uid, home.gid = change.to.uid, math.tointeger(tonumber(gid))
+  model:set("stat", { path }, home)
+  model:set("list", { path }, skel)
+  model:list_paths({ path }, true)
+end
+
+return user_home
