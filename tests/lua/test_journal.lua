@@ -167,6 +167,29 @@ for i, case in ipairs {
   end)
 end
 
+t.case("what two dead runs have made, one after the other, is nobody else's", function()
+  local dir = folder()
+  for _, steps in ipairs { two, { { change = change("file:/c", "create") } }, { two[1] } } do
+    local self = run_that_dies(dir, steps)
+    self.book.handle:close()
+    leftover.recover(self)
+  end
+  local status = status_of(dir)
+  local function made(id, size)
+    local rtype = setmetatable({ atomic = id == "file:/a" }, { __index = fake.thing })
+    return brief.has_made(status, { id = id, rtype = rtype }, size and { size = size } or nil)
+  end
+  t.equal({ made("file:/a", 1), made("file:/a", 5), made("file:/b", 5), made("file:/c"), made("file:/d", 1) },
+    { true, false, true, true, false })
+  t.equal(#status.journal, 3)
+end)
+
+t.case("what a run has looked at in the end is as it is recorded, whatever one before it had left", function()
+  local was = { status = "incomplete", step = 1, journal = { { n = 1, id = "file:/a", before = false, after = { size = 1 } } } }
+  local lost, seen = standing.incomplete(was, { step = 1 }), standing.incomplete(was, { step = 1, is_seen = true })
+  t.equal({ #lost.journal, lost.journal[1].cut_off, lost.journal[1].n, #seen.journal }, { 1, true, nil, 0 })
+end)
+
 t.case("a line that was torn is no line, and a run without steps leaves nothing", function()
   local dir = folder()
   local self = run_that_dies(dir, two)

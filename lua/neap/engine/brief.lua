@@ -1,5 +1,5 @@
---- States in short, as a journal has them; and whether what is found on a host is what a run that did not end has made,
--- and so nobody else's.
+--- States in short, as a journal has them; its entries as they are recorded; and whether what is found on a host is
+-- what a run that did not end has made, and so nobody else's.
 
 local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
@@ -44,6 +44,30 @@ local function is_on_the_way(entry, now, cut_off)
   return true
 end
 
+local function add_entry(list, by_text, entry, n, cut_off)
+  local made = { id = entry.id, kind = entry.kind, trigger = entry.trigger, before = entry.before, after = entry.after }
+  local text = json.encode(made)
+  local same = by_text[text]
+  if same then
+    same.n, same.cut_off = n, same.cut_off or cut_off
+    return
+  end
+  made.n, made.cut_off = n, cut_off
+  list[#list + 1], by_text[text] = made, made
+end
+
+--- Entries of the journal as they are recorded: first those of runs before this one that did not end either and whose
+-- work nobody has looked at since; of each, the last one may have been cut off.
+-- @param was, now see standing.incomplete
+function brief.entries(was, now)
+  local list, by_text = {}, {}
+  for _, entry in ipairs(was.status == "incomplete" and not now.is_seen and was.journal or {}) do
+    add_entry(list, by_text, entry, nil, entry.cut_off or entry.n and entry.n == was.step or nil)
+  end
+  for _, entry in ipairs(now.entries or {}) do add_entry(list, by_text, entry, entry.n) end
+  return json.array(list)
+end
+
 -- What of a resource a step has changed: "itself"; "name" where a host has one of its type, and another was named;
 -- "place" where another type has put a thing of its own in its place; nil for nothing.
 local function changed_by(entry, resource)
@@ -68,7 +92,8 @@ end
 function brief.has_made(status, resource, found)
   for _, entry in ipairs(status and status.journal or {}) do
     local what = changed_by(entry, resource)
-    if what and is_of(entry, what, resource, found, entry.n == status.step) then return true end
+    local cut_off = entry.cut_off or entry.n ~= nil and entry.n == status.step
+    if what and is_of(entry, what, resource, found, cut_off) then return true end
   end
   return false
 end

@@ -123,7 +123,7 @@ local COLOR = { complete = "green", ["not recorded"] = "dim" }
 local function step_of(status)
   local step, word = status.step, "after step"
   for _, entry in ipairs(status.journal or {}) do
-    if entry.id == status.at then step, word = entry.n, "step" end
+    if entry.id == status.at and entry.n then step, word = entry.n, "step" end
   end
   return string.format("%s %s of %s, %s: ", word, step, status.steps or "?", status.at)
 end

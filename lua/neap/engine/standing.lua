@@ -8,6 +8,7 @@
 
 local sys = require "neap.core.sys"
 local json = require "neap.core.json"
+local brief = require "neap.engine.brief"
 local between = require "neap.engine.between"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
@@ -22,7 +23,9 @@ local STATUS = {
   target = "?string", since = "?number", by = "?string", verb = "?string",
   pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
   out_of_rotation = { by = "?string", since = "?number", may = true },
-  journal = { "list", { n = "?number", id = "?string", kind = "?string", trigger = "?string" }, may = true },
+  journal = { "list", {
+    n = "?number", id = "?string", kind = "?string", trigger = "?string", cut_off = "?boolean",
+  }, may = true },
 }
 
 --- What a text of status.json says; {} where there is none.
@@ -133,18 +136,6 @@ function standing.check(self, host)
   end
 end
 
--- Entries of the journal as they are recorded.
-local function entries_of(entries)
-  local list = {}
-  for i, entry in ipairs(entries or {}) do
-    list[i] = {
-      n = entry.n, id = entry.id, kind = entry.kind, trigger = entry.trigger,
-      before = entry.before, after = entry.after,
-    }
-  end
-  return json.array(list)
-end
-
 local function due(owed)
   local list = {}
   for id, verb in pairs(owed or {}) do list[#list + 1] = { id = id, verb = verb } end
@@ -162,12 +153,13 @@ end
 --- status.json of a host that did not end well.
 -- @param was what was recorded before: it may be incomplete since then
 -- @param now { machine_id, problem, at, step, steps, owed, entries, by, verb,
---   since, out_of_rotation = { by, since }, status = "incomplete" if nil }
+--   since, out_of_rotation = { by, since }, is_seen = whether the run has looked
+--   at the host in the end, status = "incomplete" if nil }
 function standing.incomplete(was, now)
   return {
     status = now.status or "incomplete", machine_id = now.machine_id, problem = now.problem,
     at = now.at, step = now.step, steps = now.steps,
-    pending_restarts = due(now.owed), journal = entries_of(now.entries),
+    pending_restarts = due(now.owed), journal = brief.entries(was, now),
     by = now.by, verb = now.verb,
     since = was.status == "incomplete" and was.since or now.since, out_of_rotation = now.out_of_rotation,
   }
@@ -209,7 +201,7 @@ function standing.status(self, host)
     machine_id = host.facts.machine_id, problem = host.problem.message, at = failed_at(host), step = host.step,
     steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
     by = hostlock.person(), verb = self.verb, since = host.since,
-    out_of_rotation = host.out,
+    out_of_rotation = host.out, is_seen = host.observed and next(host.observed) ~= nil,
   })
   status.evidence = evidence
   return status
