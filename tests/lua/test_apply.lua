@@ -188,6 +188,13 @@ t.case("a change whose steps fail is broken, the ones before it are done", funct
   t.equal({ result.done["thing:a"].broken, result.done["thing:b"].broken, result.done["thing:c"] }, { nil, true, nil })
 end)
 
+t.case("what an earlier run owes is owed by one that fails before it comes to that", function()
+  local host = fake.new { d = { size = 0 } }
+  host.marks["daemon:d"], host.broken["set a 1"] = "restart", true
+  local result = run(host, { resource("a", { size = 1 }), resource("d", { size = 0 }, {}, fake.daemon) })
+  t.equal({ result.failure.where, result.owed }, { "thing:a", { ["daemon:d"] = "restart" } })
+end)
+
 t.case("what goes away is owed no restart, nor any more", function()
   local host = fake.new { a = { size = 5 }, d = { size = 0 } }
   host.marks["daemon:d"] = "restart"

@@ -134,6 +134,15 @@ t.case("a restart that was made is owed no more; the last step may not have been
   t.equal(leftover.list(self.opts)[1].hosts.n1.owed, {})
 end)
 
+t.case("a restart that an earlier run has left due is due until it is made", function()
+  local restart = { change = change("service:d", "update", { trigger = "restart", owed = "restart" }) }
+  for steps, owed in pairs { [{ two[2], restart }] = { ["service:d"] = "restart" }, [{ restart, two[2] }] = {} } do
+    local self = run_that_dies(folder(), steps)
+    self.book.handle:close()
+    t.equal(leftover.list(self.opts)[1].hosts.n1.owed, owed)
+  end
+end)
+
 t.case("what a thing was before its first touch is recorded with the dead run", function()
   local dir = folder()
   local self = run_that_dies(dir, two)

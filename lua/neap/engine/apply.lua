@@ -190,6 +190,13 @@ local UNGUARDED = {
   failed = function(_, problem) return problem end,
 }
 
+-- What runs before this one have left due: { [id] = verb }.
+local function owed_before(changes)
+  local owed = {}
+  for _, change in ipairs(changes) do owed[change.id] = change.owed end
+  return owed
+end
+
 --- Carries out a plan.
 -- @param host { conn, facts, plan = what plan.host returned }
 -- @param hooks { journal = function(steps) that writes down what is about to
@@ -203,7 +210,8 @@ local UNGUARDED = {
 function apply.host(host, hooks)
   local desired = host.plan.desired
   local self = {
-    conn = host.conn, facts = host.facts, watchers = marks.watchers(desired), done = {}, surprises = {}, owed = {},
+    conn = host.conn, facts = host.facts, watchers = marks.watchers(desired), done = {}, surprises = {},
+    owed = owed_before(host.plan.changes),
     ctx = { units = units_of(desired), facts = host.facts }, barrier = false,
     journal = hooks.journal, progress = hooks.progress, wait = hooks.wait, interrupted = hooks.interrupted,
     guard = hooks.guard or UNGUARDED,

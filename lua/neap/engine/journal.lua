@@ -155,6 +155,15 @@ local function script(self, host, entries, first)
   return (first and FIRST or "") .. sh(APPEND, table.concat(lines, "\n")) .. SYNC
 end
 
+-- What a run finds due that ones before it have left.
+local function due(changes)
+  local list = {}
+  for _, change in ipairs(changes) do
+    if change.owed then list[#list + 1] = { id = change.id, verb = change.owed } end
+  end
+  return list[1] and list or nil
+end
+
 --- Writes down what is about to be done; returns when that is safe here, with
 -- the script that writes it there.
 -- @param steps { { change = , owes = } … } that the next request makes
@@ -162,7 +171,8 @@ function journal.step(self, host, steps)
   local first, entries, before = host.step == nil, {}, {}
   if first then
     host.step, host.entries, host.pre_images = 0, {}, {}
-    write(self, { host = host.name, machine_id = host.facts.machine_id, of = #host.plan.changes })
+    local changes = host.plan.changes
+    write(self, { host = host.name, machine_id = host.facts.machine_id, of = #changes, owes = due(changes) })
   end
   for i, step in ipairs(steps) do
     host.step, host.current = host.step + 1, step.change.id

@@ -22,6 +22,8 @@ local leftover = {}
 
 local TRIES = 5
 
+local OWES = { "list", { id = "string", verb = "string" }, may = true }
+
 -- What is read from the lines of a journal.
 local LINE = {
   run = { by = "?string", verb = "?string", playbook = "?string", target = "?string", time = "?integer", may = true },
@@ -30,8 +32,9 @@ local LINE = {
   before = { "map", "string", may = true },
   steps = { "list", {
     host = "string", n = "integer", id = "string", kind = "?string", trigger = "?string", time = "?integer",
-    owes = { "list", { id = "string", verb = "string" }, may = true },
+    owes = OWES,
   }, may = true },
+  owes = OWES,
 }
 
 -- A path that records would have below a host's folder, or the folder's own name.
@@ -55,6 +58,12 @@ local function decoded(line)
   return value, name
 end
 
+local function take_owed(host, owes)
+  for _, one in ipairs(owes or {}) do
+    if host.owed[one.id] ~= "restart" then host.owed[one.id] = one.verb end
+  end
+end
+
 local function take_steps(host, steps)
   for _, entry in ipairs(steps) do
     -- A restart whose step was followed by another one was made.
@@ -62,9 +71,7 @@ local function take_steps(host, steps)
     if last and last.trigger then host.owed[last.id] = nil end
     host.entries[#host.entries + 1] = entry
     host.step, host.at, host.time, host.ended = entry.n, entry.id, entry.time, nil
-    for _, owes in ipairs(entry.owes or {}) do
-      if host.owed[owes.id] ~= "restart" then host.owed[owes.id] = owes.verb end
-    end
+    take_owed(host, entry.owes)
   end
 end
 
@@ -80,6 +87,7 @@ function leftover.parse(text)
     if name and not hosts[name] then
       hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time,
         pre_images = {} }
+      take_owed(hosts[name], value.owes)
     end
     if name and value.steps then take_steps(hosts[name], value.steps) end
     for path, text_of in pairs(name and value.before or {}) do
