@@ -94,6 +94,9 @@ end
 --- Whether a path lies in a directory, at whatever depth.
 function place.lies_in(path, dir) return path:sub(1, #dir + 1) == dir .. "/" end
 
+--- Whether a value is a path that place.check takes: a `kept` of attributes (see engine/schema.lua).
+function place.is_path(value) return type(value) == "string" and (pcall(place.check, value)) end
+
 --- The directories above a path, nearest first, without the root.
 function place.above(path)
   local list, dir = {}, place.split(path)

@@ -9,6 +9,7 @@
 local frozen = require "neap.engine.frozen"
 local near = require "neap.near"
 local references = require "neap.engine.references"
+local shape = require "neap.engine.shape"
 
 local meta = {}
 
@@ -103,6 +104,18 @@ function read.hosts(v, context, own_id)
     end
   end
   return list
+end
+
+local KEPT = {
+  wait = { "list", { host = "string", id = "string" } }, validate = "string", guard = "boolean", timeout = "integer",
+}
+
+--- Whether all of what was read once, and recorded or saved since, is in the form that meta.read gives it.
+function meta.holds(said)
+  for name, value in pairs(said) do
+    if not shape.fits(value, KEPT[name] or { "list", "string" }) then return false end
+  end
+  return true
 end
 
 --- The value of meta attribute `name`, read; or nil and what is wrong.

@@ -2,6 +2,7 @@
 -- it, not that this version of Neap, and these types, did.
 
 local fault = require "neap.engine.fault"
+local meta = require "neap.engine.meta"
 local schema = require "neap.engine.schema"
 local shape = require "neap.engine.shape"
 
@@ -30,12 +31,8 @@ local BODY = {
 function planbody.fits(told) return shape.fits(told, BODY) end
 
 local function is_sound(resource)
-  if resource.id ~= resource.type .. ":" .. resource.key then return false end
-  for name, value in pairs(resource.attrs) do
-    local spec = resource.rtype.attributes[name]
-    if spec and not schema.holds(spec, value) then return false end
-  end
-  return true
+  if resource.id ~= resource.type .. ":" .. resource.key or not meta.holds(resource.meta) then return false end
+  return not schema.objection(resource.rtype, resource.key, resource.attrs, not resource.absent)
 end
 
 -- Gives the resources of a list their types; returns whether they are what those know.

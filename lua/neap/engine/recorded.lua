@@ -10,6 +10,7 @@ local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
+local meta = require "neap.engine.meta"
 local rolling_words = require "neap.engine.rolling_words"
 local schema = require "neap.engine.schema"
 local shape = require "neap.engine.shape"
@@ -87,22 +88,9 @@ local function decoded(files, path, spec)
   return entry
 end
 
--- What can be said beside a state (see meta.lua).
-local WAIT = { "list", { host = "string", id = "string" } }
-local function is_meta(name, value)
-  if name == "wait" then return shape.fits(value, WAIT) end
-  if name == "validate" then return type(value) == "string" end
-  if name == "guard" then return type(value) == "boolean" end
-  return shape.fits(value, { "list", "string" })
-end
-
 -- Whether it is the record of the resource whose place that is.
 local function is_entry(entry, path)
-  if not entry_of.is(entry) or entry_of.path(entry.type, entry.key) ~= path then return false end
-  for name, value in pairs(entry.meta or {}) do
-    if not is_meta(name, value) then return false end
-  end
-  return true
+  return entry_of.is(entry) and entry_of.path(entry.type, entry.key) == path and meta.holds(entry.meta or {})
 end
 
 -- The record of a resource at `root` .. `path`, or nil where there is none.
@@ -189,29 +177,15 @@ function recorded.host(st, rev, host, key)
   }
 end
 
--- What others may have written must not reach a type in a form that it does not know.
-local function check(entry, rtype, attrs, is_there)
-  local function wrong(name, problem)
-    fault.raise("store", entry.where, "%s: '%s' as it is recorded %s", entry.id, name, problem)
-  end
-  for name, value in pairs(attrs) do
-    local spec = rtype.attributes[name]
-    local ok, problem = true, nil
-    if spec then ok, problem = schema.holds(spec, value) end
-    if not ok then wrong(name, problem) end
-  end
-  for _, name in ipairs(is_there and rtype.always_names or {}) do
-    if attrs[name] == nil then wrong(name, "is missing") end
-  end
-end
-
---- The attributes and options of a record, as its type may be told them.
+--- The attributes and options of a record, as its type may be told them: what others may have written must not reach it
+-- in a form that it does not know.
 -- @param state attributes, or false where there is nothing
 function recorded.attrs(entry, rtype, state)
   local attrs = {}
   for name, value in pairs(entry.options) do attrs[name] = value end
   for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
-  check(entry, rtype, attrs, state)
+  local wrong = schema.objection(rtype, entry.key, attrs, state)
+  if wrong then fault.raise("store", entry.where, "%s: %s", entry.id, wrong) end
   return attrs
 end
 
@@ -225,11 +199,11 @@ local function made_of(entry, types, state, genesis)
   local attrs = recorded.attrs(entry, rtype, state)
   local back = rtype.rollback
   if state and back and back.wanted then attrs = back.wanted(entry.key, attrs, genesis) end
-  local meta = { after = {}, before = {}, tags = {} }
-  for name, value in pairs(entry.meta) do meta[name] = value end
+  local said = { after = {}, before = {}, tags = {} }
+  for name, value in pairs(entry.meta) do said[name] = value end
   return {
     type = entry.type, rtype = rtype, key = entry.key, id = entry.id, absent = state == false, attrs = attrs,
-    meta = meta, where = entry.where, needs = {},
+    meta = said, where = entry.where, needs = {},
   }
 end
 

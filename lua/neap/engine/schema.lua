@@ -153,6 +153,28 @@ function schema.holds(spec, v)
   return problem == nil, problem
 end
 
+local function key_objection(rtype, key)
+  local ok, problem = pcall(rtype.check_key or type, key)
+  if ok then return nil end
+  if not fault.is_sentence(problem) then error(problem, 0) end
+  return "the key as it is recorded: " .. fault.plain(problem)
+end
+
+--- What is wrong with a resource that was not declared here (found once, and recorded), or nil.
+-- @param is_there whether it is one of a resource that is there
+function schema.objection(rtype, key, attrs, is_there)
+  for name, value in pairs(attrs) do
+    local spec = rtype.attributes[name]
+    local ok, problem = true, nil
+    if spec then ok, problem = schema.holds(spec, value) end
+    if not ok then return ("'%s' as it is recorded %s"):format(name, problem) end
+  end
+  for _, name in ipairs(is_there and rtype.always_names or {}) do
+    if attrs[name] == nil then return ("'%s' as it is recorded is missing"):format(name) end
+  end
+  return key_objection(rtype, key)
+end
+
 --- Fills in defaults and finds what is missing.
 -- @return the name of a required attribute that is not there, or nil
 function schema.fill(rtype, key, attrs)

@@ -9,7 +9,7 @@ local taint = require "neap.core.taint"
 local block = {
   name = "block", key = "name", atomic = true,
   attributes = {
-    path = { type = "string", required = true, always = true, doc = "The file." },
+    path = { type = "string", required = true, always = true, kept = place.is_path, doc = "The file." },
     content = { type = "string", required = true, blob = true, doc = "The lines; may hold secrets." },
     comment = { type = "string", default = "#",
       doc = "What makes a line a comment here; with %s where its text goes, as in \"<!-- %s -->\"." },

@@ -3,13 +3,15 @@
 -- @usage hosts_entry "10.0.0.11" { names = { "db1.shop.test", "db1" } }
 local difference = require "neap.engine.difference"
 local edit = require "neap.edit"
+local place = require "neap.place"
 local taint = require "neap.core.taint"
 
 local hosts_entry = {
   name = "hosts_entry", key = "address", atomic = true,
   attributes = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
-    path = { type = "string", option = true, default = "/etc/hosts", always = true, doc = "The file." },
+    path = { type = "string", option = true, default = "/etc/hosts", always = true, kept = place.is_path,
+      doc = "The file." },
     stood = edit.STOOD,
     text = { type = "string", readonly = true, doc = "Its lines as they were found, with their blanks and comments." },
   },

@@ -70,8 +70,9 @@ local function check_files(attrs)
   attrs.data = packed(attrs)
 end
 
-function release.check(key, attrs)
-  place.check(key)
+release.check_key = place.check
+
+function release.check(_, attrs)
   local sources = (attrs.files and 1 or 0) + (attrs.repository and 1 or 0) + (attrs.archive and 1 or 0)
   if sources > 1 then error("a release comes from files, an archive or a repository, not from several", 0) end
   if attrs.files then check_files(attrs) end

@@ -14,7 +14,7 @@ local DIR = "/etc/systemd/system/"
 local systemd_unit = {
   name = "systemd_unit", key = "name",
   attributes = {
-    content = { type = "string", required = true, blob = true, doc = "The unit's text." },
+    content = { type = "string", required = true, always = true, blob = true, doc = "The unit's text." },
     source = { type = "string", option = true, reads = "content",
       doc = "A file of the project to take the content from." },
   },
@@ -30,12 +30,16 @@ local function unit_of(key)
   return unit or key, unit == nil
 end
 
-function systemd_unit.check(key, attrs)
+function systemd_unit.check_key(key)
   local unit = unit_of(key)
   if not unit:find("^[%w:_.@\\-]+$") or not SUFFIXES[unit:match("%.(%l+)$") or ""] then
     error(("'%s' is no name of a unit: say \"%s.service\", or \"x.service.d/y.conf\" for a drop-in")
       :format(key, key), 0)
   end
+  return key
+end
+
+function systemd_unit.check(_, attrs)
   if taint.is(attrs.content) then
     error("everybody on the host can read a unit: keep the secret in a file of its own, and name that here", 0)
   end
