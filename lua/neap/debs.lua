@@ -201,16 +201,20 @@ local function path_edits(edits, deb, setup, path, before)
   return true
 end
 
--- @param was "yes" or "no": whether it was enabled when the package went; "new" where it had not been there
+-- @param was "yes" or "no": whether it was enabled when the package went; "linked" where a link enables it that is none
+-- of the package's; "new" where it had not been there
 local function unit_edit(edits, setup, unit, was, view)
-  if view.answer("unit", unit) then return end
+  local known = view.answer("unit", unit)
+  -- one that has outlived its package has no file any more: "bad" is what systemd says until it has noticed
+  if known and known.enabled and known.enabled ~= "bad" then return end
   local base = unit:gsub("%.service$", "")
   local enables = setup.enables[unit] or setup.enables[base]
   if was == "yes" then enables = enables or setup.again[unit] or setup.again[base] end
-  local enabled = enables and was ~= "no" and "enabled" or "disabled"
+  local enabled = (was == "linked" or enables and was ~= "no") and "enabled" or "disabled"
   local starts = (setup.starts[unit] or setup.starts[base]) and was ~= "no" and not view.managed(unit)
   put(edits, "unit", { unit }, {
-    load = "loaded", active = starts and "active" or "inactive", enabled = enabled, reloads = true, stale = false,
+    load = "loaded", active = known and known.active or starts and "active" or "inactive", enabled = enabled,
+    reloads = true, stale = false,
   })
 end
 

@@ -52,6 +52,15 @@ t.case("unit: an answer cut short is an error", function()
   t.raises(function() question("unit", show("a.service", "loaded", "active", "enabled"))("a.service", "b.service") end,
     "1 units of 2")
 end)
+t.case("unit: a template is asked for by name, and for its instances' sake", function()
+  local out = "linked x@1.service\ntemplate disabled yes x@.service\ntemplate   y@.service\ntemplate not-found  z@.service\n"
+    .. "--\n" .. show("x@1.service", "loaded", "active", "enabled")
+  local answers = question("unit", out)("x@.service", "x@1.service", "y@.service", "z@.service")
+  t.equal(answers[1], { load = "loaded", active = "inactive", enabled = "disabled", reloads = false, stale = true })
+  t.equal({ answers[2].active, answers[2].linked }, { "active", true })
+  t.equal({ answers[3], answers[4] }, {})
+  t.equal(question("unit", "template static no y@.service\n--\n")("y@.service")[1].enabled, "static")
+end)
 t.case("pending: marks by escaped names", function()
   local answers = question("pending", "restart\tservice:a%2Fb%25\nreload\tservice:x\n")("service:a/b%", "service:x", "y")
   t.equal(answers, { "restart", "reload" })
@@ -121,7 +130,7 @@ local REPLY = "#group 1\n" .. APT .. "#packages\n" .. table.concat({
   "S\t   deb-systemd-helper enable 'other.service' >/dev/null || true",
   "S\t   deb-systemd-invoke try-restart 'other.service' >/dev/null || true",
   "B", "N\tleft", "R\tleft", "V\t2", "C\t/etc/left/gone", "O\t/etc/left/gone", "U\tagain.service\tyes",
-  "U\toff.service\tno",
+  "U\toff.service\tno", "U\tof@one.service\tlinked",
   "S\t deb-systemd-helper debian-installed 'again.service'", "S\t deb-systemd-helper enable 'again.service'",
   "S\t deb-systemd-helper enable 'off.service'", "S\t deb-systemd-invoke start 'off.service'",
   "S\t ln -s a /etc/left/link", "#deb 1",
@@ -164,6 +173,8 @@ local predictions = {
     { load = "loaded", active = "inactive", enabled = "enabled", reloads = true, stale = false } },
   { "a unit that was disabled then", { unit = { { "off.service" } } }, "unit off.service",
     { load = "loaded", active = "inactive", enabled = "disabled", reloads = true, stale = false } },
+  { "an instance that a link enables", { unit = { { "of@one.service" } } }, "unit of@one.service",
+    { load = "loaded", active = "inactive", enabled = "enabled", reloads = true, stale = false } },
   { "a configuration file that was deleted", { stat = { { "/etc/left/gone" } } }, "stat /etc/left/gone", nil },
   { "nothing that was not asked", { stat = { { "/srv" } } }, "stat /srv", nil },
 }
@@ -177,6 +188,11 @@ end
 t.case("predicts that a service of ours is not started", function()
   local edits = predict({ unit = { { "nginx.service" } } }, nil, { ["nginx.service"] = true })
   t.equal(edits["unit nginx.service"].answer.active, "inactive")
+end)
+t.case("predicts that what outlived its package goes on", function()
+  local known = { ["unit of@one.service"] = { load = "loaded", active = "active", enabled = "bad" } }
+  local found = predict({ unit = { { "of@one.service" } } }, known)["unit of@one.service"].answer
+  t.equal({ found.load, found.active, found.enabled }, { "loaded", "active", "enabled" })
 end)
 t.case("predicts that a configuration file that is there stays", function()
   local known = { ["stat /etc/nginx/nginx.conf"] = { kind = "file" } }
@@ -226,6 +242,8 @@ local probes = {
     { running = true, enabled = true, masked = false } },
   { "service: failed", "service", "x.timer", { ["unit x.timer"] = STOPPED }, { running = true },
     { running = false, enabled = false, masked = false } },
+  { "service: a dot makes no kind of unit", "service", "x@a.b", { ["unit x@a.b.service"] = RUNS }, { running = true },
+    { running = true, enabled = true, masked = false } },
   { "service: masked", "service", "x", { ["unit x.service"] = { load = "masked", active = "inactive", enabled = "masked" } },
     { masked = true }, { running = false, enabled = false, masked = true } },
   { "service: masked, and starts at boot without the mask", "service", "x",
@@ -235,6 +253,11 @@ local probes = {
     enabled = "static" } }, { enabled = true }, { running = true, enabled = true, masked = false } },
   { "service: none, but it is only to be stopped", "service", "x", { ["unit x.service"] = false }, { running = false },
     { running = false, enabled = false, masked = false } },
+  { "service: an instance of a template that is there by then", "service", "x@1",
+    { ["unit x@1.service"] = false, ["unit x@.service"] = { load = "loaded", active = "inactive", enabled = "disabled" } },
+    { enabled = true }, { running = false, enabled = false, masked = false } },
+  { "service: an instance of none", "service", "x@1", { ["unit x@1.service"] = false, ["unit x@.service"] = false },
+    { running = true }, error = "unit 'x@1.service' does not exist" },
   { "service: none", "service", "x", { ["unit x.service"] = false }, { running = true },
     error = "unit 'x.service' does not exist" },
 }

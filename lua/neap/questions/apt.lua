@@ -57,7 +57,10 @@ BEGIN {
   while ((getline line < ENVIRON["asked"]) > 0) {
     kind = substr(line, 1, 2); line = substr(line, 3)
     if (kind == "p ") { asked[line] = 1; tops[top(line)] = 1 }
-    if (kind == "u ") units[line] = ""
+    if (kind == "u ") {
+      units[line] = ""; name = line
+      if (sub(/@.*[.]/, "@.", name)) of[name] = of[name] line "\t"
+    }
     if (kind == "s ") { split(line, word, " "); units[word[1]] = word[2] }
     if (kind == "k ") known[line] = 1
     if (kind == "o ") old[line] = 1
@@ -86,6 +89,8 @@ member == "md5sums" && $0 !~ /^\.|^root$|^ustar/ {
   if (path ~ /\/systemd\/system\/[^\/]*$/) {
     name = path; sub(".*/", "", name)
     if (name in units) print "U\t" name "\t" units[name]
+    n = name in of ? split(of[name], instance, "\t") : 0 # of this template
+    for (i = 1; i < n; i++) if (instance[i] != name) print "U\t" instance[i] "\t" units[instance[i]]
   }
   hit("F", path)
 }
@@ -118,16 +123,21 @@ ENVIRON["only_etc"] && $6 !~ /^\.\/(etc\/.*)?$/ { exit }
 ]==]
 
 -- What an earlier installation has left, added to what is asked: packages (k), their configuration files (o), that stay
--- away once they were deleted, and whether a unit was enabled when its package went (s).
+-- away once they were deleted, and whether a unit was enabled when its package went (s): by the package's own set-up,
+-- or by a link of somebody else's, as an instance of a template is.
 local LEFT = [[
 left() {
   dpkg-query -W -f '${db:Status-Status} ${Package}\n${Conffiles}\n' |
     awk '/^ / { if (known) print "o " $1; next } NF { known = $1 != "not-installed"; if (known) print "k " $2 }'
   sed -n 's/^u //p' "$asked" | while IFS= read -r unit; do
-    links=/var/lib/systemd/deb-systemd-helper-enabled/$unit.dsh-also was=yes
-    [ -e "$links" ] || continue
-    while IFS= read -r link; do [ -L "$link" ] || was=no; done <"$links"
-    printf 's %s %s\n' "$unit" "$was"
+    links=/var/lib/systemd/deb-systemd-helper-enabled/$unit.dsh-also was=
+    if [ -e "$links" ]; then
+      was=yes
+      while IFS= read -r link; do [ -L "$link" ] || was=no; done <"$links"
+    else
+      for link in /etc/systemd/system/*.wants/"$unit"; do [ ! -L "$link" ] || was=linked; done
+    fi
+    [ -z "$was" ] || printf 's %s %s\n' "$unit" "$was"
   done
 }
 ]]

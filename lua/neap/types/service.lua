@@ -6,6 +6,7 @@
 -- @usage service "apache2" { running = false, masked = true }
 local fault = require "neap.engine.fault"
 local sh = require "neap.sh"
+local units = require "neap.units"
 
 local service = {
   name = "service", key = "name", triggers = { "restart", "reload" },
@@ -17,11 +18,8 @@ local service = {
   },
 }
 
---- The unit's full name: "nginx" is "nginx.service".
-function service.unit(key)
-  if key:find("%.%l+$") then return key end
-  return key .. ".service"
-end
+--- The unit's full name: "nginx" is "nginx.service", and so is "app.v2" as systemctl has it.
+function service.unit(key) return units.is_full(key) and key or key .. ".service" end
 
 function service.check(key, attrs)
   if not key:find("^[%w:_.@\\-]+$") or key:find("^%-") then error(("'%s' is no name of a unit"):format(key), 0) end
@@ -33,7 +31,8 @@ end
 
 function service.depends(key)
   local unit = service.unit(key)
-  return { "systemd_unit:" .. unit, "package:" .. key }
+  local template = units.template(unit)
+  return { "systemd_unit:" .. unit, "package:" .. key, template and "systemd_unit:" .. template }
 end
 
 -- A static unit has nothing that could be enabled: other units start it, and it is as wanted either way.
@@ -48,8 +47,18 @@ end
 -- Running means: no start is needed. One that is about to restart itself is on its way.
 local RUNNING = { active = true, reloading = true, activating = true, refreshing = true }
 
+-- What is known of a unit; an instance of a template that an earlier resource brings is there with it.
+local function known_of(host, name)
+  local known, template = host:unit(name), units.template(name)
+  if known or not template then return known end
+  local brought = host:unit(template)
+  return brought and {
+    load = brought.load, active = "inactive", enabled = brought.enabled == "static" and "static" or "disabled",
+  }
+end
+
 function service.probe(host, key, want)
-  local unit = host:unit(service.unit(key))
+  local unit = known_of(host, service.unit(key))
   if not unit then
     if want and (want.running or want.enabled) then
       fault.raise("failed", nil, "unit '%s' does not exist and nothing before brings it: "

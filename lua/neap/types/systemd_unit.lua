@@ -1,5 +1,6 @@
 --- A unit of systemd's own making: its file in /etc/systemd/system, read anew by systemd whenever it changes.
--- Say "name.service.d/10-memory.conf" for a drop-in of a unit that a package brought.
+-- Say "name.service.d/10-memory.conf" for a drop-in of a unit that a package brought, and "name@.service" for a
+-- template, whose instances are services: `service "name@one"`.
 -- @usage systemd_unit "app.service" { content = render("app/app.service", { user = "app" }) }
 -- @usage systemd_unit "mariadb.service.d/limits.conf" { content = "[Service]\nLimitNOFILE=32768\n" }
 -- @usage absent.systemd_unit "old.service"
@@ -8,6 +9,7 @@ local fault = require "neap.engine.fault"
 local place = require "neap.place"
 local sh = require "neap.sh"
 local taint = require "neap.core.taint"
+local units = require "neap.units"
 
 local DIR = "/etc/systemd/system/"
 
@@ -20,10 +22,6 @@ local systemd_unit = {
   },
 }
 
-local SUFFIXES = {
-  service = 1, socket = 1, timer = 1, mount = 1, automount = 1, path = 1, target = 1, slice = 1, swap = 1,
-}
-
 -- The unit that a key is about, and whether it is the unit itself.
 local function unit_of(key)
   local unit = key:match("^([^/]+)%.d/[^/]+%.conf$")
@@ -32,7 +30,7 @@ end
 
 function systemd_unit.check_key(key)
   local unit = unit_of(key)
-  if not unit:find("^[%w:_.@\\-]+$") or not SUFFIXES[unit:match("%.(%l+)$") or ""] then
+  if not unit:find("^[%w:_.@\\-]+$") or not units.is_full(unit) then
     error(("'%s' is no name of a unit: say \"%s.service\", or \"x.service.d/y.conf\" for a drop-in")
       :format(key, key), 0)
   end
@@ -75,6 +73,9 @@ local RELOAD = { run = "systemctl daemon-reload", title = "systemd reads its uni
 
 local function delete(path, unit, whole)
   local stop = whole and sh("systemctl disable --now %s 2>/dev/null\n", unit) or ""
+  if whole and units.is_template(unit) then -- its instances run no longer than it is there
+    stop = sh("systemctl disable %s 2>/dev/null\nsystemctl stop %s\n", unit, units.instances(unit))
+  end
   local rmdir = whole and "" or sh("rmdir %s 2>/dev/null || :\n", path:match("^(.*)/"))
   return { { run = stop .. sh("rm -f %s || exit 1\n", path) .. rmdir, title = "remove " .. path }, RELOAD }
 end

@@ -1,0 +1,23 @@
+--- Names of systemd's units.
+local units = {}
+
+local SUFFIXES = {
+  service = 1, socket = 1, timer = 1, mount = 1, automount = 1, path = 1, target = 1, slice = 1, swap = 1,
+}
+
+--- Whether a name says what kind of unit it is, as "nginx.service" does.
+function units.is_full(name) return SUFFIXES[name:match("%.(%l+)$") or ""] ~= nil end
+
+--- The template that a unit is an instance of: "getty@.service" for "getty@tty1.service", nil where it is of none.
+function units.template(name)
+  local prefix, instance, suffix = name:match("^([^@]+@)(.*)(%.%l+)$")
+  return instance and instance ~= "" and prefix .. suffix or nil
+end
+
+--- Whether a name is that of a template, of which only instances can run.
+function units.is_template(name) return name:find("^[^@]+@%.%l+$") ~= nil end
+
+--- All instances of a template, as a pattern of systemctl's: those that systemd has loaded.
+function units.instances(template) return (template:gsub("@", "@*", 1)) end
+
+return units
