@@ -1,8 +1,8 @@
 --- A regular file: what is in it, whose it is, who may read it.
 -- What is not said stays as it is; a new file is `root`'s and has the mode 0644, or 0600 when its content holds a
 -- secret. Contents are written beside the file and renamed into place, so that nobody ever reads half of one. Its ACL
--- and extended attributes stay, unless it gets another owner; a mode that is narrower narrows the ACL, too. At most 4 MiB;
--- what is larger comes as a `release`.
+-- and extended attributes stay, unless it gets another owner; a mode that is narrower narrows the ACL, too. It has at
+-- most 4 MiB; what is larger comes as a `release`.
 -- @usage file "/etc/motd" { content = "Welcome to " .. host.name .. "\n" }
 -- @usage file "/etc/sudoers.d/ops" { source = "files/sudoers", mode = "0440", validate = "visudo -cf %s" }
 -- @usage absent.file "/etc/nginx/conf.d/old.conf"
