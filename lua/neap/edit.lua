@@ -1,121 +1,76 @@
 --- Edits of a part of a text file that belongs to somebody else: some lines, known by what they are, become other
 -- lines.
 --
---     how      the lines that are ours
---     line     those equal to one of `marks`
---     block    from the line marks[1] to the line marks[2]
---     word     those with the word marks[1] in them
---     first    those whose first word is marks[1]
---
--- The new lines take the place of the first of ours; where there is none, or they `move`, they go where `below` and
--- `top` say (see spot.lua), or to the end. The host does the edit on the file as it is then, with awk; the same edit in
--- Lua tells the plan's model what the file will be. What the lines are goes by standard input: any of them may hold a
--- secret.
+-- The new lines take the place of the first of ours (see parted.lua); where there is none, or they `move`, they go
+-- where `below` and `top` say (see spot.lua), or to the end. What stood apart goes back in groups, each to its place.
+-- The host does the edit on the file as it is then, with awk; the same edit in Lua tells the plan's model what the
+-- file will be. What the lines are goes by standard input: any of them may hold a secret.
 local crypto = require "neap.core.crypto"
 local look = require "neap.look"
+local parted = require "neap.parted"
 local place = require "neap.place"
 local sh = require "neap.sh"
 local spot = require "neap.spot"
 local taint = require "neap.core.taint"
 
-local edit = {}
-
---- The lines of a text, without their newlines.
-function edit.lines(text)
-  local lines = {}
-  for line in text:gmatch("([^\n]*)\n") do lines[#lines + 1] = line end
-  local rest = text:match("([^\n]+)$")
-  if rest then lines[#lines + 1] = rest end
-  return lines
-end
-
--- What makes a line one of ours, apart from a block.
-local is_ours = {}
-
-function is_ours.line(line, marks)
-  for _, mark in ipairs(marks) do if line == mark then return true end end
-  return false
-end
-
-function is_ours.word(line, marks)
-  for word in line:gmatch("[^ \t]+") do if word == marks[1] then return true end end
-  return false
-end
-
-function is_ours.first(line, marks) return line:match("^[ \t]*([^ \t]*)") == marks[1] end
-
---- Which lines are ours: a list of booleans along `lines`, their number, and for a block whether it is closed.
-local function ours(lines, how, marks)
-  local flags, count, inside = {}, 0, false
-  for i, line in ipairs(lines) do
-    local mine
-    if how == "block" then
-      mine = inside or line == marks[1]
-      inside = mine and line ~= marks[2]
-    else
-      mine = is_ours[how](line, marks)
-    end
-    flags[i] = mine
-    if mine then count = count + 1 end
-  end
-  return flags, count, not inside
-end
-
---- Our lines in a text (nil when there are none), and whether a block among them is closed.
-function edit.find(text, how, marks)
-  local lines, mine = edit.lines(text), {}
-  local flags, count, closed = ours(lines, how, marks)
-  for i, line in ipairs(lines) do if flags[i] then mine[#mine + 1] = line end end
-  return count > 0 and mine or nil, closed
-end
-
--- The lines that are not ours, and how many of them stand above the first of ours, or nil.
-local function others(lines, how, marks)
-  local kept, at = {}, nil
-  for i, mine in ipairs((ours(lines, how, marks))) do
-    if not mine then kept[#kept + 1] = lines[i] end
-    if mine then at = at or #kept end
-  end
-  return kept, at
-end
-
---- Where the first of our lines stands, as spot.lua tells it; nil where there is none. What a rollback puts back goes
--- there (see edit.place_of).
-function edit.stood(text, how, marks)
-  local kept, at = others(edit.lines(text), how, marks)
-  return at and spot.told(kept, at)
-end
+local edit = { lines = parted.lines, find = parted.find, stood = parted.stood, apart = parted.apart }
 
 -- What a secret or a text says.
 local function told(text) return text and taint.reveal(text) end
 
---- `below`, `top` and `move` of a change: where the lines stood, if that is known, else as was said. On a way back they
--- move to where they stood.
-function edit.place_of(change)
+-- The groups of lines that stood apart, where they are to come back and say what is wanted, or nil.
+local function apart_of(change, fits)
+  local said, is = told(change.to and change.to.apart), told(change.from and change.from.apart)
+  local list = said and said ~= is and parted.read(said)
+  if not list then return nil end
+  local groups, all = {}, {}
+  for i, one in ipairs(list) do
+    local below, top = spot.read(one.stood)
+    local lines = edit.lines(one.text)
+    groups[i] = { lines = lines, below = below, top = top, move = true }
+    table.move(lines, 1, #lines, #all + 1, all)
+  end
+  return fits(all) and groups or nil
+end
+
+--- What a change writes, and where: where the lines stood, if that is known, else as was said. On a way back they move
+-- to where they stood.
+-- @param lines the new lines
+-- @param fits function(lines) -> whether lines that stood apart are those that are wanted; nil: they are not looked at
+-- @return list of { lines, below, top, move }
+function edit.groups(change, lines, fits)
+  local groups = fits and apart_of(change, fits)
+  if groups then return groups end
   local attrs = change.to or change.from
   local stood, found = told(attrs.stood), told(change.from and change.from.stood)
-  if not stood then return { attrs.below }, false, false end
+  if not stood then return { { lines = lines, below = { attrs.below } } } end
   local below, top = spot.read(stood)
-  return below, top, found ~= nil and not spot.same(stood, found)
+  return { { lines = lines, below = below, top = top, move = found ~= nil and not spot.same(stood, found) } }
 end
 
 --- The text after the edit.
--- @param change { how, marks, lines = new lines, below = lines|nil, top = bool|nil, move = bool|nil }
+-- @param change { how, marks, groups = as edit.groups gives them }
 function edit.apply(text, change)
-  local kept, first = others(edit.lines(text), change.how, change.marks)
-  local said = spot.find(kept, change.below or {}, change.top)
-  local at = change.move and said or first or said or #kept
-  local out = table.move(kept, 1, at, 1, {})
-  table.move(change.lines, 1, #change.lines, #out + 1, out)
-  table.move(kept, at + 1, #kept, #out + 1, out)
+  local others, mine = parted.of(edit.lines(text), change.how, change.marks)
+  local out, put = {}, {}
+  for _, group in ipairs(change.groups) do
+    local said = spot.find(others, group.below, group.top)
+    local at = group.move and said or mine[1] and mine[1].at or said or #others
+    put[at] = table.move(group.lines, 1, #group.lines, #(put[at] or {}) + 1, put[at] or {})
+  end
+  for i = 0, #others do
+    out[#out + 1] = others[i]
+    table.move(put[i] or {}, 1, #(put[i] or {}), #out + 1, out)
+  end
   return out[1] and table.concat(out, "\n") .. "\n" or ""
 end
 
 local AWK = spot.AWK .. [[
-NR == 1 { how = $1; there = $2; a = 1 + $3; b = a + $4; count = $5; c = b + count; top = $6; move = $7; next }
+NR == 1 { how = $1; there = $2; a = 1 + $3; groups = $4; next }
 NR <= a { mark[NR - 1] = $0; if (how == "line") left[$0] = 1; next }
-NR <= b { new = new $0 "\n"; next }
-NR <= c { below[NR - b] = $0; next }
+!rest && g < groups { g++; lines = $1; count[g] = $2; top[g] = $3; move[g] = $4; rest = lines + count[g]; next }
+rest > count[g] { rest--; new[g] = new[g] $0 "\n"; next }
+rest { below[g, count[g] - rest-- + 1] = $0; next }
 {
   mine = 0
   if (how == "block") { mine = inside || $0 "" == mark[1] ""; inside = mine && $0 "" != mark[2] "" }
@@ -128,12 +83,16 @@ NR <= c { below[NR - b] = $0; next }
 END {
   for (l in left) if (there) exit 75
   if (inside || (there && !hits) || (!there && hits)) exit 75
-  find()
-  if (hits && (!move || at == "")) at = spot
-  if (at == "") at = n + 0
-  for (i = 1; i <= at; i++) print text[i]
-  printf "%s", new
-  for (; i <= n; i++) print text[i]
+  for (g = 1; g <= groups; g++) {
+    at = find(g)
+    if (hits && (!move[g] || at == "")) at = spot
+    if (at == "") at = n + 0
+    put[at] = put[at] new[g]
+  }
+  for (i = 0; i <= n; i++) {
+    if (i) print text[i]
+    printf "%s", put[i]
+  }
 }]]
 
 local function script_of(head, path, change)
@@ -159,16 +118,17 @@ function edit.unmakes(change)
 end
 
 --- A step that makes the edit.
--- @param change { how, marks, lines, below = lines|nil, top, move, there = whether lines of ours are there, secret =
---   whether any is one, create = whether a missing file is made, unmake = whether one goes that is left empty, owner,
---   group, mode }
+-- @param change { how, marks, groups, there = whether lines of ours are there, secret = whether any is one, create =
+--   whether a missing file is made, unmake = whether one goes that is left empty, owner, group, mode }
 -- @param head script that opens the file's place, by default place.at(path)
 function edit.step(path, change, title, head)
-  local below = change.below or {}
-  local input = { ("%s %d %d %d %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.lines,
-    #below, change.top and 1 or 0, change.move and 1 or 0) }
-  for _, list in ipairs { change.marks, change.lines, below } do
-    for _, line in ipairs(list) do input[#input + 1] = line end
+  local input = { ("%s %d %d %d"):format(change.how, change.there and 1 or 0, #change.marks, #change.groups) }
+  local function add(lines) table.move(lines, 1, #lines, #input + 1, input) end
+  add(change.marks)
+  for _, group in ipairs(change.groups) do
+    add { ("%d %d %d %d"):format(#group.lines, #group.below, group.top and 1 or 0, group.move and 1 or 0) }
+    add(group.lines)
+    add(group.below)
   end
   local stdin = table.concat(input, "\n") .. "\n"
   if change.secret then stdin = taint.wrap(stdin, "edit") end
@@ -200,6 +160,11 @@ edit.STOOD = {
   type = "string", readonly = true, doc = "Where it was found: below these lines, the nearest first.",
 }
 function edit.anywhere() return true end
+
+--- The same for where all of them were found (edit.apart).
+edit.APART = {
+  type = "string", readonly = true, doc = "Where each was found that did not stand with the others, as JSON.",
+}
 
 --- Tells the model what the file will be.
 function edit.effects(model, path, change, id)

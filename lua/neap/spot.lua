@@ -81,21 +81,21 @@ function spot.find(lines, below, top)
   return top and 0 or nil
 end
 
---- The same in awk, of the lines text[1] to text[n]: below[1] to below[count] and top give `at`, which stays "" where
--- the place is not to be found.
+--- The same in awk, for the place g among the lines text[1] to text[n]: by below[g, 1] to below[g, count[g]] and
+-- top[g]; "" where it is not to be found.
 spot.AWK = [[
-function agreement(i, j, sum) {
-  for (; j <= count; j++) if (i > 0 && text[i] "" == below[j] "") { sum++; i-- }
-  return sum + (top && i == 0)
+function agreement(g, i, j, sum) {
+  for (; j <= count[g]; j++) if (i > 0 && text[i] "" == below[g, j] "") { sum++; i-- }
+  return sum + (top[g] && i == 0)
 }
-function find(i, j, sum, most) {
-  for (j = 1; j <= count && at == ""; j++) {
-    for (i = 1; i <= n; i++) if (text[i] "" == below[j] "") {
-      sum = agreement(i - 1, j + 1)
+function find(g, i, j, sum, most, at) {
+  for (j = 1; j <= count[g] && at == ""; j++) {
+    for (i = 1; i <= n; i++) if (text[i] "" == below[g, j] "") {
+      sum = agreement(g, i - 1, j + 1)
       if (sum >= most) { most = sum; at = i }
     }
   }
-  if (at == "" && top) at = 0
+  return at == "" && top[g] ? 0 : at
 }
 ]]
 

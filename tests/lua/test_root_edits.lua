@@ -95,6 +95,12 @@ t.case("hosts_entry: goes back as it was written", function()
   t.matches(written({ names = { "b" }, path = "/etc/hosts", text = found.text }, found), "\n10.0.0.1\tb\n")
 end)
 
+-- A change of one group of lines.
+local function whole(change)
+  local group = { lines = change.lines, below = change.below or {}, top = change.top, move = change.move }
+  return { how = change.how, marks = change.marks, there = change.there, groups = change.groups or { group } }
+end
+
 -- The same edit by awk and in Lua.
 local texts = {
   "", "a\n", "a\nm\nb", "m\na b\n\nm\n", "x 1\ny\nx 2\n", "B\ni\nE\nz\n", "\n\n", "x", "m\n\na\n\nm\n\n", "1\n1.0\n2 x\n01\n",
@@ -113,10 +119,39 @@ local changes = {
   { how = "line", marks = { "1.0" }, lines = { "new" }, below = { "2" } },
   { how = "first", marks = { "2.0" }, lines = { "new" }, below = { "01" } },
   { how = "line", marks = { "q" }, lines = { "new" }, below = { "", "m" }, top = true },
+  { how = "line", marks = { "m" }, groups = {
+    { lines = { "n1", "n2" }, below = { "a" }, move = true }, { lines = {}, below = {}, move = true },
+    { lines = { "n3" }, below = { "gone" }, top = true, move = true }, { lines = { "n4" }, below = { "a" }, move = true },
+  } },
 }
 
+-- { how, marks, text, where they stood apart }
+for _, case in ipairs {
+  { "line", { "m" }, "a\nm\nb\n", "" }, { "line", { "m", "n" }, "a\nm\nn\nb\n", "" }, { "line", { "q" }, "a\n", "" },
+  { "line", { "m", "n" }, "m\na\nn\nb\n" }, { "line", { "m" }, "a\nm\nb\n\nm\nm\n" }, { "line", { "m" }, "a\nm\nm\nb\n" },
+  { "first", { "m" }, "m 1\na\nm 2\nm 2\n\n\nm 3\nb\n" },
+} do
+  t.case("lines that stood apart come back each to its place: " .. case[3]:gsub("\n", "|"), function()
+    local apart = edit.apart(case[3], case[1], case[2])
+    if case[4] then return t.equal(apart, case[4]) end
+    local change, all = { how = case[1], marks = case[2] }, edit.find(case[3], case[1], case[2])
+    change.groups = edit.groups({ to = { apart = apart, stood = "" } }, {}, function(lines) t.equal(lines, all) return true end)
+    t.equal(edit.apply(edit.apply(case[3], whole { how = case[1], marks = case[2], lines = {} }), change), case[3])
+  end)
+end
+
+t.case("lines that stood apart and are not what is wanted stay away", function()
+  local apart = edit.apart("m\na\nm\n", "line", { "m" })
+  local function count(change, fits) return #edit.groups(change, { "m" }, fits and function() return fits == "yes" end) end
+  local to = { apart = apart, stood = "" }
+  t.equal({ count({ to = to }, "yes"), count({ to = to }, "no"), count({ to = to, from = to }, "yes"), count({ to = to }) }, { 2, 1, 1, 1 })
+  for _, said in ipairs { '[{"stood":1}]', '[{"stood":"","text":"x"}]', "[]", "[", "7" } do
+    t.equal(count({ to = { apart = said, stood = "" } }, "yes"), 1)
+  end
+end)
+
 local function agree(host, text, change)
-  change.create = false
+  change = whole(change)
   change.there = edit.find(text, change.how, change.marks) ~= nil
   local f = assert(io.open(host.dir .. "/f", "wb"))
   f:write(text)
@@ -142,16 +177,16 @@ for _, case in ipairs {
     t.equal(edit.stood(case[3], case[1], case[2]), case[4])
     if not case[4] then return end
     local ours = edit.find(case[3], case[1], case[2])
-    local without = edit.apply(case[3], { how = case[1], marks = case[2], lines = {} })
-    local below, top = edit.place_of { to = { stood = case[4] } }
-    t.equal(edit.apply(without, { how = case[1], marks = case[2], lines = ours, below = below, top = top }), case[3])
+    local without = edit.apply(case[3], whole { how = case[1], marks = case[2], lines = {} })
+    local groups = edit.groups({ to = { stood = case[4] } }, ours)
+    t.equal(edit.apply(without, { how = case[1], marks = case[2], groups = groups }), case[3])
   end)
 end
 
 t.case("lines that go back to where they stood are moved, where that is known and another place", function()
-  local text, change = "a\nb\nc\nd\n", { how = "line", marks = { "d" }, lines = { "D" } }
+  local text, change = "a\nb\nc\nd\n", { how = "line", marks = { "d" } }
   local function moved(from, to)
-    change.below, change.top, change.move = edit.place_of { from = { stood = from }, to = { stood = to } }
+    change.groups = edit.groups({ from = { stood = from }, to = { stood = to } }, { "D" })
     return edit.apply(text, change)
   end
   t.equal(moved("c\n", "a\n"), "a\nD\nb\nc\n")
@@ -191,7 +226,7 @@ if Host.is_root() then
   t.case("an edit of lines that have moved is refused", function()
     local host = Host.new {}
     host:sh("echo a >f")
-    local step = edit.step(host.dir .. "/f", { how = "line", marks = { "b" }, lines = { "c" }, there = true })
+    local step = edit.step(host.dir .. "/f", whole { how = "line", marks = { "b" }, lines = { "c" }, there = true })
     local r = host:request { script = step.run, stdin = step.stdin }
     t.equal(r.rc, 75)
     t.matches(r.err, "plan again")

@@ -57,6 +57,10 @@ for _, case in ipairs {
   { "a line that was there before Neap comes after the one below which it stood",
     { { "line:b", false, { path = "/f", line = "b", stood = "a\n" } }, { "line:a", { path = "/f", line = "x" }, false } },
     { { "line:a", { path = "/f", line = "a" }, false } }, "line:a line:b" },
+  { "and after the one below which a part of it stood",
+    { { "line:b", false, { path = "/f", line = "b\nc", stood = "", apart =
+      '[{"stood":"","text":"b\\n"},{"stood":"a\\n","text":"c\\n"}]' } }, { "line:a", { path = "/f", line = "x" }, false } },
+    { { "line:a", { path = "/f", line = "a" }, false } }, "line:a line:b" },
   { "what watches comes after what it watches, though something draws it forward",
     { { "service:x", { running = true }, { running = true }, { restart_on = { "file:/a" } } },
       { "systemd_unit:x.service", { content = "" }, false }, { "file:/a", {}, false } },

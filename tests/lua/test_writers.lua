@@ -2,6 +2,7 @@
 local t = require "harness"
 local edit = require "neap.edit"
 local entry_of = require "neap.engine.entry"
+local json = require "neap.core.json"
 local origins = require "neap.engine.origins"
 local taint = require "neap.core.taint"
 local Types = require "neap.engine.types"
@@ -46,6 +47,9 @@ for _, case in ipairs {
     "a=2\n", "a=2\na=1\nm\n" },
   { "below one that was several before", { { "line:a", line("a=2", "m\n"), line("a=1\n#a=1", "m\n") } },
     "a=2\n", "a=2\n#a=1\nm\n" },
+  { "below one that was several apart: the first had its place", { { "line:a", line("a=2", "m\n"), { path = "/f",
+    line = "a=1\n#a=1", stood = "m\n", apart = '[{"stood":"m\\n","text":"a=1\\n"},{"stood":"z\\n","text":"#a=1\\n"}]' } } },
+    "a=2\n", "a=2\na=1\nm\n" },
   { "below one that was there as it is", { { "line:a", line("a", "m\n"), line("a", "m\n") } }, "a\n", "a\nm\n" },
   { "below one in another file", { { "line:a", { path = "/g", line = "a", stood = "m\n" }, false } }, "a\n", "a\n" },
   { "below one that is absent now", { { "line:a", false, line("a", "m\n") } }, "a\n", "a\n" },
@@ -66,14 +70,23 @@ t.case("what is Neap's is where this run has found it", function()
   t.equal(placed(entries, "a\n", { ["line:a"] = false }), "a\n")
 end)
 
+t.case("of lines that stood apart, each is told", function()
+  local lines = {}
+  require("neap.engine.writers").add(lines, types:get "line", "a", line("a", "m\n"), { rtype = types:get "line", key = "a", stood = "m\n" })
+  local apart = '[{"stood":"a\\n","text":"x\\n"},{"stood":"z\\n","text":"y\\n"}]'
+  local attrs = { path = "/f", line = "x\ny", stood = "a\n", apart = apart }
+  local stood, told = require("neap.engine.writers").stood(lines, types:get "line", "mine", attrs)
+  t.equal({ stood, json.decode(told) }, { "a\nm\n", { { stood = "a\nm\n", text = "x\n" }, { stood = "z\n", text = "y\n" } } })
+end)
+
 t.case("a secret above stays one", function()
   t.truthy(taint.is(placed({ { "line:a", line("a", "m\n"), false } }, taint.wrap("a\n", "s"))))
 end)
 
 t.case("a line of others comes back to its place when Neap's own, below which it was found, has gone", function()
   local stood = edit.stood("# top\n# middle\nnew\nold\nend\n", "line", { "old" })
-  local below, top = edit.place_of { to = { stood = placed({ { "line:n", line("new", "# middle\n"), false } }, stood) } }
-  local change = { how = "line", marks = { "old" }, lines = { "old" }, below = below, top = top }
+  stood = placed({ { "line:n", line("new", "# middle\n"), false } }, stood)
+  local change = { how = "line", marks = { "old" }, groups = edit.groups({ to = { stood = stood } }, { "old" }) }
   t.equal(edit.apply("# top\n# middle\nend\n", change), "# top\n# middle\nold\nend\n")
   t.equal(edit.apply("# top\n# middle\nnew\nend\n", change), "# top\n# middle\nnew\nold\nend\n")
 end)

@@ -7,7 +7,7 @@ prepare() {
 		exec >/dev/null 2>&1
 		mkdir -p /srv/prop/purged/in/deep /srv/prop/full/sub /etc/prop
 		printf 'old\n' >/etc/prop/old
-		printf '# top\nalpha=1\n# middle\n#beta=2\nomega=3\n' >/etc/prop/conf
+		printf '# top\nalpha=1\n\n# middle\n#beta=2\n\n#alpha=9\nomega=3\n\n#beta=4\n#beta=4\n' >/etc/prop/conf
 		for name in purged/one purged/in/two purged/in/deep/three full/four full/sub/five x-file; do
 			echo "$name" >/srv/prop/$name
 		done

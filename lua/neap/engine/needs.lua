@@ -35,7 +35,8 @@ local function of(entry, types, lines)
   end
   local attrs, rtype = attrs_of(entry, types)
   if not attrs then return ids end
-  ids[#ids + 1] = writers.above(lines, rtype, entry.key, attrs)
+  local above = writers.above(lines, rtype, entry.key, attrs)
+  table.move(above, 1, #above, #ids + 1, ids)
   local more = rtype.depends and rtype.depends(entry.key, attrs) or {}
   return table.move(more, 1, #more, #ids + 1, ids)
 end

@@ -77,7 +77,7 @@ function origins.placed(resource, state, recorded, found, about)
   local lines = lines_of(recorded, found, about)
   local placed = {}
   for name, value in pairs(state) do placed[name] = value end
-  placed.stood = writers.stood(lines, resource.rtype, resource.key, state)
+  placed.stood, placed.apart = writers.stood(lines, resource.rtype, resource.key, state)
   return placed
 end
 

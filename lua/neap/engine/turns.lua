@@ -144,7 +144,8 @@ local function edges(list, facts)
     if j then before[i][j] = true end
   end
   for i, fact in ipairs(facts) do
-    wait(i, not list[i].absent and writers.above(lines, list[i].rtype, list[i].key, list[i].attrs))
+    local above = list[i].absent and {} or writers.above(lines, list[i].rtype, list[i].key, list[i].attrs)
+    for _, j in ipairs(above) do wait(i, j) end
     wait(i, list[i].attrs.occupied and of_path[list[i].key])
     for id in pairs(fact.said) do wait(i, of_id[id]) end
     for id in pairs(fact.needs) do

@@ -1,4 +1,6 @@
 --- Who writes which line into the files of others, and what stands below it.
+local json = require "neap.core.json"
+local parted = require "neap.parted"
 local spot = require "neap.spot"
 local taint = require "neap.core.taint"
 
@@ -11,32 +13,46 @@ local function last_line(rtype, key, attrs)
   return line and path .. "\0" .. line, line
 end
 
+-- The groups of lines that stand apart from each other, or nil; and the last line of one.
+local function groups_of(attrs) return attrs.apart and parted.read(taint.reveal(attrs.apart)) end
+local function last_of(group) return group.text:match("([^\n]*)\n$") end
+
 --- Notes what a resource writes.
 -- @param lines { [path\0line] = who }
 function writers.add(lines, rtype, key, attrs, who)
   local line = last_line(rtype, key, attrs)
-  if line then lines[line] = who end
+  if not line then return end
+  lines[line] = who
+  for _, group in ipairs(groups_of(attrs) or {}) do
+    lines[rtype.inside(key, attrs) .. "\0" .. last_of(group)] = who
+  end
 end
 
--- The file that a resource stands in, and what tells where; nil where that is not known.
-local function place_of(rtype, key, attrs)
-  local path = attrs.stood and rtype.inside and rtype.inside(key, attrs)
-  return path, path and taint.reveal(attrs.stood)
-end
+-- The file that a resource stands in; nil where it is not known where it stands.
+local function path_of(rtype, key, attrs) return attrs.stood and rtype.inside and rtype.inside(key, attrs) end
 
---- Who writes the nearest of the lines below which a resource stood, or nil.
-function writers.above(lines, rtype, key, attrs)
-  local path, stood = place_of(rtype, key, attrs)
-  for _, line in ipairs(path and spot.read(stood) or {}) do
+-- Who writes the nearest of the lines that tell a place.
+local function nearest(lines, path, stood)
+  for _, line in ipairs(spot.read(stood)) do
     local who = lines[path .. "\0" .. line]
     if who then return who end
   end
 end
 
--- What was there before Neap in the stead of such a line, or nil.
+--- Who writes the lines below which a resource stood: of each of its places, the nearest.
+function writers.above(lines, rtype, key, attrs)
+  local path, list = path_of(rtype, key, attrs), {}
+  for _, group in ipairs(path and (groups_of(attrs) or { { stood = taint.reveal(attrs.stood) } }) or {}) do
+    list[#list + 1] = nearest(lines, path, group.stood)
+  end
+  return list
+end
+
+-- What was there before Neap in the stead of such a line, or nil: it has the place of the first.
 local function former(who, line)
   if not who.genesis then return nil end
-  local _, was = last_line(who.rtype, who.key, who.genesis)
+  local groups, _, was = groups_of(who.genesis), last_line(who.rtype, who.key, who.genesis)
+  if groups then was = last_of(groups[1]) end
   return was ~= line and was or nil
 end
 
@@ -59,15 +75,23 @@ local function without(lines, path, told)
   return all, top, secret
 end
 
+local function hidden(text, secret) return secret and taint.wrap(text, "previous") or text end
+
 --- Where a resource stood, told so that it is found again when Neap's own lines above it have gone, or are what they
 -- were before.
 -- @param lines { [path\0line] = { rtype, key, stood, genesis } } of what Neap has written
+-- @return `stood` and `apart` of its attributes
 function writers.stood(lines, rtype, key, attrs)
-  local path = place_of(rtype, key, attrs)
-  if not path then return attrs.stood end
-  local all, top, secret = without(lines, path, attrs.stood)
-  local told = spot.write(all, top)
-  return secret and taint.wrap(told, "previous") or told
+  local path = path_of(rtype, key, attrs)
+  if not path then return attrs.stood, attrs.apart end
+  local function told(stood)
+    local all, top, secret = without(lines, path, stood)
+    return spot.write(all, top), secret
+  end
+  local groups = groups_of(attrs)
+  for _, group in ipairs(groups or {}) do group.stood = told(group.stood) end
+  local apart = groups and hidden(json.encode(groups), taint.is(attrs.apart)) or attrs.apart
+  return hidden(told(attrs.stood)), apart
 end
 
 return writers

@@ -94,11 +94,10 @@ function authorized_key.last_line(_, attrs) return (attrs.options ~= "" and attr
 local function change_of(change)
   local to, from = change.to, change.from
   local attrs, lines = to or from, {}
-  local below, top, move = edit.place_of(change)
   if to then lines[1] = authorized_key.last_line(nil, to) end
   return {
-    how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, lines = lines, below = below, top = top,
-    move = move, create = true, owner = attrs.user, group = "", mode = "0600",
+    how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, groups = edit.groups(change, lines),
+    create = true, owner = attrs.user, group = "", mode = "0600",
   }, attrs.user
 end
 

@@ -96,7 +96,6 @@ end
 local function change_of(key, change)
   local attrs = change.to or change.from
   local marks, lines = markers(key, (change.from or attrs).comment), {}
-  local below, top, move = edit.place_of(change)
   if change.to then
     local new = markers(key, attrs.comment)
     lines = edit.lines(taint.reveal(attrs.content))
@@ -104,7 +103,7 @@ local function change_of(key, change)
     lines[#lines + 1] = new[2]
   end
   return {
-    how = "block", there = change.from ~= nil, marks = marks, lines = lines, below = below, top = top, move = move,
+    how = "block", there = change.from ~= nil, marks = marks, groups = edit.groups(change, lines),
     create = attrs.create, unmake = edit.unmakes(change),
     secret = taint.is(attrs.content), mode = taint.is(attrs.content) and "0600" or "0644",
   }, attrs.path

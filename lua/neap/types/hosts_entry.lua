@@ -12,10 +12,10 @@ local hosts_entry = {
     names = { type = "list", required = true, doc = "The names of the address, the canonical one first." },
     path = { type = "string", option = true, default = "/etc/hosts", always = true, kept = place.is_path,
       doc = "The file." },
-    stood = edit.STOOD,
+    stood = edit.STOOD, apart = edit.APART,
     text = { type = "string", readonly = true, doc = "Its lines as they were found, with their blanks and comments." },
   },
-  equal = { stood = edit.anywhere, text = edit.anywhere },
+  equal = { stood = edit.anywhere, apart = edit.anywhere, text = edit.anywhere },
 }
 
 function hosts_entry.check_key(key)
@@ -54,6 +54,7 @@ function hosts_entry.probe(host, key, want, attrs)
   if not mine then return nil, around end
   return {
     names = names_in(mine), path = path, stood = edit.stood(text, "first", { key }), text = table.concat(mine, "\n"),
+    apart = edit.apart(text, "first", { key }),
   }
 end
 
@@ -66,9 +67,9 @@ end
 
 local function change_of(key, change)
   local lines = change.to and lines_of(key, change.to) or {}
-  local below, top, move = edit.place_of(change)
+  local function fits(all) return difference.same(names_in(all), change.to.names) end
   return {
-    how = "first", there = change.from ~= nil, marks = { key }, lines = lines, below = below, top = top, move = move,
+    how = "first", there = change.from ~= nil, marks = { key }, groups = edit.groups(change, lines, fits),
     create = true, unmake = edit.unmakes(change), mode = "0644",
   }, path_of(change.to or change.from)
 end

@@ -20,9 +20,9 @@ local line = {
     below = { type = "string", option = true,
       doc = "Where a new line goes: below the last line equal to this one; otherwise to the end of the file." },
     create = { type = "boolean", option = true, doc = "Make the file when there is none." },
-    stood = edit.STOOD,
+    stood = edit.STOOD, apart = edit.APART,
   },
-  equal = { stood = edit.anywhere },
+  equal = { stood = edit.anywhere, apart = edit.anywhere },
 }
 
 local function check_pattern(pattern)
@@ -44,16 +44,21 @@ function line.depends(_, attrs)
   return ids
 end
 
---- The distinct lines of `text` that are ours.
-local function ours(text, attrs)
-  local wanted, mine, seen = attrs.line and taint.reveal(attrs.line), {}, {}
-  for _, one in ipairs(edit.lines(text)) do
-    if not seen[one] and (one == wanted or attrs.match and one:find(attrs.match)) then
+-- The distinct ones of these lines, those that are ours.
+local function distinct(lines, is_ours)
+  local list, seen = {}, {}
+  for _, one in ipairs(lines) do
+    if not seen[one] and is_ours(one) then
       seen[one] = true
-      mine[#mine + 1] = one
+      list[#list + 1] = one
     end
   end
-  return mine
+  return list
+end
+
+local function ours(text, attrs)
+  local wanted = attrs.line and taint.reveal(attrs.line)
+  return distinct(edit.lines(text), function(one) return one == wanted or attrs.match and one:find(attrs.match) end)
 end
 
 --- The file that it is a part of.
@@ -71,16 +76,19 @@ function line.probe(host, key, want, attrs)
   local function shown(value) return secret and taint.wrap(value, "previous") or value end
   return {
     path = attrs.path, line = shown(table.concat(mine, "\n")), stood = shown(edit.stood(text, "line", mine)),
+    apart = shown(edit.apart(text, "line", mine)),
   }
 end
 
 local function change_of(change)
   local from, to = change.from, change.to
   local attrs = to or from
-  local below, top, move = edit.place_of(change)
   local new, old = to and edit.lines(taint.reveal(to.line)) or {}, from and edit.lines(taint.reveal(from.line))
+  local function fits(lines)
+    return table.concat(distinct(lines, function() return true end), "\n") == taint.reveal(to.line)
+  end
   return {
-    how = "line", there = from ~= nil, marks = old or new, lines = new, below = below, top = top, move = move,
+    how = "line", there = from ~= nil, marks = old or new, groups = edit.groups(change, new, fits),
     create = attrs.create, unmake = edit.unmakes(change),
     secret = taint.is(to and to.line) or taint.is(from and from.line), mode = taint.is(attrs.line) and "0600" or "0644",
   }, attrs.path
