@@ -453,6 +453,8 @@ for _, case in ipairs {
   { 'check "x" { command = secret "s" }', "no secrets here" },
   { 'command "x" { run = "x", creates = "/y", cwd = "tmp" }', "command:x: 'tmp' is no plain absolute path" },
   { 'command "x" { run = "x", creates = "/y", env = { A = {} } }', "command:x: env.A wants a string" },
+  { 'user "x" { comment = "a\\0b" }', "user:x: attribute 'comment' wants text, and got a NUL byte in it" },
+  { 'user "x" { groups = { "a\\0b" } }', "user:x: attribute 'groups' wants text, and member 1 has a NUL byte in it" },
   { 'rolling { drain = { on = "web", run = "x", timeout_s = "soon" } }', "drain: timeout_s wants a whole number" },
   { 'table.move({}, 1, 1 << 40, 2)', "more than a playbook may move" },
 } do

@@ -47,7 +47,7 @@ local types = require("neap.engine.types").new()
 local function body_with(change)
   local group = { type = "group", key = "g", id = "group:g", attrs = { gid = 1 }, meta = {} }
   local told = { inventory = {}, flags = {}, hosts = { {
-    name = "web1", list = { group }, changes = { { id = "group:g", kind = "create", notes = {} } },
+    name = "web1", list = { group }, changes = { { id = "group:g", kind = "create", differs = {}, notes = {} } },
   } } }
   if change then change(told, told.hosts[1], group) end
   return told
@@ -57,6 +57,10 @@ for _, case in ipairs {
   { "hosts that are none", function(told) told.hosts = 3 end },
   { "a host without a name", function(_, host) host.name = nil end },
   { "a change without a kind", function(_, host) host.changes[1].kind = nil end },
+  { "a change of a kind that is none", function(_, host) host.changes[1].kind = "x" end },
+  { "a change that does not say what differs", function(_, host) host.changes[1].differs = nil end },
+  { "a resource that waits for nothing", function(_, _, group) group.meta.wait = { {} } end },
+  { "a name that the type does not take", function(_, _, group) group.key, group.id = "a b", "group:a b" end },
   { "a resource without attributes", function(_, _, group) group.attrs = nil end },
   { "a change of no resource", function(_, host) host.changes[1].id = "group:h" end },
   { "a resource by another's name", function(_, _, group) group.key = "h" end },

@@ -56,8 +56,10 @@ function fault.plain(err)
 end
 
 --- Whether a raised value is a sentence, error("…", 0), as types and questions say what they cannot do: it has no place
--- in a Lua file, and is no mistake that a traceback would help with.
-function fault.is_sentence(err) return type(err) == "string" and not err:find("%.lua:%d+: ") end
+-- in a Lua file, and is no mistake that a traceback would help with. (What a function of C runs into has no place.)
+function fault.is_sentence(err)
+  return type(err) == "string" and not err:find("%.lua:%d+: ") and not err:find("^attempt to ")
+end
 
 --- The code of a request that was not answered: a script that had to be ended has failed, but its host can still be
 -- reached.

@@ -15,7 +15,7 @@ local RESOURCE = {
 }
 local CHANGE = {
   id = "string", kind = "string", notes = { "list", "string" }, from = { "map", "any", may = true },
-  to = { "map", "any", may = true }, differs = { "map", "any", may = true }, trigger = "?string", unknown = "?string",
+  to = { "map", "any", may = true }, differs = { "map", "any" }, trigger = "?string", unknown = "?string",
   because = { "list", "string", may = true }, batch_notes = { "list", "string", may = true }, scripts = "?string",
 }
 local BODY = {
@@ -26,6 +26,8 @@ local BODY = {
     outside = { "list", { id = "string", verb = "string", on = "string" }, may = true },
   } },
 }
+
+local KINDS = { create = true, update = true, delete = true, unknown = true }
 
 --- Whether decoded JSON is the body of a plan.
 function planbody.fits(told) return shape.fits(told, BODY) end
@@ -47,12 +49,12 @@ local function add_types(list, types)
   return true
 end
 
--- Whether each change is one of a resource that the plan has.
+-- Whether each change is one that there is, of a resource that the plan has.
 local function has_all(host)
   local index = {}
   for _, resource in ipairs(host.list) do index[resource.id] = resource end
   for _, change in ipairs(host.changes) do
-    if not index[change.id] then return false end
+    if not index[change.id] or not KINDS[change.kind] then return false end
   end
   return true
 end

@@ -1,9 +1,10 @@
 --- What a type says of its attributes, and values held against it.
--- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, option=, of=, readonly=,
+-- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, bytes=, option=, of=, readonly=,
 --   or_false=, kept=, always=, reads= }
 --   type      string integer number boolean mode list map any
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
+--   bytes     any bytes, as a blob may have; else a string is text, without NUL
 --   option    says how a change is made; it is not compared with the host
 --   recorded  false for an option that others are made of, and that a way back does not need; or a function(value)
 --             that tells whether this one is
@@ -69,9 +70,13 @@ local function no(wanted, v) return nil, ("wants %s, got %s"):format(wanted, cal
 
 local convert = {}
 
-function convert.string(v)
-  if type(v) == "string" or taint.is(v) then return v end
-  return no("a string", v)
+-- Neither a shell nor a file of accounts can hold a NUL byte.
+local function has_nul(v) return taint.reveal(v):find("\0", 1, true) ~= nil end
+
+function convert.string(v, spec)
+  if type(v) ~= "string" and not taint.is(v) then return no("a string", v) end
+  if not spec.blob and not spec.bytes and has_nul(v) then return nil, "wants text, and got a NUL byte in it" end
+  return v
 end
 
 function convert.integer(v)
@@ -108,6 +113,9 @@ function convert.list(v, spec)
   for i, member in ipairs(v) do
     if (spec.of or "string") == "string" and type(member) ~= "string" and not taint.is(member) then
       return nil, ("wants a list of strings, and member %d is %s"):format(i, called(member))
+    end
+    if type(member) == "string" and has_nul(member) then
+      return nil, ("wants text, and member %d has a NUL byte in it"):format(i)
     end
   end
   return v

@@ -11,7 +11,7 @@ local block = {
   attributes = {
     path = { type = "string", required = true, always = true, kept = place.is_path, doc = "The file." },
     content = { type = "string", required = true, blob = true, doc = "The lines; may hold secrets." },
-    comment = { type = "string", default = "#",
+    comment = { type = "string", always = true, default = "#",
       doc = "What makes a line a comment here; with %s where its text goes, as in \"<!-- %s -->\"." },
     below = { type = "string", option = true,
       doc = "Where a new block goes: below the last line equal to this one; otherwise to the end of the file." },

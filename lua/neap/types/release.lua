@@ -40,7 +40,7 @@ local release = {
     executable = { type = "list", option = true, doc = "Which of the files are programs." },
     archive = { type = "string", option = true, reads = "data",
       doc = "A tar archive of the project, plain or compressed." },
-    data = { type = "string", option = true, recorded = false, doc = "The bytes of the archive." },
+    data = { type = "string", bytes = true, option = true, recorded = false, doc = "The bytes of the archive." },
     strip = { type = "integer", option = true, default = 0,
       doc = "How many leading directories of the archive to drop." },
     repository = { type = "string", option = true, doc = "Address of a git repository; `id` is the tag or commit." },
