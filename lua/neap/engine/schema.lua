@@ -156,6 +156,8 @@ end
 -- @return true; or false and what is wrong
 function schema.holds(spec, v)
   if v == false and spec.or_false then return true end
+  if spec.type == "list" and type(v) ~= "table" then return no("a list", v) end
+  if spec.type == "integer" and math.type(v) ~= "integer" then return no("an integer", v) end
   local _, problem = convert[spec.type](v, spec)
   if not problem and spec.kept and not spec.kept(v) then problem = "is not in the form that neap gives it" end
   return problem == nil, problem
