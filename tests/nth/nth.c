@@ -131,11 +131,15 @@ static bool is_early(const void *p)
 	       (const char *)p < early + sizeof(early);
 }
 
+/* So that no function is called for it: a sanitizer's library allocates before
+ * its own __tls_get_addr() can be. */
+#define FOR_EACH_THREAD __thread __attribute__((tls_model("initial-exec")))
+
 /* The next function of that name; NULL while it is being looked for. */
 #define NEXT(name)                                                             \
 	__extension__({                                                        \
 		static __typeof__(&name) found;                                \
-		static __thread bool looking;                                  \
+		static FOR_EACH_THREAD bool looking;                           \
 		if (!found && !looking) {                                      \
 			looking = true;                                        \
 			*(void **)&found = dlsym(RTLD_NEXT, #name);            \
