@@ -26,7 +26,7 @@ local apt_repository = {
     key = { type = "string", option = true, recorded = false, doc = "The public key that signs it, in armour." },
     key_file = { type = "string", option = true, reads = "key", doc = "A file of the project with that key." },
     trusted = { type = "boolean", option = true, recorded = false, doc = "Take its packages without a signature." },
-    content = { type = "string", blob = true, doc = "The text of the file; made of the others." },
+    content = { type = "string", always = true, blob = true, doc = "The text of the file; made of the others." },
   },
 }
 

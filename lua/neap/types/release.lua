@@ -34,7 +34,7 @@ local function is_kept(files) return shape.fits(files, { "map", "string" }) end
 local release = {
   name = "release", key = "directory",
   attributes = {
-    id = { type = "string", doc = "Name of the release; made of its content when not said." },
+    id = { type = "string", always = true, doc = "Name of the release; made of its content when not said." },
     files = { type = "map", option = true, recorded = is_recorded, kept = is_kept,
       doc = "Its files: contents by relative name. Up to 256 KiB of text are recorded, for a way back." },
     executable = { type = "list", option = true, doc = "Which of the files are programs." },
