@@ -41,7 +41,8 @@ function top(path,  part, n) {
   return "/" part[2] "/" part[3]
 }
 function hit(tag, path,  dir) {
-  if (!(top(path) in tops)) return
+  dir = top(path)
+  if (!(dir in tops) && (!sub("[^/]*$", "", dir) || !(dir in tops))) return
   if (!near) { near = 1; print "L" }
   if (path in asked) print tag "\t" path
   for (dir = path; sub("/[^/]*$", "", dir) && dir != "";)
