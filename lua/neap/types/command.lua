@@ -21,7 +21,7 @@ end
 local command = {
   name = "command", key = "name", triggers = { "run" }, barrier = true,
   attributes = {
-    run = { type = "string", required = true, doc = "The command, for sh." },
+    run = { type = "string", required = true, always = true, doc = "The command, for sh." },
     unless = { type = "string",
       doc = "A command that only looks, and succeeds when there is nothing to do." },
     creates = { type = "string", doc = "A path that is there when there is nothing to do." },

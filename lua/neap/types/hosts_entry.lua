@@ -9,7 +9,8 @@ local taint = require "neap.core.taint"
 local hosts_entry = {
   name = "hosts_entry", key = "address", atomic = true,
   attributes = {
-    names = { type = "list", required = true, always = true, doc = "The names of the address, the canonical one first." },
+    names = { type = "list", required = true, always = true,
+      doc = "The names of the address, the canonical one first." },
     path = { type = "string", option = true, default = "/etc/hosts", always = true, kept = place.is_path,
       doc = "The file." },
     stood = edit.STOOD, apart = edit.APART,
