@@ -246,6 +246,11 @@ t.case("sysctl: what the running kernel had comes back to where it was not ours"
   t.equal(sysctl.probe(host, "net.x", { value = "1", live = false }).running, nil)
   t.equal(sysctl.probe(host, "net.x", { value = "1", live = false, running = "1" }).running, "0")
   t.equal(sysctl.probe(host, "net.x", { value = "1" }).running, "0")
+  host.content = function() end
+  local before = { value = "0", running = "0", boot = false, persisted = false }
+  local want = setmetatable({ live = false }, { __index = before })
+  t.equal(sysctl.probe(host, "net.x", want), before)
+  t.equal({ sysctl.probe(host, "net.x", { value = "0", live = false }) }, {})
 end)
 
 -- A kernel and its file: what it would be changed to, and whether that is to be done.

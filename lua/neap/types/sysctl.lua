@@ -67,7 +67,9 @@ function sysctl.probe(host, key, want)
   local running = (want.live ~= false or want.running) and live or nil
   if want.live == false then
     live = said
-    if not text then return nil end
+    -- of what is neither set nor kept there is nothing to find
+    if not text and want.persisted == false and not want.boot then live = want.value end
+    if not text and not live then return nil end
   end
   if not live and not text then return nil end
   said = text and (said or "")
