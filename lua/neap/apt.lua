@@ -126,21 +126,37 @@ end
 
 local UNMET_MAX = 4 -- dependencies that are told of: more are not read
 
-local function in_our_words(line)
-  return (line:gsub("^Unable to locate package (.*)$", "no package source of the host has a package '%1'")
-    :gsub("^Package (%S+) has no installation candidate$", "no package source of the host has a package %1"))
+-- Packages that provide a virtual one, by its name: what apt says before it refuses to choose.
+local function providers_in(log)
+  local providers = {}
+  for name, lines in log:gmatch("Package (%S+) is a virtual package provided by:\n(.-)\n\n") do
+    local names = {}
+    for provider in ("\n" .. lines):gmatch("\n%s+(%S+)") do names[#names + 1] = provider end
+    table.sort(names)
+    providers[name] = table.concat(names, ", ")
+  end
+  return providers
+end
+
+local function in_our_words(line, providers)
+  local name = line:match("^Package '?([^%s']+)'? has no installation candidate$")
+  if name and providers[name] then
+    return ("'%s' is a virtual package: name one that provides it, of %s"):format(name, providers[name])
+  end
+  if name then return ("no package source of the host has a package '%s'"):format(name) end
+  return (line:gsub("^Unable to locate package (.*)$", "no package source of the host has a package '%1'"))
 end
 
 --- Why apt refused, as one sentence: its errors, and the dependencies that it could not meet.
 function apt.complaint(log)
-  local errors, unmet, inside = {}, {}, false
+  local errors, unmet, inside, providers = {}, {}, false, providers_in(log)
   for line in log:gmatch("[^\n]+") do
     if line:find("^The following packages have unmet dependencies") then
       inside = true
     elseif inside and line:find("^ ") then
       unmet[#unmet + 1] = (line:gsub("%s+", " "):gsub("^ ", ""))
     elseif line:find("^E: ") then
-      errors[#errors + 1] = in_our_words(line:sub(4))
+      errors[#errors + 1] = in_our_words(line:sub(4), providers)
       inside = false
     end
   end

@@ -109,6 +109,11 @@ end)
 t.case("apt: why it refuses", function()
   t.equal(apt.complaint("Reading...\nE: Unable to locate package nosuch\n"),
     "no package source of the host has a package 'nosuch'")
+  local virtual = "Reading...\nPackage awk is a virtual package provided by:\n  mawk 1.3\n  gawk 1:5.2.1-2\n\n"
+  t.equal(apt.complaint(virtual .. "E: Package 'awk' has no installation candidate\n"),
+    "'awk' is a virtual package: name one that provides it, of gawk, mawk")
+  t.equal(apt.complaint("Package x is not available, but is referred to by another package.\n"
+    .. "E: Package 'x' has no installation candidate\n"), "no package source of the host has a package 'x'")
   t.matches(apt.complaint("The following packages have unmet dependencies:\n" .. (" a : Depends: b\n"):rep(9) .. "E: x\n"),
     "b; and 5 more; x$")
   t.equal(apt.complaint("The following packages have unmet dependencies:\n a : Depends: b (>= 2)\nE: held broken\n"),
