@@ -12,8 +12,9 @@ local account = {
   },
 }
 
-local function lines(change, attrs, minor)
-  change.resource, change.notes, change.differs = fake.resource("ada", attrs, {}, account), {}, change.differs or {}
+local function lines(change, attrs, minor, rtype)
+  change.resource, change.notes = fake.resource("ada", attrs, {}, rtype or account), {}
+  change.differs = change.differs or {}
   local out = {}
   for _, line in ipairs(show.change(change)) do
     if (line.minor or false) == (minor or false) then out[#out + 1] = line.text end
@@ -43,6 +44,12 @@ t.case("an update shows what differs, and a removal no attributes", function()
   t.equal(lines({ kind = "update", from = from, to = to, differs = { shell = true } }, to),
     { "  ~ account ada", "    shell: /bin/sh → /bin/bash" })
   t.equal(lines({ kind = "delete", from = from }, nil), { "  - account ada" })
+end)
+
+t.case("of several texts it is said which a diff is of", function()
+  local rtype = { name = "pair", attributes = { a = { type = "string", blob = true }, b = { type = "string", blob = true } } }
+  t.equal(lines({ kind = "create", to = { a = "1\n", b = "2\n" } }, {}, false, rtype),
+    { "  + pair ada", "    a:", "    @@ -0,0 +1 @@", "    +1", "    b:", "    @@ -0,0 +1 @@", "    +2" })
 end)
 
 t.case("how a state moved is said of what was looked at", function()

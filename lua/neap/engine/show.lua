@@ -119,12 +119,13 @@ local function sorted_names(...)
   return names
 end
 
-local function add_text(lines, name, old, new)
+local function add_text(lines, name, old, new, named)
   local text, why = show.text_diff(name, old, new)
   if not text then
     lines[#lines + 1] = { text = "    " .. name .. ": " .. why }
     return
   end
+  if named then lines[#lines + 1] = { text = "    " .. name .. ":" } end
   local header, first = true, #lines
   for line in text:gmatch("([^\n]*)\n?") do
     if header and line:match("^@@") then header = false end
@@ -147,15 +148,25 @@ local function is_said(resource, name)
   return value ~= nil and not schema.readonly and not difference.same(value, schema.default)
 end
 
+-- The names of a type's texts: of several it is said which a diff is of.
+local function texts_of(rtype)
+  local names = {}
+  for name in pairs(rtype.attributes) do
+    if is_blob(rtype, name) then names[#names + 1] = name end
+  end
+  return names
+end
+
 local function add_attributes(lines, change)
   local rtype = change.resource.rtype
   local from, to = change.from or {}, change.to or {}
   local names = change.kind == "update" and sorted_names(change.differs) or sorted_names(from, to)
+  local has_texts = #texts_of(rtype) > 1
   for _, name in ipairs(names) do
     local old, new = from[name], to[name]
     if is_option(rtype, name) then goto continue end
     if is_blob(rtype, name) then
-      add_text(lines, name, old, new)
+      add_text(lines, name, old, new, has_texts)
     elseif change.kind == "update" then
       lines[#lines + 1] = { text = string.format("    %s: %s → %s", name, plain_value(old), plain_value(new)) }
     elseif change.kind == "create" and new ~= nil then
