@@ -69,6 +69,14 @@ for _, case in ipairs {
   end)
 end
 
+t.case("drift: what a run has made that did not end is no other hands' work", function()
+  local host, recorded = fake.new { a = { size = 2 }, b = { size = 2 } }, kept { { "a", 1 }, { "b", 1 } }
+  local entry = { n = 1, id = "thing:a", before = { size = 1 }, after = { size = 2 } }
+  recorded.status = { status = "incomplete", machine_id = "m", step = 2, journal = { entry } }
+  local made = drift.host({ conn = host.conn, facts = { machine_id = "m" } }, recorded, types)
+  t.equal({ said(made.unfinished), said(made.foreign) }, { { "~ a 1→2" }, { "~ b 1→2" } })
+end)
+
 t.case("drift: a restart that an earlier run owes is not applied yet", function()
   local made = look({ d = { size = 1 } }, { { "d", 1 } }, nil, { ["daemon:d"] = "restart" }, "daemon")
   t.equal(made.foreign, {})

@@ -98,12 +98,13 @@ function brief.has_made(status, resource, found)
   return false
 end
 
---- Whether such a run may have put something of another type in the place of a resource.
-function brief.has_replaced(status, resource)
+--- Where such a run may have put something of another type in the place of a recorded resource, its probe is to say
+-- so, which else would be an error.
+function brief.admit_other(status, resource)
+  if not resource.rtype.attributes.force then return end
   for _, entry in ipairs(status and status.journal or {}) do
-    if changed_by(entry, resource) == "place" then return true end
+    if changed_by(entry, resource) == "place" then resource.attrs.force = true end
   end
-  return false
 end
 
 return brief

@@ -28,8 +28,7 @@ local function look(round, now, types, wanted)
   for i, id in ipairs(now.order) do all[i] = recorded.wanted(now.resources[id], types) end
   recorded.adopt(all)
   for _, resource in ipairs(all) do
-    -- so that what it has put there is told, and is no error
-    if brief.has_replaced(now.status, resource) and resource.rtype.attributes.force then resource.attrs.force = true end
+    brief.admit_other(now.status, resource)
     if wanted[resource.id] and not conflicts.is_free(resource.rtype) then resources[#resources + 1] = resource end
   end
   local jobs, seen = plan.probe(round, resources), {}

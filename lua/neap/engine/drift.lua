@@ -7,8 +7,12 @@
 --        a          b          b       changed by other hands, as the playbook wants it now
 --        a          b          c       changed by other hands; the playbook wants a third thing
 --        a          a          b       not yet applied
+--
+-- Where the last run did not end, b may be what that one has made, and nobody
+-- else.
 
 local ask = require "neap.engine.ask"
+local brief = require "neap.engine.brief"
 local difference = require "neap.engine.difference"
 local plan = require "neap.engine.plan"
 local recorded = require "neap.engine.recorded"
@@ -24,8 +28,8 @@ local function as_change(resource, kind, from, to, differs)
   }
 end
 
--- What other hands did: from what was recorded to what was found.
-local function foreign(resource, found)
+-- From what was recorded to what was found; nil where that is the same.
+local function moved(resource, found)
   local wanted = plan.wanted(resource)
   plan.hide(found, wanted)
   local back = difference.change(resource.rtype, found, wanted)
@@ -102,7 +106,7 @@ local function look(round, resources)
   return jobs
 end
 
-local function compare(made, resource, job, desired)
+local function compare(made, resource, job, desired, status)
   if job.error or job.unknown then
     local change = as_change(resource, "unknown")
     change.unknown = (job.error or job.unknown):gsub("\n.*", "")
@@ -110,10 +114,11 @@ local function compare(made, resource, job, desired)
     return
   end
   local found = job.found
-  local change = foreign(resource, found)
+  local change = moved(resource, found)
   local wanted = desired and desired.by_id[resource.id]
   if change then
-    made.foreign[#made.foreign + 1] = change
+    local list = brief.has_made(status, resource, found) and made.unfinished or made.foreign
+    list[#list + 1] = change
     if wanted then add_wishes(change, found, plan.wanted(wanted)) end
   end
   if job.owed then
@@ -125,7 +130,10 @@ end
 
 local function resources_of(kept, types, said)
   local list = {}
-  for _, id in ipairs(kept.order) do list[#list + 1] = recorded.wanted(kept.resources[id], types) end
+  for i, id in ipairs(kept.order) do
+    list[i] = recorded.wanted(kept.resources[id], types)
+    brief.admit_other(kept.status, list[i])
+  end
   recorded.adopt(list)
   return tags.only(list, said)
 end
@@ -136,15 +144,16 @@ end
 -- @param types where resource types are found
 -- @param desired what evaluate.host() gave, or nil where there is no playbook
 -- @param said what -t says: only resources with one of these tags; nil: all
--- @return { foreign = { change … }, pending = { change … }, gone = { id … }
+-- @return { foreign = { change … }, unfinished = { change … } that a run has
+--   made that did not end, pending = { change … }, gone = { id … }
 --   that are recorded and no longer in the playbook, count = resources looked
 --   at, machine = text where it is another machine }
 function drift.host(host, kept, types, desired, said)
-  local made = { foreign = {}, pending = {}, gone = {} }
+  local made = { foreign = {}, unfinished = {}, pending = {}, gone = {} }
   local resources = resources_of(kept, types, said)
   local jobs = look(ask.new(host.conn, host.facts), resources)
   for i, resource in ipairs(resources) do
-    compare(made, resource, jobs[i], desired)
+    compare(made, resource, jobs[i], desired, kept.status)
     if desired and not desired.by_id[resource.id] then made.gone[#made.gone + 1] = resource.id end
   end
   for _, wanted in ipairs(desired and tags.only(desired.list, said) or {}) do

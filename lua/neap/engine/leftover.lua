@@ -135,6 +135,19 @@ function leftover.problem(run, host)
   return string.format("%s ended without a word at step %d of %d", what, host.step or 0, host.steps or 0)
 end
 
+--- What runs that died say of hosts, and git does not yet; and what runs say that are at work.
+-- @return two of { [name] = { run, host } }, as in leftover.parse
+function leftover.by_host(opts)
+  local dead, alive = {}, {}
+  for _, one in ipairs(leftover.list(opts)) do
+    for name, host in pairs(one.hosts) do
+      if one.alive then alive[name] = { run = one.run, host = host }
+      elseif host.step or host.out then dead[name] = { run = one.run, host = host } end
+    end
+  end
+  return dead, alive
+end
+
 --- status.json of a host in a journal.
 function leftover.status(run, host, was)
   return standing.incomplete(was, {

@@ -43,18 +43,6 @@ local function chosen(opts, st, head)
   return names
 end
 
--- What dead and living runs say of hosts that git does not know yet.
-local function from_journals(opts)
-  local dead, alive = {}, {}
-  for _, one in ipairs(leftover.list(opts)) do
-    for name, host in pairs(one.hosts) do
-      if one.alive then alive[name] = { run = one.run, host = host }
-      elseif host.step or host.out then dead[name] = { run = one.run, host = host } end
-    end
-  end
-  return dead, alive
-end
-
 -- A damaged record of one host does not keep the others from being seen.
 local function status_at(name, text)
   local ok, status = pcall(standing.decode, text, name .. "/status.json")
@@ -83,7 +71,7 @@ end
 -- @param st an open store, or nil
 function overview.hosts(opts, st)
   local head = st and st:head()
-  local dead, alive = from_journals(opts)
+  local dead, alive = leftover.by_host(opts)
   local list = {}
   for i, name in ipairs(chosen(opts, st, head)) do list[i] = host_of(name, st, head, dead, alive) end
   return list

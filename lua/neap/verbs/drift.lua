@@ -5,6 +5,7 @@ local command = require "neap.engine.command"
 local converge = require "neap.engine.converge"
 local drift = require "neap.engine.drift"
 local json = require "neap.core.json"
+local leftover = require "neap.engine.leftover"
 local log = require "neap.engine.log"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -26,10 +27,11 @@ end
 
 local function look_at(self, st, head, key)
   local desired_of = self.opts.playbook and converge.playbook(self)
-  local types = types_of(self, st, head)
+  local types, dead = types_of(self, st, head), leftover.by_host(self.opts)
   session.connect(self)
   session.each(self, "looking", function(host)
-    local kept = recorded.host(st, head, host.name, key)
+    local kept, left = recorded.host(st, head, host.name, key), dead[host.name]
+    if left then kept.status = leftover.status(left.run, left.host, kept.status or {}) end
     local desired
     if desired_of then
       desired = desired_of(host, ask.new(host.conn, host.facts))
@@ -88,6 +90,7 @@ end
 
 local function report(self)
   local changed = show_sort(self, "foreign", "changed by other hands")
+  local unfinished = show_sort(self, "unfinished", "made by a run that did not end")
   local waiting = show_sort(self, "pending", "not yet applied")
   show_hosts(self)
   local hosts, resources, moved = 0, 0, 0
@@ -98,11 +101,12 @@ local function report(self)
     if seen and seen.machine then moved = moved + 1 end
   end
   if hosts > 0 then
-    self.ui:line(string.format("drift: %d of %s on %s changed by other hands%s", changed,
+    self.ui:line(string.format("drift: %d of %s on %s changed by other hands%s%s", changed,
       count_of(resources, "recorded resource"), count_of(hosts, "host"),
+      unfinished > 0 and string.format("; %d by a run that did not end", unfinished) or "",
       waiting > 0 and string.format("; %d not yet applied", waiting) or ""))
   end
-  return changed, changed + moved > 0
+  return changed, changed + unfinished + moved > 0
 end
 
 return function(opts)
