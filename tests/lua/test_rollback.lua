@@ -219,6 +219,24 @@ t.case("what moves by itself is nobody's change", function()
   t.equal(conflicts.find(ask.new(host.conn, {}), desired, now, self.types, {}), {})
 end)
 
+t.case("what was recorded and nobody knows is nobody's change", function()
+  local vault = setmetatable({
+    name = "vault", attributes = { size = { type = "integer" }, code = { type = "integer" } },
+    rollback = { wanted = function(_, attrs)
+      if attrs.code == 0 then attrs.code = nil end
+      return attrs
+    end },
+    probe = function(_, _, want) return { size = 1, code = want and want.code and 7 or nil } end,
+  }, { __index = fake.thing })
+  rtypes.vault = vault
+  for code, count in pairs { [0] = 0, [6] = 1, [7] = 0 } do
+    local now = recorded { { "vault:a", { size = 1, code = code }, false } }
+    local target = recorded { { "vault:a", { size = 1, code = 8 }, false } }
+    local desired = rollback.compose(self, {}, now, target)
+    t.equal(#conflicts.find(ask.new(fake.new({}).conn, {}), desired, now, self.types, {}), count)
+  end
+end)
+
 -- { what, id of its step, what stands at the path, whether the step was its last, conflicts }
 for _, case in ipairs {
   { "what it has put in the place of another thing", "bag:/x", "bag", false, 0 },

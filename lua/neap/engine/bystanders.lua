@@ -134,7 +134,7 @@ local function gone(entry, rtype)
 end
 
 local function add_whole(out, one, found)
-  local rtype, was = one.resource.rtype, one.entry.state or nil
+  local rtype, was = one.resource.rtype, recorded.known(one.resource)
   local is_ours = one.is_made or conflicts.is_untouched(rtype, { was = was, found = one.before.found })
   if not is_ours or conflicts.is_untouched(rtype, { was = was, found = found }) then return end
   if not found then one.resource.as_recorded = gone(one.resource.as_recorded, rtype) end

@@ -35,7 +35,7 @@ local function look(round, now, types, wanted)
   for i, resource in ipairs(resources) do
     local job = jobs[i]
     seen[resource.id] = {
-      was = now.resources[resource.id].state or nil, found = plan.hide(job.found, plan.wanted(resource)),
+      was = recorded.known(resource), found = plan.hide(job.found, plan.wanted(resource)),
       problem = job.error or job.unknown,
     }
   end

@@ -219,6 +219,16 @@ function recorded.wanted(entry, types, back)
   return resource
 end
 
+--- What is recorded of such a resource and can be compared: without what its type does not want, since nobody knows it.
+-- nil where it was absent.
+function recorded.known(resource)
+  local state, known = resource.as_recorded.state, {}
+  for name, value in pairs(state or {}) do
+    if resource.attrs[name] ~= nil then known[name] = value end
+  end
+  return state and known or nil
+end
+
 --- The resource that wants what was there before Neap. When it is, its
 -- records go (the engine sets `left`).
 function recorded.to_genesis(entry, types, back)
