@@ -1,4 +1,5 @@
 /* Errors, buffers, files and programs. */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -8,6 +9,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -172,6 +175,72 @@ static void a_program_ignores_what_nohup_has_us_ignore(void **state)
 	buf_release(&child.err);
 }
 
+static void a_program_that_does_not_end_is_stopped(void **state)
+{
+	static const char *const obedient[] = {"sleep", "60", NULL};
+	static const char *const stubborn[] = {
+	    "sh", "-c", "trap '' TERM; while :; do sleep 1; done", NULL};
+	static const char *const *const argvs[] = {obedient, stubborn};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct child child = {.argv = argvs[i], .timeout_ms = 200};
+		time_t began = time(NULL);
+		struct err e;
+
+		assert_int_equal(child_run(&child, &e), ERR_TIMEOUT);
+		assert_non_null(strstr(e.text, "was stopped"));
+		assert_true(time(NULL) - began < 30);
+		/* and nobody of it is left to wait for */
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		assert_int_equal(errno, ECHILD);
+		buf_release(&child.out);
+		buf_release(&child.err);
+	}
+}
+
+static void a_program_that_cannot_run_is_named(void **state)
+{
+	static const struct {
+		const char *name;
+		int code;
+	} cases[] = {{"no-program-of-this-name", ERR_NOTFOUND},
+	    {"/etc/passwd", ERR_IO}, {"/etc", ERR_IO}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const char *const argv[] = {cases[i].name, NULL};
+		struct child child = {.argv = argv};
+		struct err e;
+
+		assert_int_equal(child_run(&child, &e), cases[i].code);
+		assert_non_null(strstr(e.text, cases[i].name));
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		buf_release(&child.out);
+		buf_release(&child.err);
+	}
+}
+
+static void a_program_need_not_read_what_it_is_given(void **state)
+{
+	static const char *const argv[] = {
+	    "sh", "-c", "exec <&-; echo $A", NULL};
+	static const char *const env[] = {"A=its own", NULL};
+	char *much = calloc(1, MUCH);
+	struct child child = {
+	    .argv = argv, .env = env, .input = much, .input_len = MUCH};
+	struct err e;
+
+	(void)state;
+	setenv("A", "ours", 1);
+	assert_int_equal(child_run(&child, &e), 0);
+	assert_int_equal(child.status, 0);
+	assert_string_equal(child.out.data, "its own\n");
+	buf_release(&child.out);
+	buf_release(&child.err);
+	free(much);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +255,9 @@ int main(void)
 	    cmocka_unit_test(
 		all_is_written_to_a_descriptor_that_does_not_block),
 	    cmocka_unit_test(a_program_ignores_what_nohup_has_us_ignore),
+	    cmocka_unit_test(a_program_that_does_not_end_is_stopped),
+	    cmocka_unit_test(a_program_that_cannot_run_is_named),
+	    cmocka_unit_test(a_program_need_not_read_what_it_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
