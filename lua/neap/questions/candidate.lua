@@ -34,8 +34,9 @@ local function parse(r, list)
   local answers, i = {}, 0
   for text in (r.out .. "#\n"):gsub("^#\n", ""):gmatch("(.-)#\n") do
     i = i + 1
-    answers[i] = choose(text, list[i])
+    answers[i] = list[i] and choose(text, list[i])
   end
+  if i ~= #list then error(("apt-cache answered %d times, asked %d times"):format(i, #list), 0) end
   return answers
 end
 

@@ -7,10 +7,12 @@ local place = require "neap.place"
 local question = require "neap.questions.sysctl"
 local sh = require "neap.sh"
 
+local function is_line(value) return type(value) == "string" and not value:find("%c") end
+
 local sysctl = {
   name = "sysctl", key = "parameter",
   attributes = {
-    value = { type = "any", required = true, kept = function(value) return type(value) == "string" end,
+    value = { type = "any", required = true, kept = is_line,
       doc = "A string or an integer; blanks and tabs between words are one." },
     live = { type = "boolean", default = true, option = true,
       doc = "Set it in the running kernel too; false where that is not ours, as in a container." },
@@ -33,7 +35,7 @@ end
 
 function sysctl.check(_, attrs)
   local value = math.type(attrs.value) == "integer" and tostring(attrs.value) or attrs.value
-  if type(value) ~= "string" or value:find("%c") then error("'value' is a line of text or an integer", 0) end
+  if not is_line(value) then error("'value' is a line of text or an integer", 0) end
   attrs.value = value:gsub("%s+", " "):match("^%s*(.-)%s*$")
   attrs.persisted = true
   return attrs
