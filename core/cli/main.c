@@ -1,6 +1,7 @@
 /* neap VERB [OPTION...] [ARGUMENT...]: finds the verb, reads its options with
  * argp, and hands both to Lua. */
 #include <argp.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -170,6 +171,15 @@ static void list_verbs(FILE *to)
 		    "the resource types.\n");
 }
 
+/* The exit status of what has printed its own result. */
+static int told(void)
+{
+	if (fflush(stdout) == 0 || errno == EPIPE)
+		return 0;
+	perror("neap: stdout");
+	return EXIT_USAGE;
+}
+
 static const struct verb *find_verb(const char *name)
 {
 	for (const struct verb *v = verbs; v->name; v++)
@@ -243,11 +253,11 @@ int main(int argc, char **argv)
 	leave_no_core();
 	if (argc < 2 || is_any(argv[1], "--help", "-h")) {
 		list_verbs(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : 0;
+		return argc < 2 ? EXIT_USAGE : told();
 	}
 	if (is_any(argv[1], "--version", "-V")) {
 		printf("neap %s\n", NEAP_VERSION);
-		return 0;
+		return told();
 	}
 	if (!(p.verb = find_verb(argv[1])))
 		return run_unknown(argv[1]);

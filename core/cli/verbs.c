@@ -224,7 +224,8 @@ const struct option_spec *option_group(unsigned bit)
 
 static const char exit_codes[] =
     "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
-    "error; 2 there are differences (plan, drift); 3 a host failed; 4 a host "
+    "error, or results that could not be written; 2 there are differences "
+    "(plan, drift); 3 a host failed; 4 a host "
     "was unreachable; 5 a host moved since the plan; 6 locked by another run; "
     "7 a change was made and then taken back; 128+n ended by signal n.";
 

@@ -303,7 +303,8 @@ static int sys_usage(lua_State *L)
 	return 2;
 }
 
-/* write(fd, bytes) -> true | nil, message, code */
+/* write(fd, bytes) -> true | nil, message, "closed" (nobody reads it any
+ * more)|"io" */
 static int sys_write(lua_State *L)
 {
 	int fd = (int)luaL_checkinteger(L, 1);
@@ -311,9 +312,15 @@ static int sys_write(lua_State *L)
 	const char *data = luaL_checklstring(L, 2, &len);
 	int errnum = write_fully(fd, data, len);
 
-	if (errnum)
-		return fail(L, errnum, "cannot write",
+	if (errnum) {
+		fail(L, errnum, "cannot write",
 		    fd == STDERR_FILENO ? "stderr" : "stdout");
+		if (errnum == EPIPE) {
+			lua_pop(L, 1);
+			lua_pushliteral(L, "closed");
+		}
+		return 3;
+	}
 	lua_pushboolean(L, 1);
 	return 1;
 }

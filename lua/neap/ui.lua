@@ -74,18 +74,39 @@ local function guarded(text)
   return table.concat(pieces) .. ui.harmless(text:sub(at))
 end
 
+local lost -- why something of the results could not be written
+
+-- Where nobody reads on (`| head`) nothing is lost.
+local function put(text)
+  local ok, message, code = sys.write(1, text)
+  if not ok and code ~= "closed" then lost = lost or message end
+end
+
+--- Why results could not be written, where they could not; told once.
+function ui:take_lost()
+  local why = lost
+  lost = nil
+  return why
+end
+
+--- Results that are no text for people: bytes as they are.
+function ui:bytes(bytes)
+  wipe_status(self)
+  put(bytes)
+end
+
 --- A line of results; pieces that come from elsewhere must have gone through
 -- clean() or paint(), or may do as they please with colours.
 function ui:line(text)
   if self.json then return end
   wipe_status(self)
-  sys.write(1, guarded(text) .. "\n")
+  put(guarded(text) .. "\n")
 end
 
 --- Results as they are (already text for people); masked here.
 function ui:out(text)
   wipe_status(self)
-  sys.write(1, clean(text))
+  put(clean(text))
 end
 
 --- A line for the operator on stderr.
@@ -114,7 +135,7 @@ function ui:event(event)
   if not self.json then return end
   local text = taint.mask(json.encode(event))
   text = text:gsub("\127", "\\u007f"):gsub("\xC2([\x80-\x9F])", function(c) return ("\\u%04x"):format(c:byte()) end)
-  sys.write(1, text .. "\n")
+  put(text .. "\n")
 end
 
 --- Ends the status line.

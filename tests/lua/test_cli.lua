@@ -36,6 +36,17 @@ t.case("who stops reading what we say does not end us", function()
   t.equal({ shell("(sleep 0.2; exec $NEAP doc group) | true; echo ${PIPESTATUS[0]}") }, { "0\n", 0 })
 end)
 
+-- The empty file that a full disk leaves would pass for an answer.
+for _, words in ipairs { "doc group", "secret get pw", "--version", "--help", "doc --json group" } do
+  t.case("results that cannot be written end in no 0: " .. words, function()
+    local made = "d=$(mktemp -d); trap \"rm -rf $d\" EXIT; cd $d && export HOME=$d && $NEAP secret keygen >/dev/null && "
+      .. "$NEAP secret init >/dev/null && echo hunter2 | $NEAP secret set pw >/dev/null && "
+    local text, status = shell((words:find("^secret") and made or "") .. "$NEAP " .. words .. " >/dev/full")
+    t.matches(text, "No space left on device")
+    t.equal(status, 1)
+  end)
+end
+
 local function key_command(setup, command)
   return shell(setup .. " NEAP_KEY_COMMAND=\"" .. command .. "\" exec $NEAP secret public")
 end

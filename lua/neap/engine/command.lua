@@ -44,13 +44,20 @@ local function guarded(fn, ...)
   end, ...)
 end
 
+-- The exit code is 0 only where all results have come out.
+local function told(ui, exit)
+  local lost = ui:take_lost()
+  if not lost then return exit end
+  ui:err("neap: not all results are written: " .. lost)
+  return exit == 0 and 1 or exit
+end
+
 --- Runs `fn(ui)`, which returns an exit code, with faults said well.
 function command.plain(opts, fn)
   local ui = command.ui(opts)
   local ok, result = guarded(fn, ui)
   ui:done()
-  if ok then return result or 0 end
-  return command.complain(ui, result)
+  return told(ui, ok and (result or 0) or command.complain(ui, result))
 end
 
 --- The same over hosts: `fn(session, ui)` runs as a task in the loop.

@@ -88,10 +88,10 @@ local function unknown(file, name)
   usage("there is no secret '%s'%s", name, require("neap.near").hint(name, file.values))
 end
 
-function actions.get(opts)
+function actions.get(opts, ui)
   local name, file = name_of(opts), opened(opts)
   local value = file:get(name) or unknown(file, name)
-  sys.write(1, taint.reveal(value) .. (sys.isatty(1) and "\n" or ""))
+  ui:bytes(taint.reveal(value) .. (sys.isatty(1) and "\n" or ""))
 end
 
 function actions.remove(opts, ui)
