@@ -7,8 +7,8 @@
 --     # three         5   "\n# two\n"
 --
 -- It is told by the lines above, the nearest first, as many as tell it from all other places. It is found again below
--- the nearest of them that is there; where that is there several times, below the one that has most of the others
--- above it; of those that are equal, below the last.
+-- the nearest of them that is there; where that is there several times, below the one above which the others are
+-- found, and near; of those that are equal, below the last.
 local spot = {}
 
 -- How many lines tell a place at most: of what repeats itself for longer, the last is as good.
@@ -58,13 +58,19 @@ function spot.same(one, other)
   return true
 end
 
--- How many of `below`, from the j-th on, stand in turn above the i-th line.
+-- How well `below`, from the j-th on, agrees with the lines from the i-th upward: each that is found counts, the less
+-- the more others there are before it.
 local function agreement(lines, i, below, j, top)
-  local n = 0
+  local sum = 0
   for k = j, #below do
-    if i > 0 and lines[i] == below[k] then n, i = n + 1, i - 1 end
+    for d = 0, math.min(MOST, i) - 1 do
+      if lines[i - d] == below[k] then
+        sum, i = sum + MOST - d, i - d - 1
+        break
+      end
+    end
   end
-  return n + (top and i == 0 and 1 or 0)
+  return sum + (top and math.max(MOST - i, 0) or 0)
 end
 
 --- Below how many of these lines the place is, or nil.
@@ -73,8 +79,8 @@ function spot.find(lines, below, top)
   for j, line in ipairs(below) do
     local at, most = nil, 0
     for i = 1, #lines do
-      local n = lines[i] == line and agreement(lines, i - 1, below, j + 1, top) or -1
-      if n >= most then at, most = i, n end
+      local sum = lines[i] == line and agreement(lines, i - 1, below, j + 1, top) or -1
+      if sum >= most then at, most = i, sum end
     end
     if at then return at end
   end
@@ -83,10 +89,12 @@ end
 
 --- The same in awk, for the place g among the lines text[1] to text[n]: by below[g, 1] to below[g, count[g]] and
 -- top[g]; "" where it is not to be found.
-spot.AWK = [[
-function agreement(g, i, j, sum) {
-  for (; j <= count[g]; j++) if (i > 0 && text[i] "" == below[g, j] "") { sum++; i-- }
-  return sum + (top[g] && i == 0)
+spot.AWK = ([[
+function agreement(g, i, j, sum, d) {
+  for (; j <= count[g]; j++) {
+    for (d = 0; d < MOST && d < i; d++) if (text[i - d] "" == below[g, j] "") { sum += MOST - d; i -= d + 1; break }
+  }
+  return sum + (top[g] && i < MOST ? MOST - i : 0)
 }
 function find(g, i, j, sum, most, at) {
   for (j = 1; j <= count[g] && at == ""; j++) {
@@ -97,6 +105,6 @@ function find(g, i, j, sum, most, at) {
   }
   return at == "" && top[g] ? 0 : at
 }
-]]
+]]):gsub("MOST", MOST)
 
 return spot

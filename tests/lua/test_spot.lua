@@ -25,7 +25,9 @@ end)
 -- { what, text now, where it stood, below how many lines it is }
 for _, case in ipairs {
   { "as it was recorded with one line", "a\nb\na\nc\n", "a\n", 3 },
-  { "by what is above it", "#\na\n#\nb\n", "#\nz\n#", 1 },
+  { "by what is above it, where one of these is another by now", "#\na\n#\nb\n", "#\nz\n#", 3 },
+  { "though another has come between", "\n# 1\nx\n\n# 2\n\n", "\ngone\n# 1\n", 4 },
+  { "though all are above several, where they are near", "m\n\nb\n\nc\n\n", "\nm", 2 },
   { "though a line above it has gone", "#\nx\ny\n#\nx\n", "x\ny\n#\n", 5 },
   { "below the next, where the nearest has gone", "a\nb\nc\n", "gone\nb\n", 2 },
   { "at the top, where all have gone that were above it", "b\n", "gone\na", 0 },
