@@ -15,7 +15,10 @@ local function host_of(lines)
     for _, key in ipairs { name, number } do heard[database .. "\0" .. key] = { answer = line } end
   end
   local model = Model.new { getent = heard, stat = { ["/home/bob/f"] = { answer = { owner = "bob", uid = 8 } } } }
-  return { getent = function(_, database, key) return (model:get("getent", { database, tostring(key) })) end }, model
+  return {
+    getent = function(_, database, key) return (model:get("getent", { database, tostring(key) })) end,
+    stat = function() return { kind = "directory" } end, -- a home is there
+  }, model
 end
 
 local BOB, ADA, EVE = "passwd bob:x:8:8::/home/bob:/bin/sh", "passwd ada:x:7:7::/home/ada:/bin/sh", "passwd eve:x:59999:1::/:/bin/sh"
