@@ -17,7 +17,7 @@ local authorized_key = {
     key = { type = "string", required = true, always = true,
       doc = "The public key: its type, the key, and a comment if you like." },
     path = { type = "string", readonly = true, doc = "The file that it stands in." },
-    options = { type = "string", default = "",
+    options = { type = "string", default = "", always = true,
       doc = "Options before the key, such as restrict or from=\"10.0.0.0/8\"." },
     stood = edit.STOOD,
   },
