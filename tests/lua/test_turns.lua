@@ -87,6 +87,17 @@ t.case("a file that a prune brings back comes after its owner, whom the playbook
   t.equal(ids(desired.list), "user:ada file:/a")
 end)
 
+t.case("a line that comes back is below what another has put in the stead of what was above it", function()
+  local now = recorded {
+    { "line:a", { path = "/f", line = "a=2" }, { path = "/f", line = "a=1", stood = "" } },
+    { "line:b", { path = "/f", line = "x" }, { path = "/f", line = "b\nc", stood = "a=1\n", apart =
+      '[{"stood":"a=1\\n","text":"b\\n"},{"stood":"\\na=1\\n","text":"c\\n"}]' } },
+  }
+  local list = rollback.compose(self, {}, now, recorded { { "line:a", { path = "/f", line = "a=3" }, false } }).list
+  t.equal({ ids(list), list[2].attrs.stood }, { "line:a line:b", "a=1\na=2\na=3\n" })
+  t.matches(list[2].attrs.apart, '"\\na=1\\na=2\\na=3\\n"')
+end)
+
 t.case("packages of one transaction stay together", function()
   local now = recorded {
     { "package:b", {}, false }, { "file:/a", {}, false }, { "package:a", {}, false }, { "package:c", {}, false },

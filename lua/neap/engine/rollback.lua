@@ -23,6 +23,7 @@ local place = require "neap.place"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local turns = require "neap.engine.turns"
+local writers = require "neap.engine.writers"
 local Types = require "neap.engine.types"
 
 local rollback = {}
@@ -133,6 +134,7 @@ local function arranged(first, wanted, last, now)
   local list = in_turn(first, wanted)
   table.move(last, 1, #last, #list + 1, list)
   covered.mark(list)
+  writers.translate(list, now)
   tell_types(list, now)
   return turns.sort(list, now)
 end

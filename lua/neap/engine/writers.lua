@@ -48,12 +48,16 @@ function writers.above(lines, rtype, key, attrs)
   return list
 end
 
--- What was there before Neap in the stead of such a line, or nil: it has the place of the first.
+-- What was there before Neap, in the place that a resource has taken: that of the first of its lines.
+local function first_line(rtype, key, genesis)
+  local groups, _, line = groups_of(genesis), last_line(rtype, key, genesis)
+  return groups and last_of(groups[1]) or line
+end
+
+-- What was there before Neap in the stead of such a line, or nil.
 local function former(who, line)
-  if not who.genesis then return nil end
-  local groups, _, was = groups_of(who.genesis), last_line(who.rtype, who.key, who.genesis)
-  if groups then was = last_of(groups[1]) end
-  return was ~= line and was or nil
+  local was = who.genesis and first_line(who.rtype, who.key, who.genesis)
+  return was and was ~= line and was or nil
 end
 
 -- The lines below which a resource stood, below those of Neap what was there in their stead, and at last where Neap's
@@ -75,7 +79,52 @@ local function without(lines, path, told)
   return all, top, secret
 end
 
+-- What stands, or is to stand, in the stead of what was there before Neap: { [path\0line] = { lines } }.
+local function steads(list, now)
+  local stead = {}
+  for _, resource in ipairs(list) do
+    local entry, rtype, key = now.resources[resource.id], resource.rtype, resource.key
+    local path = entry and entry.genesis and rtype.last_line and rtype.inside(key, entry.genesis)
+    local was = path and first_line(rtype, key, entry.genesis)
+    local lines = {}
+    local function add(attrs)
+      local _, line = last_line(rtype, key, attrs)
+      lines[#lines + 1] = line ~= was and line or nil
+    end
+    if was and entry.state then add(entry.state) end
+    if was and not resource.absent then add(resource.attrs) end
+    if lines[1] then stead[path .. "\0" .. was] = lines end
+  end
+  return stead
+end
+
 local function hidden(text, secret) return secret and taint.wrap(text, "previous") or text end
+
+-- A place that is told by what was there before Neap, by what is in the stead of that, too.
+local function with_steads(told, path, stead)
+  local below, top = spot.read(taint.reveal(told))
+  local all = {}
+  for _, line in ipairs(below) do
+    all[#all + 1] = line
+    for _, other in ipairs(stead[path .. "\0" .. line] or {}) do all[#all + 1] = other end
+  end
+  return hidden(spot.write(all, top), taint.is(told))
+end
+
+--- Where resources stood that go back: below what was there before Neap, or what is in the stead of that.
+-- @param list resources; of those that want a recorded state the places are told anew
+-- @param now what recorded.host() gives for HEAD
+function writers.translate(list, now)
+  local stead = steads(list, now)
+  for _, resource in ipairs(next(stead) and list or {}) do
+    local attrs = resource.attrs
+    local path = not resource.absent and path_of(resource.rtype, resource.key, attrs)
+    local groups = path and groups_of(attrs)
+    for _, group in ipairs(groups or {}) do group.stood = with_steads(group.stood, path, stead) end
+    if groups then attrs.apart = hidden(json.encode(groups), taint.is(attrs.apart)) end
+    if path then attrs.stood = with_steads(attrs.stood, path, stead) end
+  end
+end
 
 --- Where a resource stood, told so that it is found again when Neap's own lines above it have gone, or are what they
 -- were before.
