@@ -176,6 +176,17 @@ for i, case in ipairs {
   end)
 end
 
+t.case("what a dead run has made has changed more than what was wanted of it", function()
+  local along = { change = change("file:/a", "update", { from = { size = 5, hue = 1 }, to = { size = 1, hue = 1 } }) }
+  local self = run_that_dies(folder(), { along, two[2] })
+  self.book.handle:close()
+  leftover.recover(self)
+  local status = status_of(self.opts.state:match("^(.*)/"))
+  local resource = { id = "file:/a", rtype = fake.thing }
+  t.equal({ brief.has_made(status, resource, { size = 1, hue = 2 }), brief.has_made(status, resource, { size = 2, hue = 1 }) },
+    { true, false })
+end)
+
 t.case("what two dead runs have made, one after the other, is nobody else's", function()
   local dir = folder()
   for _, steps in ipairs { two, { { change = change("file:/c", "create") } }, { two[1] } } do

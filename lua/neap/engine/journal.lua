@@ -35,13 +35,20 @@ local PRIVATE_DIR = 448 -- 0700
 --- The folder of the journals of a state repository.
 function journal.folder(opts) return (project.place(opts):gsub("%.git$", "")) .. ".journal" end
 
+-- What a change promises: what is wanted. The rest of what was found may change along with it.
+local function promised(change)
+  local named = {}
+  for name in pairs(change.to and change.resource.attrs or {}) do named[name] = change.to[name] end
+  return change.to and named or nil
+end
+
 --- What the journal says of a change that is about to be made.
 -- @param owes list of { id, verb } that are owed from now on
 function journal.entry(host, change, owes)
   local rtype = change.resource.rtype
   return {
     host = host.name, n = host.step, of = #host.plan.changes, id = change.id, kind = change.kind,
-    trigger = change.trigger, before = brief.of(rtype, change.from), after = brief.of(rtype, change.to),
+    trigger = change.trigger, before = brief.of(rtype, change.from), after = brief.of(rtype, promised(change)),
     owes = owes and owes[1] and owes or nil, time = math.floor(sys.time()),
   }
 end
