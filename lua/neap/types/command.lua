@@ -18,15 +18,17 @@ local function is_kept(env)
   return true
 end
 
+local function is_folder(path) return path == "/" or place.is_path(path) end
+
 local command = {
   name = "command", key = "name", triggers = { "run" }, barrier = true,
   attributes = {
     run = { type = "string", required = true, always = true, doc = "The command, for sh." },
     unless = { type = "string",
       doc = "A command that only looks, and succeeds when there is nothing to do." },
-    creates = { type = "string", doc = "A path that is there when there is nothing to do." },
+    creates = { type = "string", kept = place.is_path, doc = "A path that is there when there is nothing to do." },
     undo = { type = "string", doc = "The command that takes it back." },
-    cwd = { type = "string", doc = "The directory to run in." },
+    cwd = { type = "string", kept = is_folder, doc = "The directory to run in." },
     user = { type = "string", doc = "The user to run as." },
     env = { type = "map", option = true, kept = is_kept,
       doc = "Environment of `run` and `undo`; values may be secrets." },
