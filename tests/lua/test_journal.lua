@@ -210,6 +210,15 @@ t.case("what a run has looked at in the end is as it is recorded, whatever one b
   t.equal({ #lost.journal, lost.journal[1].cut_off, lost.journal[1].n, #seen.journal }, { 1, true, nil, 0 })
 end)
 
+t.case("what a dead run has made of lines is its own, though they do not stand as they were found", function()
+  local after = { line = "b", path = "/f", stood = "x\n", apart = '[{"stood":"x\\n","text":"a\\n"}]' }
+  local status = { step = 2, journal = { { n = 1, id = "line:a", after = after } } }
+  local resource = { id = "line:a", type = "line", key = "a", rtype = require "neap.types.line" }
+  local function made(found) return brief.has_made(status, resource, found) end
+  t.truthy(made { line = "b", path = "/f", stood = "y\n", apart = "" })
+  t.truthy(not made { line = "c", path = "/f", stood = "x\n", apart = "" })
+end)
+
 t.case("a line that was torn is no line, and a run without steps leaves nothing", function()
   local dir = folder()
   local self = run_that_dies(dir, two)

@@ -32,14 +32,19 @@ function brief.of(rtype, state)
   return out
 end
 
+-- Whether an attribute is only found and makes no difference, such as where a line stood: a change says nothing of it.
+local function is_aside(rtype, name)
+  local schema = rtype.attributes[name]
+  return type(schema) == "table" and schema.readonly and rtype.equal ~= nil and rtype.equal[name] ~= nil
+end
+
 -- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before.
-local function is_on_the_way(entry, now, cut_off)
+local function is_on_the_way(entry, rtype, now, cut_off)
   if not now or not entry.after then return not now == not entry.after or cut_off and not now == not entry.before end
   for name, value in pairs(entry.after) do
     local before = cut_off and entry.before and entry.before[name]
-    if not difference.same(now[name], value) and (before == nil or not difference.same(now[name], before)) then
-      return false
-    end
+    local is_so = difference.same(now[name], value) or before ~= nil and difference.same(now[name], before)
+    if not is_so and not is_aside(rtype, name) then return false end
   end
   return true
 end
@@ -82,7 +87,7 @@ local function is_of(entry, what, resource, found, cut_off)
     local occupied = found and found.occupied
     return occupied == entry.id:match("^[^:]*") or not found and cut_off
   end
-  return cut_off and not resource.rtype.atomic or is_on_the_way(entry, brief.of(resource.rtype, found), cut_off)
+  return cut_off and not resource.rtype.atomic or is_on_the_way(entry, resource.rtype, brief.of(resource.rtype, found), cut_off)
 end
 
 --- Whether what is found is what a run that did not end has made, or was about
