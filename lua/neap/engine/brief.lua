@@ -87,7 +87,8 @@ local function is_of(entry, what, resource, found, cut_off)
     local occupied = found and found.occupied
     return occupied == entry.id:match("^[^:]*") or not found and cut_off
   end
-  return cut_off and not resource.rtype.atomic or is_on_the_way(entry, resource.rtype, brief.of(resource.rtype, found), cut_off)
+  local rtype = resource.rtype
+  return cut_off and not rtype.atomic or is_on_the_way(entry, rtype, brief.of(rtype, found), cut_off)
 end
 
 --- Whether what is found is what a run that did not end has made, or was about
