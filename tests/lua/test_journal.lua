@@ -183,8 +183,9 @@ t.case("what a dead run has made has changed more than what was wanted of it", f
   leftover.recover(self)
   local status = status_of(self.opts.state:match("^(.*)/"))
   local resource = { id = "file:/a", rtype = fake.thing }
-  t.equal({ brief.has_made(status, resource, { size = 1, hue = 2 }), brief.has_made(status, resource, { size = 2, hue = 1 }) },
-    { true, false })
+  local function made(size, hue) return brief.has_made(status, resource, { size = size, hue = hue }) end
+  t.equal({ made(1, 2), made(2, 1), made(require("neap.core.taint").new("another one", "previous"), 1) },
+    { true, false, true })
 end)
 
 t.case("what two dead runs have made, one after the other, is nobody else's", function()

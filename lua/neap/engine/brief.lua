@@ -10,14 +10,15 @@ local brief = {}
 
 -- Longer values are told by their digest.
 local VALUE_MAX = 64
+local HIDDEN = "(secret)"
 
 local function value_of(value, schema)
-  if taint.is(value) then return "(secret)" end
+  if taint.is(value) then return HIDDEN end
   if type(value) == "string" and (schema.blob or #value > VALUE_MAX) then return "sha256:" .. crypto.sha256(value) end
   if type(value) ~= "table" then return value end
   local ok, text = pcall(json.encode, value)
   if ok and #text <= VALUE_MAX then return value end
-  return ok and "sha256:" .. crypto.sha256(text) or "(secret)"
+  return ok and "sha256:" .. crypto.sha256(text) or HIDDEN
 end
 
 --- A state in short: what a file is, is told by its digest; false for absent.
@@ -38,13 +39,14 @@ local function is_aside(rtype, name)
   return type(schema) == "table" and schema.readonly and rtype.equal ~= nil and rtype.equal[name] ~= nil
 end
 
--- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before.
+-- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before. What is hidden
+-- cannot be told: of a database user's password a server says no more than whether it is the one that is asked for.
 local function is_on_the_way(entry, rtype, now, cut_off)
   if not now or not entry.after then return not now == not entry.after or cut_off and not now == not entry.before end
   for name, value in pairs(entry.after) do
     local before = cut_off and entry.before and entry.before[name]
     local is_so = difference.same(now[name], value) or before ~= nil and difference.same(now[name], before)
-    if not is_so and not is_aside(rtype, name) then return false end
+    if not is_so and now[name] ~= HIDDEN and not is_aside(rtype, name) then return false end
   end
   return true
 end
