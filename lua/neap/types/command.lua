@@ -18,7 +18,8 @@ local function is_kept(env)
   return true
 end
 
-local function is_folder(path) return path == "/" or place.is_path(path) end
+-- Also with a slash at its end, as earlier versions kept it.
+local function is_folder(path) return path == "/" or place.is_path((path:gsub("/$", ""))) end
 
 local command = {
   name = "command", key = "name", triggers = { "run" }, barrier = true,
