@@ -79,6 +79,17 @@ t.case("of lines that stood apart, each is told", function()
   t.equal({ stood, json.decode(told) }, { "a\nm\n", { { stood = "a\nm\n", text = "x\n" }, { stood = "z\n", text = "y\n" } } })
 end)
 
+t.case("what stood above a line that the same run takes away is told, too", function()
+  local above = resource("line:a", { path = "/f", match = "a" })
+  local found = { ["line:a"] = { path = "/f", line = "a\nb", stood = "m\n", apart =
+    '[{"stood":"m\\n","text":"a\\n"},{"stood":"z\\n","text":"b\\n"}]' } }
+  local function stood(told)
+    return origins.placed(resource("line:mine", { path = "/f" }), line("mine", told), {}, found,
+      { host = "h", types = types, resources = { above } }).stood
+  end
+  t.equal({ stood "a\n", stood "\nb\n" }, { "a\nm\n", "\nb\nz\n" })
+end)
+
 t.case("a secret above stays one", function()
   t.truthy(taint.is(placed({ { "line:a", line("a", "m\n"), false } }, taint.wrap("a\n", "s"))))
 end)

@@ -51,9 +51,15 @@ function origins.of(resource, recorded, seen, path_of)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)
 end
 
--- Who has written which line of the files of others, as it was found now or is recorded (see writers.lua).
+-- Who has written which line of the files of others, as it was found now or is recorded (see writers.lua); and which
+-- lines this run has found that it may take away.
 local function lines_of(recorded, found, about)
   local lines = {}
+  for _, resource in ipairs(about.resources or {}) do
+    local rtype, state = resource.rtype, found[resource.id]
+    local who = state and state.stood and { rtype = rtype, key = resource.key, stood = state.stood }
+    if who then writers.add(lines, rtype, resource.key, state, who) end
+  end
   for path, bytes in pairs(recorded) do
     if path:find("^resources/") and bytes:find('"stood"', 1, true) then
       local entry = recorded_host.resource(recorded, path, about.host, about.key)
@@ -71,7 +77,7 @@ end
 -- @param state what origins.of gave
 -- @param recorded as there
 -- @param found { [id] = attrs|false } what this run found first
--- @param about { host = name, key = of the project, types = where resource types are found }
+-- @param about { host = name, key = of the project, types = where resource types are found, resources = of this run }
 function origins.placed(resource, state, recorded, found, about)
   if not (state and state.stood and about.types) then return state end
   local lines = lines_of(recorded, found, about)

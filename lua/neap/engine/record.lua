@@ -124,7 +124,8 @@ end
 function record.origin(name, resource, recorded, seen, key)
   local path = "genesis/" .. entry_of.path(resource.type, resource.key)
   local origin, under = origins.of(resource, recorded, seen, entry_of.path)
-  origin = origins.placed(resource, origin, recorded, seen.before, { host = name, key = key, types = seen.types })
+  local about = { host = name, key = key, types = seen.types, resources = seen.resources }
+  origin = origins.placed(resource, origin, recorded, seen.before, about)
   local files = entry_of.files(name, resource, origin, "genesis/", key)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   if under or around then

@@ -24,7 +24,8 @@ function writers.add(lines, rtype, key, attrs, who)
   if not line then return end
   lines[line] = who
   for _, group in ipairs(groups_of(attrs) or {}) do
-    lines[rtype.inside(key, attrs) .. "\0" .. last_of(group)] = who
+    local there = type(who) == "table" and setmetatable({ stood = group.stood }, { __index = who }) or who
+    lines[rtype.inside(key, attrs) .. "\0" .. last_of(group)] = there
   end
 end
 
