@@ -53,6 +53,9 @@ end
 local function kept_of(host, key, names, lost)
   local there, found = {}, {}
   for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  for _, name in ipairs(names) do -- in one round, however many there are
+    for _, away in ipairs(there[name] and {} or kept.places(key, name)) do host:expect("stat", away) end
+  end
   for _, name in ipairs(names) do
     local has = there[name]
     for _, away in ipairs(kept.places(key, name)) do has = has or host:stat(away) end

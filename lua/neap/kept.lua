@@ -11,13 +11,20 @@ local kept = { DIR = "/var/lib/neap/kept" }
 --- Where the things of a directory are kept.
 function kept.place(dir) return kept.DIR .. "/" .. dir:gsub("%%", "%%25"):gsub("/", "%%2F") end
 
+local AT_ONCE = 100 -- names that one mv takes: a command's words have a limit
+
 --- Shell text, run in the directory `dir`, that moves `names` aside.
 function kept.take(dir, names)
   local store = kept.place(dir)
   local lines = { sh("( umask 077; mkdir -p %s ) || exit 1\n", store) }
-  for _, name in ipairs(names) do
-    lines[#lines + 1] = sh("rm -rf -- %s && mv -f -- %s %s || exit 1\n", store .. "/" .. name, "./" .. name,
-      store .. "/" .. name)
+  for first = 1, #names, AT_ONCE do
+    local here, there = {}, {}
+    for i = first, math.min(first + AT_ONCE - 1, #names) do
+      here[#here + 1] = "./" .. names[i]
+      there[#there + 1] = store .. "/" .. names[i]
+    end
+    local take = "rm -rf -- " .. sh.words(there) .. " && mv -f -- " .. sh.words(here)
+    lines[#lines + 1] = take .. sh(" %s || exit 1\n", store)
   end
   return table.concat(lines)
 end
@@ -29,20 +36,24 @@ function kept.places(dir, name)
   return { kept.place(dir) .. "/" .. name, whole and whole .. "/" .. name or nil }
 end
 
+local BACK = [[
+back() { # PLACE...: from the first of these where it is
+  for away do
+    [ ! -h "${away%/*}" ] || continue
+    [ -e "$away" ] || [ -h "$away" ] || continue
+    mv -- "$away" "./$n" || exit 1
+    return
+  done
+  exit 1
+}
+]]
+
 local BRING_BACK = [[
-(
 n=NAME
-for away in AWAY; do
-  if [ -e "./$n" ] || [ -h "./$n" ]; then exit 0; fi
-  [ ! -h "${away%/*}" ] || continue
-  [ -e "$away" ] || [ -h "$away" ] || continue
-  work
-  mv -- "$away" "./$n" || exit 1
+if [ ! -e "../$n" ] && [ ! -h "../$n" ]; then
+  back AWAY
   GIVEput
-  exit
-done
-exit 1
-) || exit 1
+fi
 ]]
 
 --- Shell text, run in the directory `dir` that place.at() has entered, that brings `names` back; what stands there
@@ -50,11 +61,12 @@ exit 1
 -- moved or given to somebody.
 -- @param give shell text that gives "./$n" its owner and mode, or nil
 function kept.bring_back(dir, names, give)
-  local lines = {}
+  local lines = { BACK, "(\nwork\n" }
   for _, name in ipairs(names) do
     local words = { NAME = sh.quote(name), AWAY = sh.words(kept.places(dir, name)), GIVE = give or "" }
     lines[#lines + 1] = (BRING_BACK:gsub("%u%u%u%u", words))
   end
+  lines[#lines + 1] = ") || exit 1\n"
   return table.concat(lines)
 end
 

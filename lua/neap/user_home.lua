@@ -40,7 +40,9 @@ function user_home.effects(key, change, model, gid)
   if not path or st or not asked then return end
   local defs, known = model:get("content", { DEFS })
   local skel = model:get("list", { SKEL }) or {}
-  for _, name in ipairs(skel) do model:clear_path(path .. "/" .. name, "it may come from " .. SKEL) end
+  local from_skel = {}
+  for i, name in ipairs(skel) do from_skel[i] = path .. "/" .. name end
+  model:clear_paths(from_skel, "it may come from " .. SKEL)
   if not known then return model:forget("stat", { path }, "useradd makes it") end
   local line = model:get("getent", { "group", change.to.group or key })
   local group = line and line:match("^[^:]*") or key

@@ -38,7 +38,7 @@ t.case("what was in one that went whole comes back into the one that is there", 
   local want = { mode = "0755", surplus = { "a" } }
   local change = change_of(directory.probe(host, "/d", want), want)
   t.equal(directory.rollback.look(host, "/d", change, {}, Model.new()), nil)
-  t.matches(directory.steps("/d", change)[1].run, "for away in '/var/lib/neap/kept/%%2Fd/a' /var/lib/neap/kept//d/a;")
+  t.matches(directory.steps("/d", change)[1].run, "back '/var/lib/neap/kept/%%2Fd/a' /var/lib/neap/kept//d/a\n")
 end)
 
 t.case("an empty one that goes by force puts nothing in the place of what was kept", function()
@@ -48,6 +48,21 @@ t.case("an empty one that goes by force puts nothing in the place of what was ke
   end
   t.truthy(not delete({}):find("/var/lib/neap/kept", 1, true))
   t.matches(delete({ "a" }), "/var/lib/neap/kept")
+end)
+
+t.case("however many are to come back, where they are kept is asked in one round", function()
+  local rounds, wanted = 0, { mode = "0755", surplus = {} }
+  for i = 1, 50 do wanted.surplus[i] = "f" .. i end
+  local host = host_of({}, { ["/d"] = {} })
+  local expected = {}
+  function host:expect(_, path) expected[path] = true end
+  function host:stat(path)
+    if not expected[path] then rounds = rounds + 1 end
+    return THERE
+  end
+  local change = change_of({ mode = "0755", surplus = {} }, wanted)
+  t.equal(directory.rollback.look(host, "/d", change, {}, Model.new()), nil)
+  t.equal(rounds, 0)
 end)
 
 t.case("what was kept nowhere is a barrier", function()
@@ -133,6 +148,20 @@ t.case("a thing that comes or goes is listed, or not any more", function()
   t.equal((model:get("list", { "/d" })), { "a", "b", "c" })
   model:list_paths({ "/d/a" }, false)
   t.equal((model:get("list", { "/d" })), { "b", "c" })
+end)
+
+t.case("what goes out of a directory by the thousand is gone one by one", function()
+  local names, asked = {}, { stat = {}, list = {} }
+  for i = 1, 3000 do
+    names[i] = ("f%04d"):format(i)
+    asked.stat["/d/" .. names[i]] = THERE
+  end
+  asked.list["/d"] = { "keep", table.unpack(names) }
+  local model = Model.new(heard(asked))
+  directory.effects("/d", change_of({ surplus = names }, { purge = true, surplus = {} }), model)
+  t.equal((model:get("list", { "/d" })), { "keep" })
+  t.equal({ model:is_gone "/d/f0001", model:is_gone "/d/f3000/x", model:is_gone "/d/keep", (model:get("stat", { "/d/f0007" })) },
+    { true, true, false })
 end)
 
 t.case("what a purge is the first to find is kept as it was", function()

@@ -22,12 +22,12 @@ for _, case in ipairs {
   { "a file that goes", { "/f" }, function(model) model:set("stat", { "/f" }, nil) end },
   { "a file that is another's by then", { "/f" }, function(model) model:set("stat", { "/f" }, { owner = "bob" }) end },
   { "a file of which nobody knows", { "/f" }, function(model) model:forget("stat", { "/f" }) end, "it owns /f" },
-  { "what is in a directory that goes", { "/d/f", "/d" }, function(model) model:clear_path("/d") end },
+  { "what is in a directory that goes", { "/d/f", "/d" }, function(model) model:clear_paths { "/d" } end },
   { "what is in a release that goes", { "/app/releases/1/f" },
     function(model) release.effects("/app", { kind = "delete" }, model) end },
   { "what is made again where something goes", { "/d/f" },
-    function(model) model:clear_path("/d") model:set("stat", { "/d/f" }, FILE) end, "it owns /d/f" },
-  { "more than was looked at", { "/d/f" }, function(model) model:clear_path("/d") end,
+    function(model) model:clear_paths { "/d" } model:set("stat", { "/d/f" }, FILE) end, "it owns /d/f" },
+  { "more than was looked at", { "/d/f" }, function(model) model:clear_paths { "/d" } end,
     "it owns more than can be looked through", true },
 } do
   t.case(case[1], function()

@@ -8,8 +8,6 @@
 -- that is not there yet, or a file in a directory still to be made, is
 -- planned like any other.
 
-local place = require "neap.place"
-
 local Model = {}
 Model.__index = Model
 
@@ -65,37 +63,55 @@ function Model:get(kind, args)
   return nil, false
 end
 
-local function without(names, name)
-  local left = {}
-  for _, one in ipairs(names) do left[#left + 1] = one ~= name and one or nil end
-  return left
+-- Names without those that are keys of `away`, and with those that are where `are_there`; in order.
+local function changed_names(names, away, are_there)
+  local changed = {}
+  for _, name in ipairs(names) do changed[#changed + 1] = not away[name] and name or nil end
+  for name in pairs(are_there and away or {}) do changed[#changed + 1] = name end
+  table.sort(changed)
+  return changed
 end
 
 --- From here on these paths are among what directories list, or are not.
 function Model:list_paths(paths, are_there)
+  local by_dir = {}
   for _, path in ipairs(paths) do
     local dir, name = path:match("^(.*)/([^/]+)$")
-    local names = dir and self:get("list", { dir })
-    if names then
-      names = without(names, name)
-      names[#names + 1] = are_there and name or nil
-      table.sort(names)
-      self:set("list", { dir }, names)
+    if dir then
+      by_dir[dir] = by_dir[dir] or {}
+      by_dir[dir][name] = true
     end
+  end
+  for dir, changed in pairs(by_dir) do
+    local names = self:get("list", { dir })
+    if names then self:set("list", { dir }, changed_names(names, changed, are_there)) end
   end
 end
 
 local BELOW = { "stat", "sha256", "content", "list" }
 
---- From here on what was asked of a path, and of all below it, is answered by nothing; or cannot be known, because
--- `why`.
-function Model:clear_path(path, why)
-  if not why then self.gone[#self.gone + 1] = path end
+-- Whether a path is a key of `roots`, or lies in one that is.
+local function is_below(path, roots)
+  local at = path
+  while at do
+    if roots[at] then return true end
+    at = at:match("^(.+)/[^/]*$")
+  end
+  return false
+end
+
+--- From here on what was asked of these paths, and of all below them, is answered by nothing; or cannot be known,
+-- because `why`.
+function Model:clear_paths(paths, why)
+  local roots = {}
+  for _, path in ipairs(paths) do
+    roots[path] = true
+    if not why then self.gone[path] = true end
+  end
   for _, kind in ipairs(BELOW) do
-    for _, asked in ipairs(self:asked(kind)) do
-      if asked == path or place.lies_in(asked, path) then
-        put(self, kind, { asked }, why and { unknown = why } or {})
-      end
+    for key in pairs(self.heard[kind] or {}) do
+      local asked = key:match("^%Z*")
+      if is_below(asked, roots) then put(self, kind, { asked }, why and { unknown = why } or {}) end
     end
   end
 end
@@ -104,10 +120,7 @@ end
 function Model:is_gone(path)
   local edit = self:edit("stat", path)
   if edit then return not edit.unknown and not edit.answer end
-  for _, root in ipairs(self.gone) do
-    if path == root or place.lies_in(path, root) then return true end
-  end
-  return false
+  return is_below(path, self.gone)
 end
 
 --- The first arguments of all questions of a kind that were asked so far.

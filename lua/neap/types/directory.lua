@@ -75,12 +75,14 @@ function directory.adopt(key, attrs, paths, away)
   for _, name in ipairs(attrs.keep) do attrs.within[#attrs.within + 1] = not own[name] and name or nil end
 end
 
---- What may come back with it as it was kept, and is then another's business.
-function directory.returning(key, attrs)
+local function paths_in(key, names)
   local paths = {}
-  for i, name in ipairs(attrs.spared or {}) do paths[i] = key .. "/" .. name end
+  for i, name in ipairs(names) do paths[i] = key .. "/" .. name end
   return paths
 end
+
+--- What may come back with it as it was kept, and is then another's business.
+function directory.returning(key, attrs) return paths_in(key, attrs.spared or {}) end
 
 -- Of what was found once, and is wanted again, what is there.
 local function there_of(host, key, names)
@@ -183,20 +185,18 @@ end
 local function surplus_effects(key, change, model)
   local from, to = change.from or {}, change.to
   local why = ("it comes back with directory:%s"):format(key)
-  if to.restore then model:clear_path(key, why) end
-  for _, name in ipairs(directory_back.missing(from, to)) do
-    model:clear_path(key .. "/" .. name, why)
-    model:list_paths({ key .. "/" .. name }, true)
-  end
-  for _, name in ipairs(to.purge and change.differs.surplus and from.surplus or {}) do
-    model:clear_path(key .. "/" .. name)
-    model:list_paths({ key .. "/" .. name }, false)
-  end
+  if to.restore then model:clear_paths({ key }, why) end
+  local back = paths_in(key, directory_back.missing(from, to))
+  model:clear_paths(back, why)
+  model:list_paths(back, true)
+  local away = paths_in(key, to.purge and change.differs.surplus and from.surplus or {})
+  model:clear_paths(away)
+  model:list_paths(away, false)
 end
 
 function directory.effects(key, change, model)
   local to = change.to
-  if not to then return model:clear_path(key) end
+  if not to then return model:clear_paths { key } end
   if change.kind == "create" then model:set("list", { key }, {}) end
   surplus_effects(key, change, model)
   model:set("stat", { key }, look.predicted("directory", to, "0755"))

@@ -188,8 +188,7 @@ end
 function release.effects(key, change, model)
   local to = change.to
   if not to then
-    model:clear_path(key .. "/current")
-    return model:clear_path(key .. "/releases")
+    return model:clear_paths { key .. "/current", key .. "/releases" }
   end
   local directory = look.predicted("directory", {}, "0755")
   model:set("stat", { key .. "/current" }, look.predicted("symlink", { to = "releases/" .. to.id }, "0777"))
