@@ -29,3 +29,17 @@ t.case("a signal ends a playbook that runs long, where it is", function()
 end)
 
 project.clean()
+
+t.case("a signal that came too late to stop anything is none of the result", function()
+  local session = require "neap.engine.session"
+  local signal = loop.signal
+  local function exit_of(...)
+    local hosts = {}
+    for i, status in ipairs { ... } do hosts[i] = { status = status } end
+    loop.signal = function() return 15 end
+    local ok, exit = pcall(session.exit_code, { hosts = hosts }, 0)
+    loop.signal = signal
+    return ok and exit
+  end
+  t.equal({ exit_of("ok", "ok"), exit_of("ok", "failed"), exit_of("unreachable") }, { 0, 143, 143 })
+end)

@@ -164,14 +164,13 @@ end
 local ORDER = { "failed", "rolled-back", "unreachable", "stale", "locked" }
 local EXITS = { unreachable = 4, failed = 3, stale = 5, locked = 6, ["rolled-back"] = 7 }
 
---- The exit code of a run: the gravest of its hosts'; `otherwise` where all
--- are well.
+--- The exit code of a run: the gravest of its hosts', or that of the signal which stopped it; `otherwise` where all
+-- are well, also where a signal came too late to stop anything.
 function session.exit_code(self, otherwise)
   local seen = {}
   for _, host in ipairs(self.hosts) do seen[host.status] = true end
-  if loop.signal() then return 128 + loop.signal() end
   for _, status in ipairs(ORDER) do
-    if seen[status] then return EXITS[status] end
+    if seen[status] then return loop.signal() and 128 + loop.signal() or EXITS[status] end
   end
   return otherwise
 end
