@@ -148,25 +148,23 @@ local function is_said(resource, name)
   return value ~= nil and not schema.readonly and not difference.same(value, schema.default)
 end
 
--- The names of a type's texts: of several it is said which a diff is of.
-local function texts_of(rtype)
-  local names = {}
-  for name in pairs(rtype.attributes) do
-    if is_blob(rtype, name) then names[#names + 1] = name end
-  end
-  return names
+-- Whether a type has several texts: then it is said which a diff is of.
+local function has_texts(rtype)
+  local count = 0
+  for name in pairs(rtype.attributes) do count = count + (is_blob(rtype, name) and 1 or 0) end
+  return count > 1
 end
 
 local function add_attributes(lines, change)
   local rtype = change.resource.rtype
   local from, to = change.from or {}, change.to or {}
   local names = change.kind == "update" and sorted_names(change.differs) or sorted_names(from, to)
-  local has_texts = #texts_of(rtype) > 1
+  local named = has_texts(rtype)
   for _, name in ipairs(names) do
     local old, new = from[name], to[name]
     if is_option(rtype, name) then goto continue end
     if is_blob(rtype, name) then
-      add_text(lines, name, old, new, has_texts)
+      add_text(lines, name, old, new, named)
     elseif change.kind == "update" then
       lines[#lines + 1] = { text = string.format("    %s: %s → %s", name, plain_value(old), plain_value(new)) }
     elseif change.kind == "create" and new ~= nil then

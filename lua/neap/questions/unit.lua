@@ -56,7 +56,8 @@ end
 local function read_head(head)
   local linked, templates = {}, {}
   for line in head:gmatch("[^\n]+") do
-    linked[line:match("^linked (.*)$") or false] = true
+    local unit = line:match("^linked (.*)$")
+    if unit then linked[unit] = true end
     local state, stale, name = line:match("^template (%S*) (%S*) (.*)$")
     if name and state ~= "" and state ~= "not-found" then
       templates[name] = {

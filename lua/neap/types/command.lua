@@ -18,7 +18,7 @@ local function is_kept(env)
   return true
 end
 
--- Also with a slash at its end, as earlier versions kept it.
+-- Also with a slash at its end, which `check` drops.
 local function is_folder(path) return path == "/" or place.is_path((path:gsub("/$", ""))) end
 
 local command = {
