@@ -2,13 +2,9 @@
 local t = require "harness"
 local fake = require "fake_host"
 local rollback = require "neap.engine.rollback"
+local Types = require "neap.engine.types"
 
--- Types as shipped, as far as their order goes.
-local shipped = {}
-for _, name in ipairs { "user", "group", "file", "directory", "symlink", "service", "systemd_unit", "package", "line" } do
-  shipped[name] = require("neap.types." .. name)
-end
-local self = { types = { get = function(_, name) return shipped[name] end }, permissions = {} }
+local self = { types = Types.new(), permissions = {} }
 
 -- Entries { id, state, genesis, meta }, in order.
 local function recorded(entries) return fake.recorded(entries, "meta") end
@@ -81,7 +77,7 @@ end
 
 t.case("a file that a prune brings back comes after its owner, whom the playbook gives another number", function()
   local now = recorded { { "file:/a", false, { owner = "ada" } } }
-  local user = { id = "user:ada", type = "user", key = "ada", rtype = shipped.user, attrs = { uid = 8 }, meta = {}, needs = {} }
+  local user = { id = "user:ada", type = "user", key = "ada", rtype = self.types:get "user", attrs = { uid = 8 }, meta = {}, needs = {} }
   local desired = { host = {}, list = { user }, by_id = { ["user:ada"] = user } }
   rollback.take_back(self, desired, now, { ["file:/a"] = true })
   t.equal(ids(desired.list), "user:ada file:/a")
@@ -96,6 +92,22 @@ t.case("a line that comes back is below what another has put in the stead of wha
   local list = rollback.compose(self, {}, now, recorded { { "line:a", { path = "/f", line = "a=3" }, false } }).list
   t.equal({ ids(list), list[2].attrs.stood }, { "line:a line:b", "a=1\na=2\na=3\n" })
   t.matches(list[2].attrs.apart, '"\\na=1\\na=2\\na=3\\n"')
+end)
+
+t.case("what Neap has made elsewhere is not in the stead of what it took away", function()
+  local now = recorded {
+    { "line:a", { path = "/f", line = "a=2", stood = "z\n" }, { path = "/f", line = "a=1", stood = "m\n" } },
+    { "line:b", { path = "/f", line = "x" }, { path = "/f", line = "b", stood = "a=1\n" } },
+  }
+  t.equal(rollback.compose(self, {}, now, recorded {}).list[2].attrs.stood, "a=1\n")
+end)
+
+t.case("a record that is not what its type knows tells nothing of others", function()
+  local now = recorded {
+    { "hosts_entry:10.0.0.1", { path = "/f", names = { "a" } }, { stood = "m\n" } },
+    { "line:b", { path = "/f", line = "x" }, { path = "/f", line = "b", stood = "m\n" } },
+  }
+  t.equal(rollback.compose(self, {}, now, now).list[2].attrs.stood, nil)
 end)
 
 t.case("packages of one transaction stay together", function()

@@ -50,6 +50,16 @@ for _, case in ipairs {
   { "below one that was several apart: the first had its place", { { "line:a", line("a=2", "m\n"), { path = "/f",
     line = "a=1\n#a=1", stood = "m\n", apart = '[{"stood":"m\\n","text":"a=1\\n"},{"stood":"z\\n","text":"#a=1\\n"}]' } } },
     "a=2\n", "a=2\na=1\nm\n" },
+  { "below one that took away what was elsewhere, and was made here", { { "line:a", line("a=2", "m\n"), line("a=1", "z\n") } },
+    "a=2\n", "a=2\nm\n" },
+  { "below one that was another line, and what was above that is away",
+    { { "line:b", false, line("b", "m\n") }, { "line:a", line("a=2", "m\n"), line("a=1", "b\n") } },
+    "a=2\n", "a=2\na=1\nm\n" },
+  { "below one that was another line, and what was above that is another, too",
+    { { "line:b", line("b=2", "m\n"), line("b=1", "m\n") }, { "line:a", line("a=2", "b=2\n"), line("a=1", "b=1\n") } },
+    "a=2\n", "a=2\na=1\nb=2\nb=1\nm\n" },
+  { "below one of which somebody has recorded what it cannot have been", { { "hosts_entry:10.0.0.1",
+    { path = "/f", names = { "a" }, stood = "m\n" }, { path = "/f", stood = "m\n" } } }, "10.0.0.1\ta\n", "10.0.0.1\ta\nm\n" },
   { "below one that was there as it is", { { "line:a", line("a", "m\n"), line("a", "m\n") } }, "a\n", "a\nm\n" },
   { "below one in another file", { { "line:a", { path = "/g", line = "a", stood = "m\n" }, false } }, "a\n", "a\n" },
   { "below one that is absent now", { { "line:a", false, line("a", "m\n") } }, "a\n", "a\n" },
@@ -75,7 +85,7 @@ t.case("of lines that stood apart, each is told", function()
   require("neap.engine.writers").add(lines, types:get "line", "a", line("a", "m\n"), { rtype = types:get "line", key = "a", stood = "m\n" })
   local apart = '[{"stood":"a\\n","text":"x\\n"},{"stood":"z\\n","text":"y\\n"}]'
   local attrs = { path = "/f", line = "x\ny", stood = "a\n", apart = apart }
-  local stood, told = require("neap.engine.writers").stood(lines, types:get "line", "mine", attrs)
+  local stood, told = require("neap.engine.writers").stood(lines, {}, types:get "line", "mine", attrs)
   t.equal({ stood, json.decode(told) }, { "a\nm\n", { { stood = "a\nm\n", text = "x\n" }, { stood = "z\n", text = "y\n" } } })
 end)
 

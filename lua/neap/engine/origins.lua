@@ -51,26 +51,39 @@ function origins.of(resource, recorded, seen, path_of)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)
 end
 
--- Who has written which line of the files of others, as it was found now or is recorded (see writers.lua); and which
--- lines this run has found that it may take away.
+-- Notes who writes the lines of a recorded resource, and what was there before it.
+local function note_entry(lines, was, rtype, entry, state)
+  local key, attrs = entry.key, {}
+  local genesis = writers.known(rtype, key, entry.genesis)
+  for _, part in ipairs(state and { entry.options, state } or {}) do
+    for name, value in pairs(part) do attrs[name] = value end
+  end
+  if genesis then writers.add(was, rtype, key, genesis, { stood = genesis.stood }) end
+  if not state or not writers.known(rtype, key, attrs) then return end
+  writers.add(lines, rtype, key, attrs, { rtype = rtype, key = key, stood = state.stood, genesis = genesis })
+end
+
+-- Who has written which line of the files of others, as it was found now or is recorded (see writers.lua), and what
+-- was there before; and which lines this run has found that it may take away.
 local function lines_of(recorded, found, about)
-  local lines = {}
+  local lines, was = {}, {}
   for _, resource in ipairs(about.resources or {}) do
     local rtype, state = resource.rtype, found[resource.id]
     local who = state and state.stood and { rtype = rtype, key = resource.key, stood = state.stood }
     if who then writers.add(lines, rtype, resource.key, state, who) end
   end
-  for path, bytes in pairs(recorded) do
-    if path:find("^resources/") and bytes:find('"stood"', 1, true) then
-      local entry = recorded_host.resource(recorded, path, about.host, about.key)
-      local rtype, state = about.types:get(entry.type), found[entry.id]
+  for path in pairs(recorded) do
+    local genesis = recorded["genesis/" .. path] or ""
+    local may_say = path:find("^resources/") and (recorded[path] .. genesis):find('"stood"', 1, true)
+    local entry = may_say and recorded_host.resource(recorded, path, about.host, about.key)
+    local rtype = entry and about.types:get(entry.type)
+    if rtype then
+      local state = found[entry.id]
       if state == nil then state = entry.state end
-      local who = { rtype = rtype, key = entry.key, stood = state and state.stood, genesis = entry.genesis }
-      local attrs = setmetatable({}, { __index = function(_, name) return state[name] or entry.options[name] end })
-      if rtype and state then writers.add(lines, rtype, entry.key, attrs, who) end
+      note_entry(lines, was, rtype, entry, state)
     end
   end
-  return lines
+  return lines, was
 end
 
 --- What was there before Neap, such that a line comes back to its place whether Neap's own are above it then or not.
@@ -80,10 +93,10 @@ end
 -- @param about { host = name, key = of the project, types = where resource types are found, resources = of this run }
 function origins.placed(resource, state, recorded, found, about)
   if not (state and state.stood and about.types) then return state end
-  local lines = lines_of(recorded, found, about)
+  local lines, was = lines_of(recorded, found, about)
   local placed = {}
   for name, value in pairs(state) do placed[name] = value end
-  placed.stood, placed.apart = writers.stood(lines, resource.rtype, resource.key, state)
+  placed.stood, placed.apart = writers.stood(lines, was, resource.rtype, resource.key, state)
   return placed
 end
 

@@ -1,6 +1,7 @@
 --- Who writes which line into the files of others, and what stands below it.
 local json = require "neap.core.json"
 local parted = require "neap.parted"
+local schema = require "neap.engine.schema"
 local spot = require "neap.spot"
 local taint = require "neap.core.taint"
 
@@ -55,16 +56,42 @@ local function first_line(rtype, key, genesis)
   return groups and last_of(groups[1]) or line
 end
 
+--- What is recorded of a resource, if it is what its type knows: anybody may have written it.
+-- @return attrs, or nil
+function writers.known(rtype, key, attrs)
+  return attrs and not schema.objection(rtype, key, attrs, true) and attrs or nil
+end
+
+-- The nearest line of others above a place, as the place below it.
+local function foreign_above(lines, was, path, stood)
+  local seen = {}
+  while true do
+    stood = taint.reveal(stood)
+    local line = spot.read(stood)[1]
+    local who = line and (lines[path .. "\0" .. line] or was[path .. "\0" .. line])
+    if not who or seen[who] or not who.stood then return stood end
+    seen[who], stood = true, who.stood
+  end
+end
+
+-- Whether two places are one, but for what Neap has there or has taken away; so they are where one is not known.
+local function is_one_place(lines, was, path, one, other)
+  if not (one and other) then return true end
+  return spot.same(foreign_above(lines, was, path, one), foreign_above(lines, was, path, other))
+end
+
 -- What was there before Neap in the stead of such a line, or nil.
-local function former(who, line)
-  local was = who.genesis and first_line(who.rtype, who.key, who.genesis)
-  return was and was ~= line and was or nil
+local function former(lines, was, path, line)
+  local who = lines[path .. "\0" .. line]
+  local old = who and who.genesis and first_line(who.rtype, who.key, who.genesis)
+  local is_there = old and old ~= line and is_one_place(lines, was, path, who.stood, who.genesis.stood)
+  return is_there and old or nil
 end
 
 -- The lines below which a resource stood, below those of Neap what was there in their stead, and at last where Neap's
 -- own stands of which all hangs.
 -- @return the lines, whether they reach the top, and whether one is secret
-local function without(lines, path, told)
+local function without(lines, was, path, told)
   local all, seen, secret, top = {}, {}, false, false
   while told do
     local below, who
@@ -72,7 +99,7 @@ local function without(lines, path, told)
     below, top = spot.read(taint.reveal(told))
     for _, line in ipairs(below) do
       who = lines[path .. "\0" .. line]
-      all[#all + 1], all[#all + 2] = line, who and former(who, line)
+      all[#all + 1], all[#all + 2] = line, former(lines, was, path, line)
     end
     told = who and not seen[who] and who.stood
     seen[who or 0] = true
@@ -80,21 +107,41 @@ local function without(lines, path, told)
   return all, top, secret
 end
 
+-- The lines of all resources of a kind of state: those that are recorded, those before Neap, those that are wanted.
+local function lines_of(list, state_of)
+  local lines = {}
+  for _, resource in ipairs(list) do
+    local state = state_of(resource)
+    if state then writers.add(lines, resource.rtype, resource.key, state, { stood = state.stood }) end
+  end
+  return lines
+end
+
 -- What stands, or is to stand, in the stead of what was there before Neap: { [path\0line] = { lines } }.
 local function steads(list, now)
-  local stead = {}
+  local function recorded(resource, which)
+    local entry = resource.rtype.last_line and now.resources[resource.id]
+    return entry and writers.known(resource.rtype, resource.key, entry[which])
+  end
+  local function genesis(resource) return recorded(resource, "genesis") end
+  local function is(resource) return recorded(resource, "state") end
+  local function wanted(resource) return not resource.absent and resource.attrs or nil end
+  local was, stead = lines_of(list, genesis), {}
+  local states = { { of = is, lines = lines_of(list, is) }, { of = wanted, lines = lines_of(list, wanted) } }
   for _, resource in ipairs(list) do
-    local entry, rtype, key = now.resources[resource.id], resource.rtype, resource.key
-    local path = entry and entry.genesis and rtype.last_line and rtype.inside(key, entry.genesis)
-    local was = path and first_line(rtype, key, entry.genesis)
-    local lines = {}
-    local function add(attrs)
-      local _, line = last_line(rtype, key, attrs)
-      lines[#lines + 1] = line ~= was and line or nil
+    local rtype, key, before = resource.rtype, resource.key, genesis(resource)
+    local path = before and rtype.inside(key, before)
+    local old = path and first_line(rtype, key, before)
+    for _, state in ipairs(old and states or {}) do
+      local attrs = state.of(resource)
+      local _, line
+      if attrs then _, line = last_line(rtype, key, attrs) end
+      if line and line ~= old and is_one_place(state.lines, was, path, attrs.stood, before.stood) then
+        local at = path .. "\0" .. old
+        stead[at] = stead[at] or {}
+        table.insert(stead[at], line)
+      end
     end
-    if was and entry.state then add(entry.state) end
-    if was and not resource.absent then add(resource.attrs) end
-    if lines[1] then stead[path .. "\0" .. was] = lines end
   end
   return stead
 end
@@ -130,12 +177,13 @@ end
 --- Where a resource stood, told so that it is found again when Neap's own lines above it have gone, or are what they
 -- were before.
 -- @param lines { [path\0line] = { rtype, key, stood, genesis } } of what Neap has written
+-- @param was { [path\0line] = { stood } } of what was there before Neap in the stead of that
 -- @return `stood` and `apart` of its attributes
-function writers.stood(lines, rtype, key, attrs)
+function writers.stood(lines, was, rtype, key, attrs)
   local path = path_of(rtype, key, attrs)
   if not path then return attrs.stood, attrs.apart end
   local function told(stood)
-    local all, top, secret = without(lines, path, stood)
+    local all, top, secret = without(lines, was, path, stood)
     return spot.write(all, top), secret
   end
   local groups = groups_of(attrs)
