@@ -2,6 +2,7 @@
 local t = require "harness"
 local json = require "neap.core.json"
 local planfile = require "neap.engine.planfile"
+local saved = require "neap.engine.saved"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 
@@ -64,6 +65,7 @@ for _, case in ipairs {
   { "a resource without attributes", function(_, _, group) group.attrs = nil end },
   { "a change of no resource", function(_, host) host.changes[1].id = "group:h" end },
   { "a resource by another's name", function(_, _, group) group.key = "h" end },
+  { "an option that is none of its kind", function(told) told.flags.prune = "yes" end },
   { "a value that its type does not take", function(_, _, group) group.attrs.gid = "1; reboot" end },
 } do
   t.case("the body is no plan's: " .. case[1], function()
@@ -118,6 +120,15 @@ t.case("refused: the key is another, or not there", function()
   t.raises(function() planfile.read(path, other) end, "the key that it was sealed with is not beside")
   require("neap.engine.project").create(other)
   t.raises(function() planfile.read(path, other) end, "the key of another project")
+end)
+
+t.case("of options, a plan settles those that it keeps, and no others", function()
+  local told = body_with(function(body) body.flags = { prune = true, limit = "all", playbook = 5 } end)
+  told.playbook, told.hosts = "site.lua", json.array {}
+  planfile.write(path, opts, { id = "1", made = 1, expires = 99999999999 }, planfile.plain(told))
+  local run = { state = opts.state, serial = "2" }
+  saved.open(path, run)
+  t.equal({ run.prune, run.serial, run.limit, run.playbook }, { true, "2", {}, "site.lua" })
 end)
 
 os.execute("rm -rf " .. dir)

@@ -18,8 +18,16 @@ local CHANGE = {
   to = { "map", "any", may = true }, differs = { "map", "any" }, trigger = "?string", unknown = "?string",
   because = { "list", "string", may = true }, batch_notes = { "list", "string", may = true }, scripts = "?string",
 }
+
+--- The options of a run that a plan keeps, for the one that carries it out.
+planbody.FLAGS = {
+  prune = "?boolean", allow_data_loss = "?boolean", allow_barriers = "?boolean", keep_versions = "?boolean",
+  remove_homes = "?boolean", ours = "?boolean", theirs = "?boolean", serial = "?string", max_fail = "?string",
+  on_failure = "?string",
+}
+
 local BODY = {
-  playbook = "?string", types = "?string", inventory = { "list", "string" }, flags = { "map", "any" },
+  playbook = "?string", types = "?string", inventory = { "list", "string" }, flags = planbody.FLAGS,
   hosts = { "list", {
     name = "string", machine_id = "?string", list = { "list", RESOURCE }, changes = { "list", CHANGE },
     dropped = { "list", RESOURCE, may = true },

@@ -31,10 +31,6 @@ local OTHER = "another version of neap has made it"
 local DAY_S = 86400
 -- Clocks of two controllers may differ by so much.
 local SKEW_S = 3600
-local FLAGS = {
-  "prune", "allow_data_loss", "allow_barriers", "keep_versions", "remove_homes", "ours", "theirs", "serial", "max_fail",
-  "on_failure",
-}
 -- What decides what is in a plan is not to be said again when it is carried out.
 local FIXED = { limit = "--limit", tags = "--tags", extra = "--extra" }
 
@@ -99,7 +95,7 @@ function saved.save(self)
   end
   if not hosts[1] then return self.ui:line("nothing to save") end
   local now, flags, paths = math.floor(sys.time()), {}, {}
-  for _, name in ipairs(FLAGS) do flags[name] = opts[name] end
+  for name in pairs(planbody.FLAGS) do flags[name] = opts[name] end
   for i, path in ipairs(inventory.paths(opts)) do paths[i] = absolute(path) end
   local head = {
     id = crypto.random_hex(8), made = now, expires = now + (opts.valid_for and moment.span(opts.valid_for) or DAY_S),
@@ -176,7 +172,7 @@ function saved.open(path, opts)
   end
   check_unused(opts, told)
   opts.playbook, opts.limit, opts.inventory = told.playbook, told.names, opts.inventory or told.inventory
-  for name, value in pairs(told.flags) do opts[name] = value end
+  for name in pairs(planbody.FLAGS) do opts[name] = told.flags[name] == nil and opts[name] or told.flags[name] end
   return told
 end
 
