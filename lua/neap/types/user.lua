@@ -14,14 +14,17 @@ local user_back = require "neap.user_back"
 local user_home = require "neap.user_home"
 local vital = require "neap.vital"
 
+-- What others are told of is no secret.
+local function is_open(text) return type(text) == "string" end
+
 local user = {
   name = "user", key = "name", check_key = vital.check_account,
   attributes = {
     uid = { type = "integer", doc = "Its number; when not given, the host picks one." },
-    group = { type = "string", doc = "Name or number of its primary group." },
+    group = { type = "string", kept = is_open, doc = "Name or number of its primary group." },
     groups = { type = "list", doc = "All further groups; the user leaves any other." },
     comment = { type = "string", doc = "The full name, or what the user is for." },
-    home = { type = "string", doc = "The home directory." },
+    home = { type = "string", kept = is_open, doc = "The home directory." },
     shell = { type = "string", doc = "The login shell; a new system user's is /usr/sbin/nologin." },
     password = { type = "string", or_false = true, doc = "The hash of its password, as crypt(3) makes it; a secret." },
     locked = { type = "boolean", doc = "Whether its password is locked; keys still let in." },
