@@ -51,6 +51,12 @@ local function left_of(held, key, model)
   return left
 end
 
+-- The home of who gets his number when he is gone, or nil: what is in it was left there by that one, and is his again.
+local function home_of_heir(change, back)
+  local heir = change.from.uid and (back.takers or {})["uid " .. change.from.uid]
+  return heir and heir.attrs.home
+end
+
 --- A user that was not there before is removed where he has nothing outside his home, else closed until then. One who
 -- was to be absent then goes, as by an apply.
 function user_back.look(host, key, change, back, model)
@@ -58,7 +64,7 @@ function user_back.look(host, key, change, back, model)
     user_home.foresee(host, key, change)
     return numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model)
   end
-  local held = host:holdings(key, change.from.home)
+  local held = host:holdings(key, change.from.home, home_of_heir(change, back))
   local left = left_of(held, key, model)
   local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
   local what = table.concat(left, ", ", 1, math.min(3, #left)) .. more

@@ -37,6 +37,15 @@ for _, case in ipairs {
   end)
 end
 
+t.case("what is in the home of one who gets his number is not his", function()
+  local asked
+  local host = { holdings = function(_, ...) asked = { ... } return { processes = {}, files = {} } end }
+  local change = { kind = "delete", from = { home = "/home/ada", uid = 7 }, resource = { attrs = {}, leaves = true } }
+  local back = { takers = { ["uid 7"] = { attrs = { home = "/home/bob" } } } }
+  t.equal(user_back.look(host, "ada", change, back, Model.new { stat = {} }), nil)
+  t.equal(asked, { "ada", "/home/ada", "/home/bob" })
+end)
+
 t.case("one who was to be absent then is removed, whatever he owns", function()
   local host = { holdings = function() return { processes = {}, files = { "/f" } } end }
   local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {} } }

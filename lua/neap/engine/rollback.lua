@@ -115,16 +115,17 @@ local function in_turn(leaving, wanted)
   return list
 end
 
--- Each type is told which of its resources are there in the end, and which are not, and which numbers are given up.
+-- Each type is told which of its resources are there in the end, and which are not, which numbers are given up, and
+-- who takes one.
 local function tell_types(list, now)
-  local there, gone, given_up = {}, {}, turns.given_up(list, now)
+  local there, gone, given_up, takers = {}, {}, turns.given_up(list, now), turns.takers(list, now)
   for _, resource in ipairs(list) do
     local keys, name = resource.absent and gone or there, resource.rtype.name
     keys[name] = keys[name] or {}
     table.insert(keys[name], resource.key)
   end
   for _, resource in ipairs(list) do
-    local told = { staying = there, leaving = gone, given_up = given_up }
+    local told = { staying = there, leaving = gone, given_up = given_up, takers = takers }
     resource.back = resource.back and setmetatable(told, { __index = resource.back })
   end
 end

@@ -95,6 +95,16 @@ function turns.given_up(list, now)
   return set
 end
 
+--- Who takes a number that he does not have now: { ["uid 7"] = resource }.
+-- @param list, now as for turns.sort
+function turns.takers(list, now)
+  local takers = {}
+  for i, fact in ipairs(facts_of(list, now)) do
+    for number in pairs(fact.takes) do takers[number] = not fact.has[number] and list[i] or takers[number] end
+  end
+  return takers
+end
+
 -- Whether it has a number now that it will not have then.
 local function is_renumbered(fact)
   for number in pairs(fact.has) do

@@ -1,5 +1,5 @@
---- What a user has on a host outside a given place: holdings("app", "/srv/app") ->
--- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }.
+--- What a user has on a host outside given places: holdings("app", "/srv/app", "/home/ada") ->
+-- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }. The root directory is no such place.
 -- Processes by their real or effective owner, with the systemd unit that they belong to (nil: none); files on all
 -- local file systems that outlive a boot, the first hundred of them; what Neap has put aside is its own.
 local sh = require "neap.sh"
@@ -22,20 +22,24 @@ look() {
   uid=$(id -u -- "$1" 2>/dev/null) || return 0
   for p in /proc/[0-9]*; do
     owners=$(sed -n 's/^Uid:[[:space:]]*//p' "$p/status" 2>/dev/null) || continue
-    set -- "$1" "$2" $owners
-    [ "$3" = "$uid" ] || [ "$4" = "$uid" ] || continue
+    set -- "$1" "$2" "$3" $owners
+    [ "$4" = "$uid" ] || [ "$5" = "$uid" ] || continue
     unit=$(sed -n 's;^.*/\([^/]*[.]service\).*;\1;p' "$p/cgroup" 2>/dev/null | head -n 1)
     printf 'p\t%%s\t%%s\t%%s\n' "${p#/proc/}" "$unit" "$(tr '\0' ' ' <"$p/comm" 2>/dev/null)"
   done
   local_mounts | while IFS= read -r dir; do
-    find "$dir" -xdev \( -path "$2" -o -path /var/lib/neap \) -prune -o -user "$uid" -print 2>/dev/null
+    find "$dir" -xdev \( -path "$2" -o -path "$3" -o -path /var/lib/neap \) -prune -o -user "$uid" -print 2>/dev/null
   done | head -n %d | sed 's/^/f	/'
 }
 ]=]
 
+local function place_of(arg) return arg and arg:find("[^/]") and arg or "/nonexistent" end
+
 local function script(list)
   local text = { SCRIPT:format(MOST + 1) }
-  for _, args in ipairs(list) do text[#text + 1] = sh("look %s %s\n", args[1], args[2] or "/nonexistent") end
+  for _, args in ipairs(list) do
+    text[#text + 1] = sh("look %s %s %s\n", args[1], place_of(args[2]), place_of(args[3]))
+  end
   return table.concat(text)
 end
 
