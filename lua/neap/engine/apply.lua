@@ -9,6 +9,7 @@ local ask = require "neap.engine.ask"
 local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local marks = require "neap.engine.marks"
+local named = require "neap.engine.named"
 local plan = require "neap.engine.plan"
 local show = require "neap.engine.show"
 local step = require "neap.engine.step"
@@ -99,8 +100,8 @@ local function compared(change)
   return names
 end
 
-local function as_planned(change, found)
-  return difference.same_state(change.resource.rtype, found, change.from, compared(change))
+local function as_planned(change, saw, found)
+  return difference.same_state(change.resource.rtype, found, saw, compared(change))
 end
 
 -- The change to make now. A resource that is as the plan saw or predicted
@@ -109,9 +110,10 @@ end
 -- is live (a port that opens, a replica that catches up) moves by itself.
 local function change_now(self, change)
   local found, now = look_again(self, change)
-  if change.kind ~= "unknown" and not change.resource.rtype.live and not as_planned(change, found) then
+  local saw = named.since(self.conn, change.resource.rtype, change.from, found)
+  if change.kind ~= "unknown" and not change.resource.rtype.live and not as_planned(change, saw, found) then
     local unforeseen = not now and "is already as wanted" or ("is not as the plan saw it (%s)"):format(
-      show.moved(change.resource.rtype, change.from, found, compared(change)))
+      show.moved(change.resource.rtype, saw, found, compared(change)))
     if not self.barrier then fault.raise("stale", change.id, "%s: the host has moved since the plan", unforeseen) end
     self.surprises[#self.surprises + 1] = { id = change.id, message = unforeseen }
   end
