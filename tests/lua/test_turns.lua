@@ -69,6 +69,11 @@ for _, case in ipairs {
   { "what goes comes after the directory with which it may come back, where a purge has taken it",
     { { "directory:/d", { surplus = {} }, { spared = { "x" } } }, { "file:/d/x/y", false, false },
       { "file:/d/z/y", false, false } }, {}, "-file:/d/z/y directory:/d -file:/d/x/y" },
+  { "a user in a group that stays does not wait for the number that it gets",
+    { { "group:gold", { gid = 8 }, { gid = 7 } }, { "group:away", { gid = 9 }, false },
+      { "user:old", { groups = { "gold", "away" } }, { groups = { "gold" } } }, { "user:ada", { group = "gold" }, false } },
+    { { "group:new", { gid = 9 }, false }, { "user:ada", { group = "ada", groups = { "new" } }, false } },
+    "user:old -group:away group:new user:ada group:gold" },
 } do
   t.case(case[1], function()
     t.equal(ids(rollback.compose(self, {}, recorded(case[2]), recorded(case[3])).list), case[4])

@@ -1,5 +1,5 @@
---- Numbers that have got a name: what belonged to no account when a plan looked, and belongs to one that this run has
--- made since, is what the plan saw all the same. The host picks the numbers of new accounts, so no plan knows it before.
+--- Numbers that have got a name: what belonged to no account when a plan looked, and belongs since to one that this run
+-- has made, is what the plan saw all the same. The host picks the numbers of new accounts, so no plan knows them.
 local sh = require "neap.sh"
 
 local named = {}

@@ -4,6 +4,7 @@
 -- says how one of the first stands to one of the second, so each is held against what it needs:
 --
 --     what will be there     after what it needs then          a file that comes back   after the user who owns it
+--     but not after what is there now and is needed by its name alone: a user and the further groups that he is in
 --     what will be away      after what needs it until then    a group that goes        after the user who leaves it
 --     what gets another number, too                            a group whose users' homes keep the one that it had
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
@@ -53,6 +54,7 @@ local function facts_of(list, now)
     local needy = not (resource.covered and resource.rtype.inside) and want or nil
     local fact = {
       said = {}, needs = set_of(resource, "depends", needy), needed = set_of(resource, "depends", is),
+      by_name = set_of(resource, "by_name", needy), is_there = is ~= nil,
       takes = set_of(resource, "numbers", want), has = set_of(resource, "numbers", is),
       keeps = set_of(resource, "numbered", want), had = set_of(resource, "numbered", is),
     }
@@ -160,7 +162,8 @@ local function edges(list, facts)
     for id in pairs(fact.said) do wait(i, of_id[id]) end
     for id in pairs(fact.needs) do
       local j = of_id[id]
-      wait(i, j and not list[j].absent and not leaves(fact, id, facts[j]) and j)
+      local may_wait = j and not list[j].absent and not leaves(fact, id, facts[j])
+      wait(i, may_wait and not (fact.by_name[id] and facts[j].is_there) and j)
     end
     for number in pairs(fact.takes) do wait(i, of_number[number]) end
   end

@@ -91,6 +91,13 @@ function user.depends(_, attrs)
   return ids
 end
 
+--- What it needs by its name alone, whatever number that has.
+function user.by_name(_, attrs)
+  local ids = {}
+  for i, name in ipairs(attrs.groups or {}) do ids[i] = "group:" .. name end
+  return ids
+end
+
 --- Whose number the files in his home have.
 function user.numbered(_, attrs) return attrs.group and { "group:" .. attrs.group } or {} end
 
