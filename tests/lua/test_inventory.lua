@@ -64,7 +64,7 @@ local patterns = {
   { "all", "node1 node2 node10" }, { "*", "node1 node2 node10" }, { "node2", "node2" }, { "web", "node2 node10" },
   { "web:db", "node1 node2 node10" }, { "web,db", "node1 node2 node10" }, { "site:!web", "node1" },
   { "!web", "node1" }, { "web:&site:!node10", "node2" }, { "!node10:web", "node2" }, { "node?", "node1 node2" },
-  { "node[12]", "node1 node2" }, { "node[!1]", "node2" }, { "w*", "node2 node10" }, { "lb", "" },
+  { "node[12]", "node1 node2" }, { "node[!1]", "node2" }, { "node[1-3]", "node1 node2" }, { "node[]2]", "node2" }, { "node[2-]", "node2" }, { "w*", "node2 node10" }, { "lb", "" },
   { " web , node1 ", "node1 node2 node10" }, { "node*:&db", "node1" },
 }
 local model = load({ ["i.lua"] = LUA }, { "i.lua" })
@@ -81,6 +81,7 @@ for _, case in ipairs {
   { "wbe", "^no host or group 'wbe' in the inventory %(did you mean 'web'%?%)$" },
   { "web:&dbb", "'dbb'" }, { "web:!nod2", "did you mean 'node2'" }, { "x*", "pattern 'x%*' matches no host and no group" },
   { "", "an empty pattern chooses no host" }, { "web:&", "has an empty part" }, { "node[", "is no glob" },
+  { "node[]2", "is no glob" }, { "node[!]", "is no glob" }, { "n[a", "is no glob" }, { "n.de[%a]", "matches no host" },
 } do
   t.case("refuses the pattern '" .. case[1] .. "'", function()
     t.raises(function() inventory.select(model, { case[1] }) end, case[2])

@@ -8,10 +8,30 @@ local near = require "neap.near"
 
 local limit = {}
 
--- A glob as a Lua pattern.
+-- A set of a glob, such as [a-c] or [!]x], as one of a Lua pattern.
+local function from_set(negated, first, rest)
+  local members = (first .. rest):gsub("[^%w%-]", "%%%0"):gsub("^%-", "%%-"):gsub("%-$", "%%-")
+  return (negated == "" and "[" or "[^") .. members .. "]"
+end
+
+local PLAIN = { ["*"] = ".*", ["?"] = "." }
+
+-- A glob as a Lua pattern; nil where a '[' is not closed.
 local function from_glob(glob)
-  local pattern = glob:gsub("[%^%$%(%)%%%.%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".")
-  return "^" .. pattern:gsub("%[!", "[^") .. "$"
+  local parts, at = {}, 1
+  while at <= #glob do
+    local char = glob:sub(at, at)
+    local negated, first, rest, next_at = glob:match("^%[(!?)(.)([^%]]*)%]()", at)
+    if char ~= "[" then
+      parts[#parts + 1] = PLAIN[char] or (char:gsub("%W", "%%%0"))
+    elseif negated and first ~= "!" then
+      parts[#parts + 1] = from_set(negated, first, rest)
+    else
+      return nil
+    end
+    at = next_at or at + 1
+  end
+  return "^" .. table.concat(parts) .. "$"
 end
 
 local function names_of(model)
@@ -23,7 +43,7 @@ end
 
 local function in_glob(model, glob, opts)
   local chosen, pattern = {}, from_glob(glob)
-  if glob:gsub("%[!?%]?[^%]]*%]", ""):find("[", 1, true) then
+  if not pattern then
     fault.raise(opts.code, opts.where, "pattern '%s' is no glob: a '[' is not closed", glob)
   end
   for _, host in ipairs(model.hosts) do
