@@ -118,7 +118,7 @@ end
 -- Each type is told which of its resources are there in the end, and which are not, which numbers are given up, and
 -- who takes one.
 local function tell_types(list, now)
-  local there, gone, given_up, takers = {}, {}, turns.given_up(list, now), turns.takers(list, now)
+  local there, gone, given_up, takers = {}, {}, turns.numbers(list, now)
   for _, resource in ipairs(list) do
     local keys, name = resource.absent and gone or there, resource.rtype.name
     keys[name] = keys[name] or {}

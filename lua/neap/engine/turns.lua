@@ -87,24 +87,18 @@ local function is_after(before, i, j, seen)
   return false
 end
 
---- The numbers that accounts which stay have now and will not have then: { ["uid 7"] = true }.
+--- The numbers that accounts which stay have now and will not have then, { ["uid 7"] = true }, and who takes a number
+-- that he does not have now, { ["uid 7"] = resource }.
 -- @param list, now as for turns.sort
-function turns.given_up(list, now)
-  local set = {}
+function turns.numbers(list, now)
+  local given_up, takers = {}, {}
   for i, fact in ipairs(facts_of(list, now)) do
-    for number in pairs(list[i].absent and {} or fact.has) do set[number] = set[number] or not fact.takes[number] end
-  end
-  return set
-end
-
---- Who takes a number that he does not have now: { ["uid 7"] = resource }.
--- @param list, now as for turns.sort
-function turns.takers(list, now)
-  local takers = {}
-  for i, fact in ipairs(facts_of(list, now)) do
+    for number in pairs(list[i].absent and {} or fact.has) do
+      given_up[number] = given_up[number] or not fact.takes[number]
+    end
     for number in pairs(fact.takes) do takers[number] = not fact.has[number] and list[i] or takers[number] end
   end
-  return takers
+  return given_up, takers
 end
 
 -- Whether it has a number now that it will not have then.
