@@ -155,6 +155,17 @@ local function asked(run)
   return job.error
 end
 
+-- { place, find's pattern for it }
+for _, case in ipairs {
+  { "/home/ada", "/home/ada" }, { "/home/ada/", "/home/ada" }, { "/home/*", "/home/\\*" }, { "/", "/nonexistent" },
+  { "/home/a[b]?", "/home/a\\[b]\\?" },
+} do
+  t.case("what a user has is looked for outside " .. case[1] .. " and nothing else", function()
+    local text = require("neap.questions.holdings").script { { "ada", "/home/bob", case[1] } }
+    t.equal(text:match("[^\n]*\n$"), require "neap.sh"("look %s %s %s\n", "ada", "/home/bob", case[2]))
+  end)
+end
+
 t.case("a sentence of a probe has no traceback", function()
   t.equal(asked(function() error("the server is not well", 0) end), "the server is not well")
   t.matches(asked(function() return nil .. "" end), "%.lua:%d+: .*\nstack traceback:")

@@ -72,9 +72,9 @@ local function lines_of(recorded, found, about)
     local who = state and state.stood and { rtype = rtype, key = resource.key, stood = state.stood }
     if who then writers.add(lines, rtype, resource.key, state, who) end
   end
-  for path in pairs(recorded) do
-    local genesis = recorded["genesis/" .. path] or ""
-    local may_say = path:find("^resources/") and (recorded[path] .. genesis):find('"stood"', 1, true)
+  local function says(bytes) return bytes and bytes:find('"stood"', 1, true) end
+  for path, bytes in pairs(recorded) do
+    local may_say = path:find("^resources/") and (says(bytes) or says(recorded["genesis/" .. path]))
     local entry = may_say and recorded_host.resource(recorded, path, about.host, about.key)
     local rtype = entry and about.types:get(entry.type)
     if rtype then

@@ -33,7 +33,11 @@ look() {
 }
 ]=]
 
-local function place_of(arg) return arg and arg:find("[^/]") and arg or "/nonexistent" end
+-- A place as find's pattern for it alone.
+local function place_of(arg)
+  local path = arg and arg:gsub("/+$", "") or ""
+  return path ~= "" and path:gsub("[%*%?%[\\]", "\\%0") or "/nonexistent"
+end
 
 local function script(list)
   local text = { SCRIPT:format(MOST + 1) }
