@@ -10,7 +10,7 @@ local block = {
   name = "block", key = "name", atomic = true,
   attributes = {
     path = { type = "string", required = true, always = true, kept = place.is_path, doc = "The file." },
-    content = { type = "string", required = true, blob = true, doc = "The lines; may hold secrets." },
+    content = { type = "string", required = true, always = true, blob = true, doc = "The lines; may hold secrets." },
     comment = { type = "string", always = true, default = "#",
       doc = "What makes a line a comment here; with %s where its text goes, as in \"<!-- %s -->\"." },
     below = { type = "string", option = true,

@@ -14,7 +14,7 @@ local line = {
   name = "line", key = "name", atomic = true,
   attributes = {
     path = { type = "string", required = true, always = true, kept = place.is_path, doc = "The file." },
-    line = { type = "string", doc = "The line, without its newline; may hold secrets." },
+    line = { type = "string", always = true, doc = "The line, without its newline; may hold secrets." },
     match = { type = "string", option = true,
       doc = "A Lua pattern; lines that match are ours. Anchor it with ^ where it should not match in mid-line." },
     below = { type = "string", option = true,
