@@ -19,7 +19,9 @@ local function is_kept(env)
 end
 
 -- Also with a slash at its end, which `check` drops.
-local function is_folder(path) return path == "/" or place.is_path((path:gsub("/$", ""))) end
+local function is_folder(path)
+  return path == "/" or type(path) == "string" and place.is_path((path:gsub("/$", "")))
+end
 
 local command = {
   name = "command", key = "name", triggers = { "run" }, barrier = true,
