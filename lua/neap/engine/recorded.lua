@@ -77,7 +77,9 @@ local function option_of(value, at, context)
 end
 
 local function options_of(entry, at)
-  return option_of(entry.options or {}, at, ("hosts/%s/%s:%s#"):format(at.host, entry.type, entry.key))
+  local options, context = {}, ("hosts/%s/%s:%s#."):format(at.host, entry.type, entry.key)
+  for name, value in pairs(entry.options or {}) do options[name] = option_of(value, at, context .. name) end
+  return options
 end
 
 local function decoded(files, path, spec)
