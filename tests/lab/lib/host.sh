@@ -74,8 +74,9 @@ host_manager() {
 	init=$(host_init "$1") && [ -S "/proc/$init/root/run/systemd/private" ]
 }
 
+# It ends with the shell that asks: it would go on for seconds in a network that has been taken away.
 host_answers() {
-	nsenter "--net=/run/netns/$NETNS" timeout 5 \
+	setpriv --pdeathsig TERM nsenter "--net=/run/netns/$NETNS" timeout 5 \
 		ssh -F "$STATE/ssh_config" -o ConnectTimeout=2 -o BatchMode=yes \
 		-o UserKnownHostsFile="$(host_dir "$1")/known_hosts" "$1" : </dev/null >/dev/null 2>&1
 }
