@@ -64,7 +64,8 @@ local patterns = {
   { "all", "node1 node2 node10" }, { "*", "node1 node2 node10" }, { "node2", "node2" }, { "web", "node2 node10" },
   { "web:db", "node1 node2 node10" }, { "web,db", "node1 node2 node10" }, { "site:!web", "node1" },
   { "!web", "node1" }, { "web:&site:!node10", "node2" }, { "!node10:web", "node2" }, { "node?", "node1 node2" },
-  { "node[12]", "node1 node2" }, { "node[!1]", "node2" }, { "node[1-3]", "node1 node2" }, { "node[]2]", "node2" }, { "node[2-]", "node2" }, { "w*", "node2 node10" }, { "lb", "" },
+  { "node[12]", "node1 node2" }, { "node[!1]", "node2" },
+  { "node[1-3]", "node1 node2" }, { "node[]2]", "node2" }, { "node[2-]", "node2" }, { "w*", "node2 node10" }, { "lb", "" },
   { " web , node1 ", "node1 node2 node10" }, { "node*:&db", "node1" },
 }
 local model = load({ ["i.lua"] = LUA }, { "i.lua" })

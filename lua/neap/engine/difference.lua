@@ -50,12 +50,14 @@ function difference.is_compared(rtype, attribute)
   return schema ~= nil and not (type(schema) == "table" and (schema.option or schema.readonly))
 end
 
+--- A state with what another says in its stead.
 local function overlay(from, want)
   local to = {}
   for k, v in pairs(from) do to[k] = v end
   for k, v in pairs(want) do to[k] = v end
   return to
 end
+difference.overlay = overlay
 
 --- What must change so that `found` becomes `want`.
 -- @param want wanted attributes, or nil for absence

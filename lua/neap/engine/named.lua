@@ -1,5 +1,6 @@
 --- Numbers that have got a name: what belonged to no account when a plan looked, and belongs since to one that this run
 -- has made, is what the plan saw all the same. The host picks the numbers of new accounts, so no plan knows them.
+local difference = require "neap.engine.difference"
 local sh = require "neap.sh"
 
 local named = {}
@@ -18,14 +19,13 @@ end
 -- @param conn a neap.core.remote connection
 -- @param planned, found attributes, or nil
 function named.since(conn, rtype, planned, found)
-  local told = {}
-  for name, value in pairs(planned or {}) do told[name] = value end
+  local names = {}
   for attribute, database in pairs(planned and found and DATABASES or {}) do
     local number = number_of(rtype, attribute, planned, found)
     local reply = number and conn:request { script = sh("getent %s %s", database, number), timeout_ms = TIMEOUT_MS }
-    if reply and reply.out:match("^[^:\n]*") == found[attribute] then told[attribute] = found[attribute] end
+    if reply and reply.out:match("^[^:\n]*") == found[attribute] then names[attribute] = found[attribute] end
   end
-  return planned and told
+  return next(names) and difference.overlay(planned, names) or planned
 end
 
 return named

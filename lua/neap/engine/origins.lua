@@ -1,6 +1,7 @@
 --- What was there before Neap of a resource that is recorded for the first time.
 
 local json = require "neap.core.json"
+local difference = require "neap.engine.difference"
 local lasting = require "neap.engine.lasting"
 local parts = require "neap.engine.parts"
 local recorded_host = require "neap.engine.recorded"
@@ -53,13 +54,10 @@ end
 
 -- Notes who writes the lines of a recorded resource, and what was there before it.
 local function note_entry(lines, was, rtype, entry, state)
-  local key, attrs = entry.key, {}
-  local genesis = writers.known(rtype, key, entry.genesis)
-  for _, part in ipairs(state and { entry.options, state } or {}) do
-    for name, value in pairs(part) do attrs[name] = value end
-  end
+  local key, genesis = entry.key, writers.known(rtype, entry.key, entry.genesis)
   if genesis then writers.add(was, rtype, key, genesis, { stood = genesis.stood }) end
-  if not state or not writers.known(rtype, key, attrs) then return end
+  local attrs = state and writers.known(rtype, key, difference.overlay(entry.options, state))
+  if not attrs then return end
   writers.add(lines, rtype, key, attrs, { rtype = rtype, key = key, stood = state.stood, genesis = genesis })
 end
 

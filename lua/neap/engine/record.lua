@@ -101,11 +101,7 @@ end
 local function seen_of(seen, id)
   local state, more = seen.observed[id], seen.more and seen.more[id]
   if not state or not more then return state end
-  local whole = {}
-  for _, part in ipairs { state, more } do
-    for attribute, value in pairs(part) do whole[attribute] = value end
-  end
-  return whole
+  return difference.overlay(state, more)
 end
 
 -- What a way back had to bring back and was not recorded then, only found since, is not recorded either.

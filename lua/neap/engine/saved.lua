@@ -172,7 +172,9 @@ function saved.open(path, opts)
   end
   check_unused(opts, told)
   opts.playbook, opts.limit, opts.inventory = told.playbook, told.names, opts.inventory or told.inventory
-  for name in pairs(planbody.FLAGS) do opts[name] = told.flags[name] == nil and opts[name] or told.flags[name] end
+  for name in pairs(planbody.FLAGS) do
+    if told.flags[name] ~= nil then opts[name] = told.flags[name] end
+  end
   return told
 end
 

@@ -16,6 +16,7 @@
 -- group can go though files have its number, and another may take that before they belong to it. What still stands in
 -- one stays as it was, and so do neighbours of a batching type: they are one transaction.
 
+local difference = require "neap.engine.difference"
 local place = require "neap.place"
 local writers = require "neap.engine.writers"
 
@@ -24,11 +25,7 @@ local turns = {}
 -- What is recorded of a resource now, as a type knows it; nil where it is not there.
 local function attrs_now(entry)
   if not entry or not entry.state then return nil end
-  local attrs = {}
-  for _, part in ipairs { entry.options, entry.state } do
-    for name, value in pairs(part) do attrs[name] = value end
-  end
-  return attrs
+  return difference.overlay(entry.options, entry.state)
 end
 
 -- The set of what a function of the type lists for a state; empty where there is none.
