@@ -120,6 +120,7 @@ t.case("timer: times that systemd cannot read, and users that are not there, are
     missing = function(_, fmt, ...) error(fmt:format(...), 0) end,
     run = function(_, script)
       asked[#asked + 1] = script
+      if script:find("daily", 1, true) then return { rc = 127, err = "libfoo.so: cannot allocate memory\n" } end
       return { rc = script:find("every day", 1, true) and 1 or 0, err = "Failed to parse 'every day'\nmore\n" }
     end,
   }
@@ -131,10 +132,12 @@ t.case("timer: times that systemd cannot read, and users that are not there, are
   t.matches(asked[1], "systemd%-analyze timespan %-%- 1h >")
   t.raises(function() foresee { command = "true", on_calendar = { "every day" } } end,
     "Failed to parse 'every day'; see systemd.time")
+  t.raises(function() foresee { command = "true", on_calendar = { "daily" } } end,
+    "could not look at its times %(status 127%): libfoo.so: cannot allocate memory")
   t.raises(function() foresee { command = "true", user = "bob", on_calendar = { "hourly" } } end, "user 'bob' does not exist")
   foresee({ command = "false", on_calendar = { "hourly" } },
     timer.check("x", { command = "true", on_calendar = { "hourly" } }))
-  t.equal(#asked, 2, "questions; none where the times stay")
+  t.equal(#asked, 3, "questions; none where the times stay")
 end)
 
 t.case("timer: only what differs is written", function()

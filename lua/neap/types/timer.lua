@@ -100,7 +100,7 @@ local function times_of(text)
   local lines = { "command -v systemd-analyze >/dev/null || exit 0\n" }
   for name, value in text:gmatch("\n(On%a+)=([^\n]*)") do
     local verb = name == "OnCalendar" and "calendar" or "timespan"
-    lines[#lines + 1] = sh("systemd-analyze " .. verb .. " -- %s >/dev/null || exit 1\n", value)
+    lines[#lines + 1] = sh("systemd-analyze " .. verb .. " -- %s >/dev/null || exit\n", value)
   end
   return table.concat(lines)
 end
@@ -112,7 +112,9 @@ function timer.foresee(host, _, change)
   if not to.timer or to.timer == from.timer then return end
   local said = host:run(times_of(to.timer))
   if said.rc == 0 then return end
-  look.fail("%s; see systemd.time(7)", said.err:match("[^\n]+") or "systemd cannot read its times")
+  local words = said.err:match("[^\n]+") or "systemd cannot read its times"
+  if said.rc ~= 1 then look.fail("the host could not look at its times (status %d): %s", said.rc, words) end
+  look.fail("%s; see systemd.time(7)", words)
 end
 
 local function write(path, text, from)
