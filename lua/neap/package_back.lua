@@ -87,12 +87,16 @@ local function without_version(attrs)
   return kept
 end
 
+--- Which of some packages cannot go while others are there.
+function package_back.needed(host, leaving, staying, model)
+  if not leaving[1] or not staying[1] then return {} end
+  return host:needed(table.concat(leaving, " "), table.concat(staying, " "), json.encode(apt.planned_sources(model)))
+end
+
 -- Whether a package that goes is needed by one that is to be there.
 local function is_needed(host, key, back, model)
-  local staying = table.concat(back.staying and back.staying.package or {}, " ")
-  local leaving = table.concat(back.leaving and back.leaving.package or {}, " ")
-  if staying == "" or leaving == "" then return false end
-  for _, name in ipairs(host:needed(leaving, staying, json.encode(apt.planned_sources(model)))) do
+  local leaving, staying = back.leaving and back.leaving.package or {}, back.staying and back.staying.package or {}
+  for _, name in ipairs(package_back.needed(host, leaving, staying, model)) do
     if name == key then return true end
   end
   return false

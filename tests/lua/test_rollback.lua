@@ -385,3 +385,39 @@ for _, case in ipairs { { "playbooks/site.lua", "." }, { "playbooks/site.lua", "
   end
 end
 require("project").clean()
+
+-- { what, debs in the order in which they were recorded with a thing between them, who is needed by whom, transactions }
+for _, case in ipairs {
+  { "goes with that one", "tool lib", { lib = "tool" }, "lib tool" },
+  { "goes with the last that needs it", "app doc tool lib", { lib = "tool app" }, "tool / doc / lib app" },
+  { "goes with all between", "app tool lib", { lib = "tool app", tool = "app" }, "lib tool app" },
+  { "but one that none needs goes in its turn", "tool lib", {}, "lib / tool" },
+} do
+  t.case("a package that is needed by one that goes later " .. case[1], function()
+    local list, things = {}, {}
+    for name in case[2]:gmatch "%a+" do
+      things[name], things["x" .. name] = size(1), size(1)
+      table.move({ { "deb:" .. name, size(1), false }, { "thing:x" .. name, size(1), false } }, 1, 2, #list + 1, list)
+    end
+    local function needed(_, leaving, staying)
+      local found = {}
+      for _, name in ipairs(leaving) do
+        for _, other in ipairs(staying) do
+          if (case[3][name] or ""):find(other, 1, true) then found[#found + 1] = name end
+        end
+      end
+      return found
+    end
+    rtypes.deb = setmetatable({ name = "deb", batch = true, rollback = { needed = needed }, simulate = function() return {} end },
+      { __index = fake.thing })
+    local planned = plan.host(fake.new(things).round(), rollback.compose(self, {}, recorded(list), recorded {}))
+    local text, batch = "", nil
+    for _, change in ipairs(planned.changes) do
+      if change.batch then
+        text = text .. (batch and (batch == change.batch and " " or " / ") or "") .. change.resource.key
+        batch = change.batch
+      end
+    end
+    t.equal({ text, #planned.changes }, { case[4], #list })
+  end)
+end

@@ -199,16 +199,21 @@ local function plan_one(self, resource, job)
   return change
 end
 
--- Consecutive resources of a batching type: one transaction.
-local function plan_batch(self, resources, jobs, first)
-  local rtype = resources[first].rtype
-  local changes, last = {}, first
-  local transaction = resources[first].transaction
-  while resources[last] and resources[last].rtype == rtype and resources[last].transaction == transaction do
-    local change = plan_one(self, resources[last], jobs[last])
-    changes[#changes + 1] = change
+-- Consecutive resources of a batching type are one transaction: the place of its last one.
+local function last_of(resources, first)
+  local last, one = first, resources[first]
+  while resources[last + 1] and resources[last + 1].rtype == one.rtype and
+    resources[last + 1].transaction == one.transaction do
     last = last + 1
   end
+  return last
+end
+
+-- Plans the transaction that begins at `first`; what it returns is where to go on.
+local function plan_batch(self, resources, jobs, first)
+  local rtype, changes = resources[first].rtype, {}
+  local last = way_back.put_off(self, resources, jobs, first, last_of(resources, first))
+  for i = first, last do changes[#changes + 1] = plan_one(self, resources[i], jobs[i]) end
   if #changes > 0 then
     local notes, problem, culprit
     local job = { run = function(host)
@@ -226,7 +231,7 @@ local function plan_batch(self, resources, jobs, first)
     local batch = { changes = changes, rtype = rtype, notes = notes or {} }
     for _, change in ipairs(changes) do change.batch = batch end
   end
-  return last
+  return last + 1
 end
 
 --- Plans one host.

@@ -48,6 +48,46 @@ function way_back.hear(self, resource, change, again)
   return again()
 end
 
+-- Of the resources from one place to another those that are there now and go: their keys, and the first one's place.
+local function that_go(resources, jobs, rtype, from, to)
+  local keys, first = {}, nil
+  for i = from, to do
+    local resource = resources[i]
+    if resource.rtype == rtype and resource.back and resource.absent and jobs[i].found then
+      keys[#keys + 1], first = resource.key, first or i
+    end
+  end
+  return keys, first
+end
+
+--- Of a transaction that takes things away, what is needed by things that later ones take away goes with the next of
+-- these: what needs a thing may have been recorded before it.
+-- @param resources, jobs parallel lists of what is planned; both are changed
+-- @param first, last the places of the transaction
+-- @return the place where the transaction ends then
+function way_back.put_off(self, resources, jobs, first, last)
+  local rtype = resources[first].rtype
+  local needed = rtype.rollback and rtype.rollback.needed
+  local going = needed and that_go(resources, jobs, rtype, first, last)
+  if not needed or not going[1] then return last end
+  local later, at = that_go(resources, jobs, rtype, last + 1, #resources)
+  if not later[1] then return last end
+  local job = { model = self.model, run = function(host) return needed(host, going, later, self.model) end }
+  self.round:run { job }
+  local waits = {}
+  for _, key in ipairs(job.found or {}) do waits[key] = true end
+  for i = last, first, -1 do
+    local resource = resources[i]
+    if waits[resource.key] and resource.absent then
+      at, last = at - 1, last - 1
+      resource.transaction = resources[at + 1].transaction
+      table.insert(resources, at, table.remove(resources, i))
+      table.insert(jobs, at, table.remove(jobs, i))
+    end
+  end
+  return last
+end
+
 --- What stays on the host as it is is looked at no more: it is Neap's no longer, or `keeps` its record for the time
 -- when it can go.
 function way_back.part(desired)
@@ -64,6 +104,5 @@ function way_back.part(desired)
   end
   desired.list = list or desired.list
 end
-
 
 return way_back

@@ -78,6 +78,6 @@ function package.steps_batch(changes, ctx)
   return { { run = script, title = #groups > 0 and titles(groups) or "package holds", timeout_ms = 3600 * 1000 } }
 end
 
-package.rollback = { look = package_back.look }
+package.rollback = { look = package_back.look, needed = package_back.needed }
 
 return package
