@@ -123,11 +123,67 @@ local matches = {}
 --- Whether `stored`, as the server keeps it for `plugin`, is of this password (string or secret).
 function mysql.password_matches(plugin, stored, password)
   local clear = taint.is(password) and taint.reveal(password) or password
-  if plugin == "mysql_native_password" then return native_hash(clear) == stored:upper() end
+  if plugin == "mysql_native_password" then return (clear == "" and "" or native_hash(clear)) == stored:upper() end
   if plugin ~= "caching_sha2_password" then return false end
+  if clear == "" or stored == "" then return clear == stored end
   local id = crypto.sha256(stored .. "\0" .. clear)
   if matches[id] == nil then matches[id] = sha2_matches(clear, stored) end
   return matches[id]
+end
+
+-- Servers keep no passwords. What stands for one that is not known is how the server says whom it lets in, in its own
+-- SQL: it can be said again. No password that is typed begins so.
+local STORED = "\1IDENTIFIED "
+
+-- Whether it is one of the things that a server says there, and nothing behind it.
+local function is_identification(text)
+  local methods = text:match("^VIA (.+)$")
+  if not methods then
+    return text:find("^BY PASSWORD '[^'\\]*'$") or text:find("^WITH '[%w_]+' AS '[^'\\]*'$") or
+      text:find("^WITH '[%w_]+' AS 0x%x+$") or text == "BY ''"
+  end
+  for method in (methods .. " OR "):gmatch("(.-) OR ") do
+    if not method:find("^[%w_]+$") and not method:find("^[%w_]+ USING '[^'\\]*'$") then return false end
+  end
+  return true
+end
+
+-- Of MariaDB's SHOW CREATE USER; it may know of several ways.
+local function said_by_mariadb(created, plugin, auth)
+  local said = created:match(" IDENTIFIED (.*)$")
+  if not said then return "BY ''" end
+  for _, rest in ipairs { " REQUIRE ", " WITH MAX", " PASSWORD EXPIRE", " ACCOUNT " } do
+    said = said:sub(1, (said:find(rest, 1, true) or 0) - 1)
+  end
+  return is_identification(said) and said or ("VIA %s USING '%s'"):format(plugin, auth)
+end
+
+--- What stands for a password that is not known.
+-- @param plugin, auth what the server has for it
+-- @param created what MariaDB's SHOW CREATE USER says, or nil: it is MySQL
+-- @return string, or nil where it is nothing that could be said again
+function mysql.stored(plugin, auth, created)
+  local said
+  if created then
+    said = said_by_mariadb(created, plugin, auth)
+  elseif auth:find("[^%w*$./]") then
+    said = ("WITH '%s' AS 0x%s"):format(plugin, (auth:gsub(".", function(c) return ("%02X"):format(c:byte()) end)))
+  else
+    said = ("WITH '%s' AS '%s'"):format(plugin, auth)
+  end
+  return is_identification(said) and STORED .. said or nil
+end
+
+--- Whether a password (string or secret) is what stands for one that is not known.
+function mysql.is_stored(password)
+  local text = taint.is(password) and taint.reveal(password) or password
+  return text:sub(1, #STORED) == STORED and is_identification(text:sub(#STORED + 1)) and true or false
+end
+
+--- The SQL by which somebody has this password.
+function mysql.identified(password)
+  if not mysql.is_stored(password) then return " IDENTIFIED BY " .. mysql.quote(password) end
+  return each(password, function(text) return " " .. text:sub(2) end)
 end
 
 -- Privileges that go by two names.

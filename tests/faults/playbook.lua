@@ -48,7 +48,7 @@ mysql_database "faults" { charset = either("utf8mb4", "latin1") }
 if is_a then absent.mysql_database "faults_b" else mysql_database "faults_b" end
 mysql_user "faults@localhost" { password = "password of " .. side,
   grants = { ["faults.*"] = either("SELECT, INSERT", "SELECT, UPDATE") } }
-if is_a then absent.mysql_user "faults_b@%" else mysql_user "faults_b@%" { grants = { ["*.*"] = "PROCESS" } } end
+if is_a then absent.mysql_user "faults_b@%" else mysql_user "faults_b@%" { password = "", grants = { ["*.*"] = "PROCESS" } } end
 mysql_replica "source" { source = "127.0.0.1", port = 3307, user = either("copy_a", "copy_b"), password = "copy",
   read_only = false, seed = "never" }
 @PACKAGE@

@@ -37,6 +37,24 @@ equal() {
 	return 0
 }
 
+# says NAME CODE TEXT...: the last neap, whose output is in $out and its exit code in $rc, exited with CODE and said every
+# TEXT; one that begins with ! was not said
+# shellcheck disable=SC2154
+says() {
+	local title=$1 code=$2 text wrong=
+	shift 2
+	for text; do
+		case $text in
+		!*) [[ $out != *"${text#!}"* ]] || wrong="$wrong '$text'" ;;
+		*) [[ $out == *"$text"* ]] || wrong="$wrong '$text'" ;;
+		esac
+	done
+	[ "$rc" = "$code" ] && [ -z "$wrong" ] && { ok 0 "$title"; return 0; }
+	ok 1 "$title"
+	note "  exit $rc, wanted $code; wrong:$wrong"
+	printf '%s\n' "$out" | head -60 | sed 's/^/#   /'
+}
+
 # within SECONDS COMMAND...: tries it again until it succeeds, or time is up
 within() {
 	local until=$((${EPOCHREALTIME/./} + $1 * 1000000))

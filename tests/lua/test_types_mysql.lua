@@ -125,9 +125,9 @@ end)
 t.case("mysql_user: as found", function()
   local answer = function(sql)
     if sql:find("^SHOW") then return "Grants for x@%\nGRANT SELECT ON `d`.* TO `x`@`%`\n" end
-    return "plugin\tauth\ttls\nmysql_native_password\t"
+    return "plugin\tauth\ttls\tversion\nmysql_native_password\t"
       .. ("*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"):gsub(".", function(c) return ("%02X"):format(c:byte()) end)
-      .. "\t\n"
+      .. "\t\t8.4.5\n"
   end
   local want = { password = taint.new("password", "p") }
   local job = probe("mysql_user", "x@%", want, answer)
@@ -138,9 +138,64 @@ t.case("mysql_user: as found", function()
   t.truthy(other.found.password ~= taint.new("no", "p"), "another password")
 end)
 
+local HEX = { ["invalid"] = "696E76616C6964", ["*24"] = "2A3234", ["$A$\1'"] = "2441240127", [""] = "" }
+-- { what, version, plugin, what the server keeps, what SHOW CREATE USER says after the name, what stands for the password }
+for _, case in ipairs {
+  { "MariaDB, a password", "11.8.3-MariaDB", "mysql_native_password", "*24", " IDENTIFIED BY PASSWORD '*24' REQUIRE SSL",
+    "BY PASSWORD '*24'" },
+  { "MariaDB, several ways", "11.8.3-MariaDB", "mysql_native_password", "invalid",
+    " IDENTIFIED VIA mysql_native_password USING 'invalid' OR unix_socket ACCOUNT LOCK",
+    "VIA mysql_native_password USING 'invalid' OR unix_socket" },
+  { "MariaDB, no password", "11.8.3-MariaDB", "mysql_native_password", "", " REQUIRE SSL", "BY ''" },
+  { "MariaDB, of which more is said than can be read", "11.8.3-MariaDB", "ed25519", "*24",
+    " IDENTIFIED VIA ed25519 USING 'it''s'", "VIA ed25519 USING '*24'" },
+  { "MySQL, a password", "8.4.5", "caching_sha2_password", "$A$\1'", nil, "WITH 'caching_sha2_password' AS 0x2441240127" },
+  { "MySQL, no password", "8.4.5", "caching_sha2_password", "", nil, "WITH 'caching_sha2_password' AS ''" },
+} do
+  t.case("mysql_user: what stands for a password that is not known: " .. case[1], function()
+    local function answer(sql)
+      if sql:find("^SHOW GRANTS") then return "Grants for x\n" end
+      if sql:find("^SHOW CREATE") then return "CREATE USER for x@%\nCREATE USER `x`@`%`" .. (case[5] or "") .. "\n" end
+      return ("plugin\tauth\ttls\tversion\n%s\t%s\t\t%s\n"):format(case[3], HEX[case[4]], case[2])
+    end
+    local job = probe("mysql_user", "x@%", nil, answer)
+    t.equal(job.error, nil)
+    t.equal(taint.reveal(job.found.password), "\1IDENTIFIED " .. case[6])
+    local again = probe("mysql_user", "x@%", { password = job.found.password }, answer)
+    t.truthy(again.found.password == job.found.password, "it is the same, asked for")
+    t.equal({ job.found.locked, again.found.locked }, { (case[5] or ""):find "LOCK" ~= nil, nil })
+  end)
+end
+
+t.case("mysql_user: of one whom the socket is to let in it is known what he loses", function()
+  local created
+  local job = probe("mysql_user", "x@%", { socket = true }, function(sql)
+    created = created or sql:find("^SHOW CREATE") ~= nil
+    return sql:find("^SHOW") and "x\nCREATE USER `x`@`%` IDENTIFIED BY PASSWORD '*24'\n"
+      or "plugin\tauth\ttls\tversion\nmysql_native_password\t2A3234\t\t11.8.3-MariaDB\n"
+  end)
+  t.equal({ taint.reveal(job.found.password), created }, { "\1IDENTIFIED BY PASSWORD '*24'", true })
+end)
+
+t.case("mysql_user: no password at all is an empty one", function()
+  local job = probe("mysql_user", "x@%", { password = "" }, function(sql)
+    return sql:find("^SHOW") and "x\n" or "plugin\tauth\ttls\tversion\nmysql_native_password\t\t\t11.8.3-MariaDB\n"
+  end)
+  t.equal(job.found.password, "")
+end)
+
+t.case("mysql_user: a new one says how it is let in", function()
+  local rtype = require "neap.types.mysql_user"
+  local function plan(to) rtype.foresee(nil, "x", { kind = "create", to = to }) end
+  t.raises(function() plan {} end, "a new user wants a .+, or socket = true")
+  for _, to in ipairs { { password = "" }, { socket = true }, { locked = true } } do plan(to) end
+  rtype.foresee(nil, "x", { kind = "update", to = {} })
+  t.equal(rtype.rollback.look(nil, "x", { kind = "create", to = {} }).note, "how it was let in is not recorded: it comes back locked")
+end)
+
 t.case("mysql_user: one whom the socket lets in has no password that could be another", function()
   local job = probe("mysql_user", "x@localhost", { password = taint.new("password", "p") }, function(sql)
-    return sql:find("^SHOW") and "Grants for x\n" or "plugin\tauth\ttls\nunix_socket\t\t\n"
+    return sql:find("^SHOW") and "Grants for x\n" or "plugin\tauth\ttls\tversion\nunix_socket\t\t\t11.8.3-MariaDB\n"
   end)
   t.equal({ job.error, job.found.socket, job.found.password }, { nil, true })
 end)
@@ -150,14 +205,22 @@ local steps = {
   { "a database", "mysql_database", "a`b", nil, { charset = "utf8mb4" }, "CREATE DATABASE `a``b` CHARACTER SET utf8mb4;\n" },
   { "another collation", "mysql_database", "a", { charset = "utf8mb4", collation = "x" }, { collation = "y" },
     "ALTER DATABASE `a` COLLATE y;\n" },
-  { "a user", "mysql_user", "x@10.%", nil, { grants = { ["d_1.*"] = { "SELECT" } }, tls = true },
-    "CREATE USER 'x'@'10.%';\nALTER USER 'x'@'10.%' REQUIRE SSL;\nGRANT SELECT ON `d\\_1`.* TO 'x'@'10.%';\n" },
+  { "a user", "mysql_user", "x@10.%", nil, { password = "", grants = { ["d_1.*"] = { "SELECT" } }, tls = true },
+    "CREATE USER 'x'@'10.%' IDENTIFIED BY '';\nALTER USER 'x'@'10.%' REQUIRE SSL;\nGRANT SELECT ON `d\\_1`.* TO 'x'@'10.%';\n" },
   { "a grant more, one less", "mysql_user", "x", { grants = { ["d.*"] = { "INSERT", "SELECT" }, ["e.*"] = { "ALL" } } },
     { grants = { ["d.*"] = { "DELETE", "SELECT" } } },
     "REVOKE INSERT ON `d`.* FROM 'x'@'%';\nREVOKE ALL ON `e`.* FROM 'x'@'%';\nGRANT DELETE ON `d`.* TO 'x'@'%';\n" },
   { "the right to pass on", "mysql_user", "x", { grants = { ["d.*"] = { "SELECT" } } },
     { grants = { ["d.*"] = { "GRANT OPTION", "SELECT" } } },
     "GRANT USAGE ON `d`.* TO 'x'@'%' WITH GRANT OPTION;\n" },
+  { "a user of whom nobody says how he is let in", "mysql_user", "x", nil, {}, "CREATE USER 'x'@'%' ACCOUNT LOCK;\n" },
+  { "a user who is kept out", "mysql_user", "x", nil, { password = "a", locked = true },
+    "CREATE USER 'x'@'%' IDENTIFIED BY 'a' ACCOUNT LOCK;\n" },
+  { "a user who is let in again", "mysql_user", "x", { locked = true }, { locked = false }, "ALTER USER 'x'@'%' ACCOUNT UNLOCK;\n" },
+  { "a password that Neap never knew", "mysql_user", "x", { password = "new" }, { password = "\1IDENTIFIED BY PASSWORD '*24'" },
+    "ALTER USER 'x'@'%' IDENTIFIED BY PASSWORD '*24';\n" },
+  { "no SQL that a record would slip in", "mysql_user", "x", { password = "new" }, { password = "\1IDENTIFIED BY ''; DROP USER y" },
+    "ALTER USER 'x'@'%' IDENTIFIED BY '\1IDENTIFIED BY ''''; DROP USER y';\n" },
   { "no user", "mysql_user", "x@h", { grants = {} }, nil, "DROP USER 'x'@'h';\n" },
 }
 for _, case in ipairs(steps) do

@@ -20,7 +20,9 @@ local function as_code(parts, literal)
   return { code = "{ " .. table.concat(list, ", ") .. " }" }
 end
 
-local function password_of() return { code = ('secret "pw" .. "%d"'):format(math.random(2)) } end
+local function password_of()
+  return chance(15) and "" or { code = ('secret "pw" .. "%d"'):format(math.random(2)) }
+end
 
 return function(item)
   local literal = require "literal"
@@ -34,8 +36,9 @@ return function(item)
   for i, from in ipairs(HOSTS) do
     item("mysql_user", ("pmu%d@%s"):format(i, from), function(has)
       local socket = i == 1 and maybe(40, true) or nil
+      local password = not socket and maybe(80, password_of()) or nil
       return {
-        socket = socket, password = not socket and maybe(70, password_of()) or nil,
+        socket = socket, password = password, locked = not socket and not password or maybe(20, chance(50)),
         tls = maybe(20, chance(50)), grants = maybe(80, as_code(grants_of(has, databases), literal)),
       }
     end, { absent = {} })

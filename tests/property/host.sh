@@ -46,7 +46,13 @@ UNIT
 		done
 		deb base prop-common 1.0 ''; deb base prop-two 1.0 prop-common; deb base prop-three 1.0 'prop-common, prop-one'
 		index repo; index base
-		[ -z "$1" ] || { apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; }
+		[ -z "$1" ] || {
+			apt-get update
+			DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server
+			# accounts of which Neap knows no password
+			mariadb -e "CREATE USER 'pmu1'@'localhost' IDENTIFIED BY 'nobody knows' ACCOUNT LOCK;
+				CREATE USER 'pmu2'@'10.77.0.%' IDENTIFIED VIA mysql_native_password USING 'invalid' OR unix_socket REQUIRE SSL"
+		}
 		# sources of its own, small: apt has little to read
 		[ -n "$2" ] || echo 'deb [trusted=yes] copy:/srv/base ./' >/etc/apt/sources.list
 SH
@@ -111,6 +117,8 @@ listing() {
 		apt-get -s autoremove | sed -n 's/^Remv \([^ ]*\).*/unneeded \1/p'
 		ls -A /var/lib/neap/pending 2>/dev/null
 		[ -n "$db" ] || exit 0
+		mysql -N -B -e "SELECT CONCAT('SHOW CREATE USER ', QUOTE(User), '@', QUOTE(Host), ';') FROM mysql.user ORDER BY 1" |
+			mysql -N -B
 		mysql -N -B -e "SELECT * FROM information_schema.SCHEMATA ORDER BY 2;
 			SELECT Host, User, plugin, authentication_string, ssl_type FROM mysql.user ORDER BY 1, 2;
 			SELECT * FROM information_schema.USER_PRIVILEGES ORDER BY 1, 3;

@@ -1,11 +1,13 @@
 --- A user of MariaDB or MySQL, and all that it is granted.
 -- The key is "name@host", where host is the address that it may come from; "name" alone is "name@%". Grants are
 -- compared as sets, whatever their order: what is not wanted is revoked. A password is compared with what the server
--- has stored. It reaches the server over the standard input of its client, and so stands on no command line.
+-- has stored. It reaches the server over the standard input of its client, and so stands on no command line. Of a
+-- new user it has to be said how he is let in; with `password = ""` all are who know his name.
 -- @usage mysql_user "app@10.0.0.%" { password = secret "app_db", grants = { ["app.*"] = "SELECT, INSERT, UPDATE" } }
 -- @usage mysql_user "backup@localhost" { socket = true, grants = { ["*.*"] = { "SELECT", "RELOAD", "SHOW VIEW" } } }
 -- @usage absent.mysql_user "old@%"
 local difference = require "neap.engine.difference"
+local look = require "neap.look"
 local mysql = require "neap.mysql"
 local shape = require "neap.engine.shape"
 local taint = require "neap.core.taint"
@@ -13,20 +15,19 @@ local taint = require "neap.core.taint"
 local mysql_user = {
   name = "mysql_user", key = "name@host",
   attributes = {
-    password = { type = "string", doc = "The password; left as it is when not said." },
+    password = { type = "string",
+      doc = "The password; left as it is when not said. A rollback brings back one that Neap never knew, too." },
     socket = { type = "boolean",
       doc = "Whether the system's user of the same name logs in over the socket, without a password." },
     grants = { type = "map", kept = function(value) return shape.fits(value, { "map", { "list", "string" } }) end,
       doc = "Privileges by what they are on: \"db.*\", \"db.table\" or \"*.*\", each a list or a text with commas; "
         .. "\"GRANT OPTION\" among them lets the user pass them on." },
     tls = { type = "boolean", doc = "Whether the user must come over TLS." },
+    locked = { type = "boolean", doc = "Whether the server keeps the user out." },
   },
   -- a user who logs in over the socket has none any more
   ends = { password = function(state) return state.socket end },
 }
-
--- What stands for a password that is not the one wanted: servers keep no passwords.
-local ANOTHER = "another one"
 
 local function split(key)
   local name, from = key:match("^(.*)@([^@]*)$")
@@ -86,22 +87,39 @@ mysql_user.equal = { grants = same_grants }
 
 local SOCKET = { unix_socket = true, auth_socket = true }
 
+-- What the server would make such a user with.
+local function created(host, key)
+  local line = (mysql.rows(host:mysql("SHOW CREATE USER " .. account(key))) or {})[1]
+  return line and line[1] or ""
+end
+
+-- The password that it has: the wanted one, or what stands for it; nil where that cannot be said again.
+local function password_of(host, key, row, want)
+  local auth = row.auth:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
+  if want and mysql.password_matches(row.plugin, auth, want) then return want end
+  local said = mysql.stored(row.plugin, auth, mysql.is_mariadb(row.version) and created(host, key) or nil)
+  if not said or want and mysql.is_stored(want) and said == taint.reveal(want) then return said and want end
+  return taint.wrap(said, "previous")
+end
+
 function mysql_user.probe(host, key, want)
   local name, from = split(key)
   local show = "SHOW GRANTS FOR " .. account(key)
   host:expect("mysql", show)
-  local rows = mysql.rows(host:mysql("SELECT plugin, HEX(authentication_string) AS auth, ssl_type AS tls "
-    .. "FROM mysql.user WHERE User = " .. mysql.quote(name) .. " AND Host = " .. mysql.quote(from)),
-    { "plugin", "auth", "tls" })
+  local known = "SELECT plugin, HEX(authentication_string) AS auth, ssl_type AS tls, @@version AS version "
+    .. "FROM mysql.user WHERE User = " .. mysql.quote(name) .. " AND Host = " .. mysql.quote(from)
+  local rows = mysql.rows(host:mysql(known), { "plugin", "auth", "tls", "version" })
   local row = rows and rows[1]
   if not row then return nil end
   local lines = {}
   for i, grant in ipairs(mysql.rows(host:mysql(show)) or {}) do lines[i] = grant[1] end
   local found = { grants = mysql.read_grants(lines), tls = row.tls ~= "", socket = SOCKET[row.plugin] or false }
-  if want and want.password and not found.socket then
-    local stored = row.auth:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)
-    local same = mysql.password_matches(row.plugin, stored, want.password)
-    found.password = same and want.password or taint.wrap(ANOTHER, "previous")
+  -- one whom the socket is to let in loses his password
+  if (not want or want.password or want.socket) and not found.socket then
+    found.password = password_of(host, key, row, want and want.password)
+  end
+  if not want or want.locked ~= nil then
+    found.locked = created(host, key):find(" ACCOUNT LOCK", 1, true) ~= nil
   end
   return found
 end
@@ -115,18 +133,28 @@ local function socket_sql(key, verb)
     .. "PREPARE neap FROM @sql;\nEXECUTE neap;\n"
 end
 
+-- Nobody is let in of whom nobody says how.
+local function has_no_way_in(change)
+  return change.kind == "create" and not change.to.password and not change.to.socket
+end
+
 local function user_sql(key, change)
-  local to, differs = change.to, change.differs
-  local verb = change.kind == "create" and "CREATE" or "ALTER"
-  local parts = {}
-  if to.socket and (change.kind == "create" or differs.socket) then
+  local to, differs, is_new = change.to, change.differs, change.kind == "create"
+  local verb, parts = is_new and "CREATE" or "ALTER", {}
+  local lock, is_locked = differs.locked, false
+  if is_new then lock = to.locked end
+  if to.socket and (is_new or differs.socket) then
     parts[#parts + 1] = socket_sql(key, verb)
-  elseif change.kind == "create" or differs.password then
-    local by = to.password and " IDENTIFIED BY " .. mysql.quote(to.password) or ""
-    parts[#parts + 1] = verb .. " USER " .. account(key) .. by .. ";\n"
+  elseif is_new or differs.password then
+    is_locked = is_new and (to.locked or has_no_way_in(change))
+    parts = { verb, " USER ", account(key), to.password and mysql.identified(to.password) or "",
+      is_locked and " ACCOUNT LOCK;\n" or ";\n" }
   end
-  if change.kind == "create" and to.tls or differs.tls then
+  if is_new and to.tls or differs.tls then
     parts[#parts + 1] = ("ALTER USER %s REQUIRE %s;\n"):format(account(key), to.tls and "SSL" or "NONE")
+  end
+  if lock and not is_locked then
+    parts[#parts + 1] = ("ALTER USER %s ACCOUNT %s;\n"):format(account(key), to.locked and "LOCK" or "UNLOCK")
   end
   return parts
 end
@@ -185,13 +213,23 @@ function mysql_user.steps(key, change)
   return { mysql.step((change.kind == "create" and "create" or "alter") .. " user " .. key, taint.concat(parts, "")) }
 end
 
--- A password that nobody knows is left as it is.
+--- A user without a password would let everybody in who knows the name.
+function mysql_user.foresee(_, _, change)
+  if has_no_way_in(change) and not change.to.locked then
+    look.fail('a new user wants a password, or socket = true; with password = "" all are let in who know the name')
+  end
+end
+
+-- Of whom no more than the name was looked at.
+local function way_back(_, _, change)
+  if has_no_way_in(change) then return { note = "how it was let in is not recorded: it comes back locked" } end
+end
+
 local function wanted(_, attrs)
-  if attrs.password and taint.reveal(attrs.password) == ANOTHER then attrs.password = nil end
   if attrs.socket == false and not attrs.password then attrs.socket = nil end
   return attrs
 end
 
-mysql_user.rollback = { wanted = wanted }
+mysql_user.rollback = { wanted = wanted, look = way_back }
 
 return mysql_user
