@@ -80,7 +80,8 @@ fault_damaged() {
 	cp "$STATE/state.git/refs/heads/main" "$WORK/ref"
 	echo nonsense >"$STATE/state.git/refs/heads/main"
 }
-mend_damaged() { cp "$WORK/ref" "$STATE/state.git/refs/heads/main"; }
+# A commit that was under way may have put itself in its place.
+mend_damaged() { ! grep -qx nonsense "$STATE/state.git/refs/heads/main" || cp "$WORK/ref" "$STATE/state.git/refs/heads/main"; }
 fault_locked() {
 	# One process: a child that outlives it would keep the lock, for the case after this one.
 	flock --no-fork "$STATE/state.git/neap.lock" sleep "${LOCKED:-35}" &
