@@ -74,6 +74,13 @@ for _, case in ipairs {
       { "user:old", { groups = { "gold", "away" } }, { groups = { "gold" } } }, { "user:ada", { group = "gold" }, false } },
     { { "group:new", { gid = 9 }, false }, { "user:ada", { group = "ada", groups = { "new" } }, false } },
     "user:old -group:away group:new user:ada group:gold" },
+  { "nor does the number wait for him, where he goes",
+    { { "group:ops", { gid = 8 }, { gid = 7 } }, { "user:ada", { uid = 7, groups = { "ops" } }, false },
+      { "file:/a", { owner = "ada" }, {} } },
+    { { "group:ops", { gid = 7 }, { gid = 7 } }, { "file:/a", {}, {} } }, "group:ops file:/a -user:ada" },
+  { "an account goes when another thing stands where one of its own stood",
+    { { "user:ada", { uid = 7 }, false }, { "file:/x", { owner = "ada" }, false } },
+    { { "user:bob", { uid = 7 }, false }, { "directory:/x", { force = true }, false } }, "directory:/x -user:ada user:bob" },
 } do
   t.case(case[1], function()
     t.equal(ids(rollback.compose(self, {}, recorded(case[2]), recorded(case[3])).list), case[4])

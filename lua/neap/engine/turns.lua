@@ -6,6 +6,7 @@
 --     what will be there     after what it needs then          a file that comes back   after the user who owns it
 --     but not after what is there now and is needed by its name alone: a user and the further groups that he is in
 --     what will be away      after what needs it until then    a group that goes        after the user who leaves it
+--                            or after what takes the place of that
 --     what gets another number, too                            a group whose users' homes keep the one that it had
 --     what takes a number    after what has it until then      a user with a uid        after another who had it
 --     a line                 after what writes the line below which it stood
@@ -51,11 +52,14 @@ local function facts_of(list, now)
     local needy = not (resource.covered and resource.rtype.inside) and want or nil
     local fact = {
       said = {}, needs = set_of(resource, "depends", needy), needed = set_of(resource, "depends", is),
-      by_name = set_of(resource, "by_name", needy), is_there = is ~= nil,
+      by_name = set_of(resource, "by_name", needy), was_by_name = set_of(resource, "by_name", is), is_there = is ~= nil,
       takes = set_of(resource, "numbers", want), has = set_of(resource, "numbers", is),
       keeps = set_of(resource, "numbered", want), had = set_of(resource, "numbered", is),
     }
     add_said(fact.said, resource)
+    for _, other in ipairs(resource.displaced or {}) do
+      for id in pairs(set_of(other, "depends", attrs_now(now.resources[other.id]))) do fact.needed[id] = true end
+    end
     facts[i] = fact
   end
   return facts
@@ -115,7 +119,7 @@ local function add_needed(before, list, facts, of_id)
   for i, fact in ipairs(facts) do
     for id in pairs(fact.needed) do
       local j = of_id[id]
-      local moves = j and (list[j].absent or is_renumbered(facts[j]))
+      local moves = j and (list[j].absent or is_renumbered(facts[j]) and not fact.was_by_name[id])
       local is_left = moves and (not fact.needs[id] or leaves(fact, id, facts[j]))
       if is_left and not is_after(before, i, j, {}) then before[j][i] = true end
     end
