@@ -33,8 +33,9 @@ function user_back.own_group(key, change)
   return ""
 end
 
--- What of a user's processes and files will still be there when the plan gets here.
-local function left_of(held, key, model)
+-- What of a user's processes and files will still be there when the plan gets here, or in the end: what gets another
+-- owner may have to wait until he is gone (its group takes his number).
+local function left_of(held, key, model, owners)
   local left = {}
   for _, process in ipairs(held.processes) do
     local edit = process.unit and model:edit("unit", process.unit)
@@ -44,7 +45,8 @@ local function left_of(held, key, model)
   end
   for _, path in ipairs(held.files) do
     local edit = model:edit("stat", path)
-    local is_anothers = edit and edit.answer and edit.answer.owner ~= key
+    local owner = edit and edit.answer and edit.answer.owner or owners[path] or key
+    local is_anothers = owner ~= key
     if not is_anothers and not model:is_gone(path) then left[#left + 1] = path end
   end
   if held.more and not left[1] then left[1] = "more than can be looked through" end
@@ -65,7 +67,7 @@ function user_back.look(host, key, change, back, model)
     return numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model)
   end
   local held = host:holdings(key, change.from.home, home_of_heir(change, back))
-  local left = left_of(held, key, model)
+  local left = left_of(held, key, model, back.owners or {})
   local more = #left > 3 and (", and %s%d more"):format(held.more and "at least " or "", #left - 3) or ""
   local what = table.concat(left, ", ", 1, math.min(3, #left)) .. more
   if #left > 0 and change.resource.leaves then

@@ -37,6 +37,17 @@ for _, case in ipairs {
   end)
 end
 
+t.case("what is another's in the end keeps nobody, though it has to wait until he is gone", function()
+  local host = { holdings = function() return { processes = {}, files = { "/d", "/f" } } end }
+  local change = { kind = "delete", from = { home = "/home/ada" }, resource = { attrs = {}, leaves = true } }
+  local function note(owners)
+    local said = user_back.look(host, "ada", change, { owners = owners }, Model.new { stat = {} })
+    return said and said.note
+  end
+  t.equal(note { ["/d"] = "root", ["/f"] = "bob" }, nil)
+  t.equal(note { ["/d"] = "root", ["/f"] = "ada" }, "is locked and not removed, since it owns /f")
+end)
+
 t.case("what is in the home of one who gets his number is not his", function()
   local asked
   local host = { holdings = function(_, ...) asked = { ... } return { processes = {}, files = {} } end }

@@ -120,7 +120,10 @@ function going.of(self, now, target, wanted)
     local resource = recorded.to_genesis(entry, self.types, self.permissions)
     resource.before = entry
     local owner = gives_way(resource, owners)
-    if owner then owner.displaced = table.move({ resource }, 1, 1, #(owner.displaced or {}) + 1, owner.displaced or {}) end
+    if owner then
+      owner.displaced = owner.displaced or {}
+      table.insert(owner.displaced, resource)
+    end
     if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
     if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted) then
       local class = class_of(resource, entry, owner, settled)

@@ -115,17 +115,20 @@ local function in_turn(leaving, wanted)
   return list
 end
 
--- Each type is told which of its resources are there in the end, and which are not, which numbers are given up, and
--- who takes one.
+-- Each type is told which of its resources are there in the end, and which are not, which numbers are given up, who
+-- takes one, and whose what is where in the end.
 local function tell_types(list, now)
-  local there, gone, given_up, takers = {}, {}, turns.numbers(list, now)
+  local there, gone, owners, given_up, takers = {}, {}, {}, turns.numbers(list, now)
   for _, resource in ipairs(list) do
     local keys, name = resource.absent and gone or there, resource.rtype.name
     keys[name] = keys[name] or {}
     table.insert(keys[name], resource.key)
+    for _, path in ipairs(not resource.absent and recorded.paths_of(resource) or {}) do
+      owners[path] = resource.attrs.owner
+    end
   end
   for _, resource in ipairs(list) do
-    local told = { staying = there, leaving = gone, given_up = given_up, takers = takers }
+    local told = { staying = there, leaving = gone, given_up = given_up, takers = takers, owners = owners }
     resource.back = resource.back and setmetatable(told, { __index = resource.back })
   end
 end
