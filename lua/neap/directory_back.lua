@@ -17,8 +17,8 @@ function directory_back.missing(from, to)
   return names
 end
 
--- Names in it that will still be there when the plan gets here.
-local function left_in(host, key, model)
+--- Names in it that will still be there when the plan gets here.
+function directory_back.left_in(host, key, model)
   local left = {}
   for _, name in ipairs(host:list(key) or {}) do
     if not model:is_gone(key .. "/" .. name) then left[#left + 1] = name end
@@ -26,7 +26,8 @@ local function left_in(host, key, model)
   return left
 end
 
-local function named(names)
+--- "a, b, c and 4 more".
+function directory_back.named(names)
   return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
 end
 
@@ -75,7 +76,8 @@ local function with_names(host, key, change, back)
     spared = to.spared and kept_of(host, key, spared, lost),
   })
   if #lost == 0 and #spared == #(to.spared or {}) then return nil end
-  return { instead = instead, barrier = #lost > 0 and "what was purged was not kept: " .. named(lost) or nil }
+  local barrier = #lost > 0 and "what was purged was not kept: " .. directory_back.named(lost) or nil
+  return { instead = instead, barrier = barrier }
 end
 
 -- One that was taken whole comes back whole; but what was in it before Neap, and went at once, does so by its names.
@@ -98,8 +100,8 @@ function directory_back.look(host, key, change, back, model)
     if change.resource.leaves then
       change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
     end
-    local left = change.from.force and {} or left_in(host, key, model)
-    return #left > 0 and { stays = "it holds what Neap has not put there: " .. named(left) } or nil
+    local left = change.from.force and {} or directory_back.left_in(host, key, model)
+    return #left > 0 and { stays = "it holds what Neap has not put there: " .. directory_back.named(left) } or nil
   end
   if to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
   if change.kind == "update" then

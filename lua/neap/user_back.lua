@@ -33,16 +33,22 @@ function user_back.own_group(key, change)
   return ""
 end
 
--- What of a user's processes and files will still be there when the plan gets here, or in the end: what gets another
--- owner may have to wait until he is gone (its group takes his number).
-local function left_of(held, key, model, owners)
+--- "process 7 (sleep)" of each that will still run when the plan gets here.
+function user_back.running(processes, model)
   local left = {}
-  for _, process in ipairs(held.processes) do
+  for _, process in ipairs(processes) do
     local edit = process.unit and model:edit("unit", process.unit)
     if not edit or edit.answer and edit.answer.active == "active" then
       left[#left + 1] = ("process %s (%s)"):format(process.pid, process.name)
     end
   end
+  return left
+end
+
+-- What of a user's processes and files will still be there when the plan gets here, or in the end: what gets another
+-- owner may have to wait until he is gone (its group takes his number).
+local function left_of(held, key, model, owners)
+  local left = user_back.running(held.processes, model)
   for _, path in ipairs(held.files) do
     local edit = model:edit("stat", path)
     local owner = edit and edit.answer and edit.answer.owner or owners[path] or key

@@ -28,6 +28,17 @@ local cases = {
   { "group: a gid that is taken", "", { group = { "ops", { gid = 0 } } }, error = "gid 0 is that of 'root' already" },
   { "absent.group", "groupadd ops", { { "group", "ops", absent = true } }, "getent group ops || echo none", "none" },
 
+  { "absent.group: somebody's own is found in the plan", USER .. "; groupadd ops",
+    { { "group", "ops", absent = true }, { "group", "ada", absent = true } }, "getent group ops | cut -d: -f1", "ops",
+    error = "it is the group of user 'ada'" },
+  { "absent.group: after its user has another", USER .. "; groupadd -g 4009 ops",
+    { { "user", "ada", { group = "ops" } }, { "group", "ada", absent = true } }, "id -gn ada; getent group ada || echo none",
+    "ops\nnone" },
+  { "absent.user: one who runs something is found in the plan",
+    "useradd -m -u 4777 ada; groupadd ops; setpriv --reuid 4777 --clear-groups sleep 5 >/dev/null 2>&1 &\nsleep 0.3",
+    { { "group", "ops", absent = true }, { "user", "ada", absent = true } }, "getent group ops | cut -d: -f1", "ops",
+    error = "'ada' runs process %d+ %(sleep%): stop that first" },
+
   { "user: a new one", "", { user = { "ada", { uid = 4001, comment = "Ada L.", shell = "/bin/sh" } } },
     "getent passwd ada; stat -c %U /home/ada; id -gn ada", "ada:x:4001:4001:Ada L.:/home/ada:/bin/sh\nada\nada" },
   { "user: a system user", "", { user = { "app", { system = true, home = "/srv/app" } } },

@@ -117,12 +117,12 @@ local function change_of(self, resource, job)
   return change
 end
 
--- From here on something may be there that no model has foreseen.
+-- From here on something may be there, or be gone, that no model has foreseen.
 local function unsure(self, change)
   local rtype = change.resource.rtype
-  if (rtype.batch or rtype.barrier) and change.kind ~= "delete" then
-    self.model.unsure = self.model.unsure or ("%s may bring it"):format(change.id)
-  end
+  if not rtype.batch and not rtype.barrier then return end
+  self.model.sweeps = true
+  if change.kind ~= "delete" then self.model.unsure = self.model.unsure or ("%s may bring it"):format(change.id) end
 end
 
 local function add(self, change)
@@ -155,12 +155,20 @@ local function look_again(self, resource, job)
   return again
 end
 
--- What stands against a change by the type's own foresight, or nil. A way back is not stopped by it.
+-- The type's own foresight of a change, as a job, or nil. A way back is not stopped by it.
+local function foresight(self, resource, change)
+  local foresee = change.to and resource.rtype.foresee
+  if change.kind == "delete" then foresee = resource.rtype.foresee_delete end
+  if not foresee or resource.back then return nil end
+  return { run = function(host) foresee(host, resource.key, change, self.model) end }
+end
+
+-- What stands against a change by it, or nil.
 local function foreseen(self, change)
   local resource = change.resource
-  local foresee = resource.rtype.foresee
-  if not foresee or not change.to or resource.back then return nil end
-  local job = { model = self.model, run = function(host) foresee(host, resource.key, change) end }
+  local job = foresight(self, resource, change)
+  if not job then return nil end
+  job.model = self.model
   self.round:run { job }
   return job.error and describe(job, resource)
 end
@@ -169,11 +177,9 @@ end
 local function foresee_all(self, resources, jobs)
   local list = {}
   for i, resource in ipairs(resources) do
-    local want, job = wanted(resource), jobs[i]
-    local change = want and not (job.error or job.unknown) and difference.change(resource.rtype, job.found, want)
-    if change and resource.rtype.foresee and not resource.back then
-      list[#list + 1] = { run = function(host) resource.rtype.foresee(host, resource.key, change) end }
-    end
+    local job = jobs[i]
+    local change = not (job.error or job.unknown) and difference.change(resource.rtype, job.found, wanted(resource))
+    list[#list + 1] = change and foresight(self, resource, change) or nil
   end
   if list[1] then self.round:run(list) end
 end

@@ -1,13 +1,13 @@
 --- What a user has on a host outside given places: holdings("app", "/srv/app", "/home/ada") ->
 -- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }. The root directory is no such place.
--- Processes by their real or effective owner, with the systemd unit that they belong to (nil: none); files on all
+-- Processes as the question of that name tells them; files on all
 -- local file systems that outlive a boot, the first hundred of them; what Neap has put aside is its own.
+local processes = require "neap.questions.processes"
 local sh = require "neap.sh"
 
 local MOST = 100
 
-local SCRIPT = [=[
-LC_ALL=C; export LC_ALL
+local FILES = [=[
 local_mounts() {
   while read -r _ dir kind _; do
     case $kind in
@@ -20,13 +20,7 @@ local_mounts() {
 look() {
   printf '#user\n'
   uid=$(id -u -- "$1" 2>/dev/null) || return 0
-  for p in /proc/[0-9]*; do
-    owners=$(sed -n 's/^Uid:[[:space:]]*//p' "$p/status" 2>/dev/null) || continue
-    set -- "$1" "$2" "$3" $owners
-    [ "$4" = "$uid" ] || [ "$5" = "$uid" ] || continue
-    unit=$(sed -n 's;^.*/\([^/]*[.]service\).*;\1;p' "$p/cgroup" 2>/dev/null | head -n 1)
-    printf 'p\t%%s\t%%s\t%%s\n' "${p#/proc/}" "$unit" "$(tr '\0' ' ' <"$p/comm" 2>/dev/null)"
-  done
+  processes "$uid"
   local_mounts | while IFS= read -r dir; do
     find "$dir" -xdev \( -path "$2" -o -path "$3" -o -path /var/lib/neap \) -prune -o -user "$uid" -print 2>/dev/null
   done | head -n %d | sed 's/^/f	/'
@@ -40,7 +34,7 @@ local function place_of(arg)
 end
 
 local function script(list)
-  local text = { SCRIPT:format(MOST + 1) }
+  local text = { processes.SCRIPT, FILES:format(MOST + 1) }
   for _, args in ipairs(list) do
     text[#text + 1] = sh("look %s %s %s\n", args[1], place_of(args[2]), place_of(args[3]))
   end
@@ -52,13 +46,13 @@ local function parse(r, list)
   local answers = {}
   for line in r.out:gmatch("[^\n]*") do
     local one = answers[#answers]
-    local pid, unit, name = line:match("^p\t(%d+)\t([^\t]*)\t(.*)$")
+    local process = processes.process_of(line)
     if line == "#user" then
       answers[#answers + 1] = { processes = {}, files = {} }
     elseif not one then
       break -- it does not begin as an answer does
-    elseif pid then
-      table.insert(one.processes, { pid = pid, unit = unit ~= "" and unit or nil, name = name:match("^%s*(.-)%s*$") })
+    elseif process then
+      table.insert(one.processes, process)
     elseif line:find("^f\t") and #one.files == MOST then
       one.more = true
     elseif line:find("^f\t") then

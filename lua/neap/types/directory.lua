@@ -131,6 +131,21 @@ function directory.probe(host, key, want, attrs)
   }
 end
 
+local function check_kind(key, from)
+  if from.occupied then look.fail("'%s' is no directory: use absent.%s", key, from.occupied) end
+end
+
+--- What is in it would have to go first.
+function directory.foresee_delete(host, key, change, model)
+  check_kind(key, change.from)
+  if change.from.force or model.sweeps then return end
+  local left = directory_back.left_in(host, key, model)
+  if left[1] then
+    look.fail("'%s' is not empty (%s): say force = true, or absent.file, absent.directory… for what is in it", key,
+      directory_back.named(left))
+  end
+end
+
 local function create(key, from, to)
   local how = { owner = to.owner, group = to.group, mode = to.mode or "0755", clear = true }
   how.replaces = from and from.occupied
@@ -153,7 +168,7 @@ local function restore(key, names)
 end
 
 local function delete(key, from, force)
-  if from.occupied then look.fail("'%s' is no directory: use absent.%s", key, from.occupied) end
+  check_kind(key, from)
   -- where nothing is in it, what is kept of one that was there before stays kept
   local is_empty = from.surplus and not from.surplus[1]
   if not force or is_empty then return { run = place.remove(key, "directory"), title = "remove " .. key } end

@@ -86,15 +86,20 @@ end
 -- Shell text that fails unless the content is what was found, where that was looked at.
 local function as_found(key, from) return from.content and place.same_content(key, crypto.sha256(from.content)) end
 
-local function delete(key, from)
-  if from.occupied == "directory" then look.fail("'%s' is a directory: use absent.directory", key) end
+function file.foresee_delete(_, key, change)
+  if change.from.occupied == "directory" then look.fail("'%s' is a directory: use absent.directory", key) end
+end
+
+local function delete(key, change)
+  local from = change.from
+  file.foresee_delete(nil, key, change)
   local check = as_found(key, from)
   return { { run = place.remove(key, from.occupied or "file", check), title = "remove " .. key } }
 end
 
 function file.steps(key, change)
   local from, to = change.from, change.to
-  if change.kind == "delete" then return delete(key, from) end
+  if change.kind == "delete" then return delete(key, change) end
   if brings_link_back(change) then
     local make = sh('ln -s -- %s "./$n" || exit 1\n', to.target)
     local how = { replaces = from and (from.occupied or "file") }

@@ -1,5 +1,6 @@
 --- A Unix group.
 -- @usage group "deploy" { gid = 2001 }
+local look = require "neap.look"
 local numbers = require "neap.numbers"
 local owners = require "neap.owners"
 local sh = require "neap.sh"
@@ -58,6 +59,12 @@ local function whose(host, gid, model)
     if edit and not edit.unknown then primary = edit.answer and edit.answer:match("^[^:]*:[^:]*:[^:]*:(%d*)") end
     if primary and math.tointeger(primary) == gid then return name end
   end
+end
+
+--- A group that is a user's own cannot go before the user.
+function group.foresee_delete(host, _, change, model)
+  local name = not model.sweeps and whose(host, change.from.gid, model)
+  if name then look.fail("it is the group of user '%s': give that one another, or take him away, too", name) end
 end
 
 --- A group that is a user's own stays with the user, and stays recorded: it goes when he has another.

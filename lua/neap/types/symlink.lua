@@ -64,10 +64,16 @@ local function brings_back(change)
   return to.occupied and (change.kind == "create" and not to.to or differs.occupied or over_another) or false
 end
 
-local function delete(key, from)
-  if from.occupied then
-    look.fail("'%s' is no symbolic link: use absent.%s", key, from.occupied == "directory" and "directory" or "file")
+function symlink.foresee_delete(_, key, change)
+  local other = change.from.occupied
+  if other then
+    look.fail("'%s' is no symbolic link: use absent.%s", key, other == "directory" and "directory" or "file")
   end
+end
+
+local function delete(key, change)
+  local from = change.from
+  symlink.foresee_delete(nil, key, change)
   local check = sh('[ "$(readlink -- "./$n"; echo .)" = %s ] || fail %s 75\n', from.to .. "\n.",
     ("'%s' does not point where the plan saw: plan again"):format(key))
   return { { run = place.remove(key, "symlink", check), title = "remove " .. key } }
@@ -75,7 +81,7 @@ end
 
 function symlink.steps(key, change)
   local from, to = change.from, change.to
-  if change.kind == "delete" then return delete(key, from) end
+  if change.kind == "delete" then return delete(key, change) end
   if brings_back(change) and to.content then
     local how = { owner = to.owner, group = to.group, mode = to.mode, replaces = from and (from.occupied or "symlink") }
     return { { run = place.write(key, how), stdin = to.content, title = "write " .. key } }

@@ -151,6 +151,13 @@ function user.foresee(host, key, change)
   end
 end
 
+--- One who runs something cannot go.
+function user.foresee_delete(host, key, _, model)
+  local left = model.sweeps and {} or user_back.running(host:processes(key), model)
+  local some = table.concat(left, ", ", 1, math.min(3, #left))
+  if left[1] then accounts.fail("'%s' runs %s: stop that first", key, some) end
+end
+
 local function option(flag, value) return value and sh(" %s %s", flag, tostring(value)) or "" end
 
 local function account(to, differs)
