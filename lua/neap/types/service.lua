@@ -131,12 +131,17 @@ function service.evidence(key, change)
     service.unit(key), service.unit(key))
 end
 
+-- The unit itself goes with what brought it. Behind a mask there may be none.
+local function delete(unit, from)
+  local text = from.masked and sh("systemctl unmask %s || exit 1\n", unit) or ""
+  if from.masked and from.running then text = text .. sh("systemctl stop %s || exit 1\n", unit) end
+  if from.masked then text = text .. sh("systemctl cat %s >/dev/null 2>&1 || exit 0\n", unit) end
+  return { run = text .. sh("systemctl disable --now %s", unit), title = "stop " .. unit }
+end
+
 function service.steps(key, change)
   local unit, differs, to = service.unit(key), change.differs, change.to
-  if change.kind == "delete" then -- the unit itself goes with what brought it
-    local unmask = change.from.masked and sh("systemctl unmask %s || exit 1\n", unit) or ""
-    return { { run = unmask .. sh("systemctl disable --now %s", unit), title = "stop " .. unit } }
-  end
+  if change.kind == "delete" then return { delete(unit, change.from) } end
   local text = {}
   -- of what is masked systemd enables, disables and starts nothing
   local under_mask = to.masked and not differs.masked and (differs.enabled or verb_under_mask(change))
@@ -164,7 +169,7 @@ function service.effects(key, change, model)
     local known = model:get("unit", { unit })
     if known then
       model:set("unit", { unit }, {
-        load = known.load, active = "inactive", enabled = "disabled", reloads = known.reloads, stale = known.stale,
+        load = known.load == "masked" and "loaded" or known.load, active = "inactive", enabled = "disabled", reloads = known.reloads, stale = known.stale,
       })
     end
     return
