@@ -45,7 +45,8 @@ fi
 
 local TRANSACT = [[
 date +%s.%N >"$D/changed"
-[ -e "$D/stamp" ] || update
+# the index that the plan has looked at, unless that was of sources that are still to be written or removed
+[ "$(cat "$D/stamp" 2>/dev/null)" = "$(sources)" ] || update
 transact() {
   apt_get -y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold \
     --allow-downgrades --allow-change-held-packages "$@" >"$D/apply.log" 2>&1 </dev/null || {
