@@ -88,7 +88,7 @@ back() (
       put
     else
       [ -d "./$n" ] || mkdir -- "./$n" || exit 1
-      read -r o m <"$g/before/$1.mode" && chown -h -- "$o" "./$n" && chmod -- "$m" "./$n"
+      read -r o m <"$g/before/$1.mode" && chown -h -- "$o" "./$n" && chmod -- "00$m" "./$n"
     fi ;;
   link | file)
     [ ! -d "./$n" ] || [ -h "./$n" ] || rm -rf -- "./$n"

@@ -131,7 +131,8 @@ function place.give(owner, group, mode)
   if owner or group then
     text = sh('chown -h -- %s "./$n" || exit 1\n', (owner or "") .. (group and ":" .. group or ""))
   end
-  if mode then text = text .. sh('chmod -- %s "./$n" || exit 1\n', mode) end
+  -- only with five digits does chmod of GNU take the set-group-ID bit off a directory
+  if mode then text = text .. sh('chmod -- %s "./$n" || exit 1\n', "0" .. mode) end
   return text
 end
 
