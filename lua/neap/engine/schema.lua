@@ -170,6 +170,13 @@ local function key_objection(rtype, key)
   return "the key as it is recorded: " .. fault.plain(problem)
 end
 
+--- Fills in what all that are there have: nobody says it of what is to be absent, and it may have been there.
+function schema.fill_recorded(rtype, attrs)
+  for _, name in ipairs(rtype.always_names or {}) do
+    if attrs[name] == nil then attrs[name] = rtype.attributes[name].default end
+  end
+end
+
 --- What is wrong with a resource that was not declared here (found once, and recorded), or nil.
 -- @param is_there whether it is one of a resource that is there
 function schema.objection(rtype, key, attrs, is_there)
