@@ -1,5 +1,5 @@
 --- What a user's password lets in: shadow("deploy") ->
--- {locked=bool, password=secret|nil, disabled=bool}; nil when there is no such
+-- {locked=bool, password=secret|nil, disabled=bool, expires="2030-01-31"|false}; nil when there is no such
 -- user, or nobody may look. The hash is a secret from here on.
 local names = require "neap.user_names"
 local sh = require "neap.sh"
@@ -16,9 +16,11 @@ end
 -- An account that expired on the first day of all is closed.
 local function reading(field, user, expires)
   local mark, hash = field:match("^([!*]*)(.*)$")
+  local day = #(expires or "") < 8 and math.tointeger(tonumber(expires)) -- no host says in which century it lives
   return {
     locked = mark ~= "", password = hash ~= "" and taint.wrap(hash, "password of " .. user) or nil,
     disabled = expires == "1",
+    expires = day and day > 1 and os.date("!%Y-%m-%d", day * 86400) or false,
   }
 end
 

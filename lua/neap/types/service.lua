@@ -169,7 +169,8 @@ function service.effects(key, change, model)
     local known = model:get("unit", { unit })
     if known then
       model:set("unit", { unit }, {
-        load = known.load == "masked" and "loaded" or known.load, active = "inactive", enabled = "disabled", reloads = known.reloads, stale = known.stale,
+        load = known.load == "masked" and "loaded" or known.load, active = "inactive", enabled = "disabled",
+        reloads = known.reloads, stale = known.stale,
       })
     end
     return

@@ -28,6 +28,8 @@ local user = {
     shell = { type = "string", doc = "The login shell; a new system user's is /usr/sbin/nologin." },
     password = { type = "string", or_false = true, doc = "The hash of its password, as crypt(3) makes it; a secret." },
     locked = { type = "boolean", doc = "Whether its password is locked; keys still let in." },
+    expires = { type = "string", or_false = true,
+      doc = "The day from which the account is closed, such as \"2030-01-31\"; false: none." },
     system = { type = "boolean", option = true, doc = "Make a new user a system user: low number, no home." },
     create_home = { type = "boolean", option = true,
       doc = "Make a new user's home; true unless it is a system user." },
@@ -43,6 +45,14 @@ local user = {
 
 local function one_line(value, what)
   if value and value:find("[:\n]") then error(("'%s' cannot hold a colon or a newline"):format(what), 0) end
+end
+
+local function check_expires(day)
+  local year, month, date = (day or "2030-01-31"):match("^(%d%d%d%d)-(%d%d)-(%d%d)$")
+  local at = year and os.time { year = year, month = month, day = date, hour = 12 }
+  if not at or os.date("%Y-%m-%d", at) ~= (day or "2030-01-31") then
+    error(("expires is a day, such as 2030-01-31, and not '%s'"):format(day), 0)
+  end
 end
 
 local function check_password(attrs)
@@ -79,6 +89,7 @@ function user.check(_, attrs)
   if attrs.group then names.or_number(attrs.group) end
   if attrs.groups then attrs.groups = as_set(attrs.groups) end
   check_password(attrs)
+  check_expires(attrs.expires)
   attrs.disabled = false
   return attrs
 end
@@ -137,6 +148,7 @@ function user.probe(host, key, want, attrs)
   if not want or want.groups then found.groups = host:groups(key) end
   local shadow = host:shadow(key)
   found.disabled = shadow ~= nil and shadow.disabled or false
+  if shadow and (not want or want.expires ~= nil) then found.expires = shadow.expires end
   if shadow and look_at_password then found.password, found.locked = shadow.password or false, shadow.locked end
   return found
 end
@@ -231,6 +243,9 @@ function user.steps(key, change)
     steps = { own .. flags ~= "" and own .. (flags ~= "" and "usermod" .. flags .. sh(" %s", key) or "") or nil }
     if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
+  if change.kind == "create" and to.expires or change.kind == "update" and differs.expires then
+    steps[#steps + 1] = sh("usermod -e %s %s", to.expires or "", key)
+  end
   return table.move(password_steps(key, to, differs), 1, 2, #steps + 1, steps)
 end
 
@@ -273,6 +288,7 @@ function user.effects(key, change, model)
   model:set("groups", { key }, to and to.groups or {})
   model:set("shadow", { key }, to and {
     locked = to.locked or not to.password, password = to.password, disabled = to.disabled or false,
+    expires = to.expires or false,
   } or nil)
   own_group_effects(key, change, model)
   if to then user_home.effects(key, change, model, gid_of(key, to, model)) end
