@@ -6,6 +6,7 @@ local fake = require "fake_host"
 local peers = require "neap.engine.peers"
 local plan = require "neap.engine.plan"
 local rollback = require "neap.engine.rollback"
+local way_back = require "neap.engine.way_back"
 
 local rtypes = { thing = fake.thing, daemon = fake.daemon }
 local self = { types = { get = function(_, name) return rtypes[name] end }, permissions = {} }
@@ -385,6 +386,47 @@ for _, case in ipairs { { "playbooks/site.lua", "." }, { "playbooks/site.lua", "
   end
 end
 require("project").clean()
+
+-- The way back to genesis of real types: the list, what is dropped, and the resource of an id.
+local function to_genesis(entries)
+  for _, name in ipairs { "systemd_unit", "service", "group", "user" } do rtypes[name] = require("neap.types." .. name) end
+  local desired = rollback.compose(self, {}, recorded(entries), recorded {})
+  return ids(desired.list), ids(desired.dropped), desired.by_id
+end
+local UNIT = { content = "", running = true, enabled = true }
+
+t.case("a service that was first looked at when its unit was away is as that brings it", function()
+  local list, dropped, by_id = to_genesis { { "systemd_unit:x.service", false, UNIT }, { "service:x", { running = true }, false } }
+  t.equal({ list, dropped }, { "systemd_unit:x.service", "-service:x" })
+  t.equal(by_id["systemd_unit:x.service"].attrs.running, true)
+end)
+
+t.case("how a service was is a matter of its own record, where it has one", function()
+  local list, _, by_id = to_genesis {
+    { "systemd_unit:x.service", false, UNIT }, { "service:x", { running = false }, { running = false } },
+  }
+  t.equal({ list, by_id["systemd_unit:x.service"].attrs }, { "systemd_unit:x.service service:x", { content = "" } })
+end)
+
+t.case("who was in a group that went is in it again, also one who was looked at after that", function()
+  local _, _, by_id = to_genesis {
+    { "group:ops", false, { gid = 7, members = { "ada", "bob", "eve" } } },
+    { "user:ada", { groups = {} }, { groups = { "x" } } }, { "user:eve", { uid = 7 }, { uid = 8 } },
+  }
+  t.equal({ by_id["group:ops"].attrs.members, by_id["user:ada"].attrs.groups }, { { "bob", "eve" }, { "ops", "x" } })
+end)
+
+t.case("what would need a thing that is to be absent stays, and stays recorded", function()
+  to_genesis {}
+  local away = { id = "systemd_unit:x.service", rtype = rtypes.systemd_unit, key = "x.service", absent = true, attrs = {}, meta = {} }
+  local desired = fake.desired { away }
+  rollback.take_back(self, desired, recorded { { "service:x", false, { running = true } } }, { ["service:x"] = true })
+  local planned, service = { remarks = {} }, desired.by_id["service:x"]
+  t.truthy(way_back.is_stuck(planned, service))
+  way_back.part(desired)
+  t.equal({ planned.remarks[1].text, ids(desired.list) },
+    { "it would need systemd_unit:x.service, which is to be absent", "-systemd_unit:x.service" })
+end)
 
 -- { what, debs in the order in which they were recorded with a thing between them, who is needed by whom, transactions }
 for _, case in ipairs {

@@ -3,7 +3,7 @@
 
 # What was there before Neap: files, a user with files, a service, a source of packages, databases' server.
 prepare() {
-	on node1 sh -s "${DATABASES:-}" "${PACKAGES:-}" <<'SH'
+	on node1 sh -s "${DATABASES:-}" "${PACKAGES:-}" "${USED:-}" <<'SH'
 		exec >/dev/null 2>&1
 		mkdir -p /srv/prop/purged/in/deep /srv/prop/full/sub /etc/prop
 		printf 'old\n' >/etc/prop/old
@@ -55,6 +55,26 @@ UNIT
 		}
 		# sources of its own, small: apt has little to read
 		[ -n "$2" ] || echo 'deb [trusted=yes] copy:/srv/base ./' >/etc/apt/sources.list
+		[ -n "$3" ] || exit 0
+		# what others have made of a host: under the names that the playbooks have, and otherwise than they would
+		cp /srv/repo/prop-lib_1.0.deb /srv/base; index base
+		dpkg -i /srv/repo/prop-lib_1.0.deb /srv/base/prop-one_1.0.deb /srv/base/prop-common_1.0.deb
+		apt-mark hold prop-lib; apt-mark auto prop-common
+		printf 'Types: deb\n# by hand\nURIs: file:/srv/repo\nSuites: ./\nTrusted: yes\n' >/etc/apt/sources.list.d/prop.sources
+		printf '10.99.0.1\th1.old  h1.older # by hand\n10.99.0.1 h1.oldest\n' >>/etc/hosts
+		mkdir -m 2775 /srv/prop/d2; printf 'no newline' >/srv/prop/f1; chmod 4711 /srv/prop/f1
+		ln -s d2 /srv/prop/l1; echo made >/srv/prop/c1; mkfifo /srv/prop/pipe
+		printf '# BEGIN neap: pm\nold\n# END neap: pm\nmade 1\nmade 1\n' >/etc/prop/made
+		useradd -p '!' -u 2290 -g gold -G users -c 'Before' -m -s /bin/sh pu2; chage -E 2040-01-01 -M 90 pu2
+		echo his >/home/pu2/his; chown pu2 /home/pu2/his; chmod 700 /home/pu2
+		usermod -p '$6$old$oldhash' uold
+		groupadd -g 1995 pg1; gpasswd -a pu2 pg1
+		printf '[Timer]\nOnCalendar=yearly\n[Install]\nWantedBy=timers.target\n' >/etc/systemd/system/ptimer.timer
+		printf '[Service]\nExecStart=/bin/true\n' >/etc/systemd/system/ptimer.service
+		printf '[Service]\nExecStart=/bin/sleep 40000\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/pp2.service
+		mkdir /etc/systemd/system/pold.service.d; printf '[Service]\nNice=3\n' >/etc/systemd/system/pold.service.d/p.conf
+		systemctl daemon-reload; systemctl enable --now ptimer.timer pp2.service
+		systemctl restart pold.service; sysctl -w net.ipv4.conf.all.log_martians=1
 SH
 	true
 }
@@ -63,7 +83,11 @@ SH
 is_whole() { ! on node1 awk -F: '$8 == 1' /etc/shadow | grep -q .; }
 
 # What a way back leaves alone, and the next pair should not find.
-tidy() { on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'; true; }
+tidy() {
+	[ -z "${USED:-}" ] || { fresh 2>/dev/null; return; }
+	on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'
+	true
+}
 
 # What a pair may change, as text: names, kinds, modes, owners, targets and
 # sums of files; accounts; units; parameters of the kernel; packages; databases.

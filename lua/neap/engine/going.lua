@@ -63,6 +63,25 @@ local function is_purged(resource, wanted)
   return false
 end
 
+-- The id of what it would need to be as it was, and is wanted away: a service whose unit the playbook takes away.
+local function stuck_on(resource, wanted_ids)
+  local rtype = resource.rtype
+  for _, id in ipairs(not resource.absent and rtype.depends and rtype.depends(resource.key, resource.attrs) or {}) do
+    if wanted_ids[id] and wanted_ids[id].absent then return id end
+  end
+end
+
+-- The ids of what comes back with others, that are wanted or go back to what they were.
+local function brought_back(wanted, entries, types)
+  local ids = {}
+  local function note(rtype, key, attrs)
+    for _, id in ipairs(attrs and rtype and rtype.brings and rtype.brings(key, attrs) or {}) do ids[id] = true end
+  end
+  for _, resource in ipairs(wanted) do note(resource.rtype, resource.key, not resource.absent and resource.attrs) end
+  for _, entry in ipairs(entries) do note(types:get(entry.type), entry.key, entry.genesis) end
+  return ids
+end
+
 -- What goes reads from what goes or comes back, and is there for good: it is
 -- restarted when all the others are done.
 local function is_reader(resource) return not resource.absent and resource.rtype.triggers ~= nil end
@@ -115,6 +134,7 @@ function going.of(self, now, target, wanted)
   local lists, owners = { first = {}, readers = {}, owning = {}, dropped = {} }, owners_of(wanted)
   local entries = leaving(self, now, target)
   local settled, wanted_ids, going_ids = lineage.settle(entries, self.types), parts.by_id(wanted), parts.by_id(entries)
+  local brought = brought_back(wanted, entries, self.types)
   for i = #entries, 1, -1 do
     local entry = settled[entries[i].id] or entries[i]
     local resource = recorded.to_genesis(entry, self.types, self.permissions)
@@ -128,7 +148,9 @@ function going.of(self, now, target, wanted)
     if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted) then
       local class = class_of(resource, entry, owner, settled)
       class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
+      if resource.absent and brought[entry.id] then class = "dropped" end
       if class == "dropped" then resource = recorded.dropped(entry, self.types) end
+      resource.stuck = class ~= "dropped" and stuck_on(resource, wanted_ids) or nil
       table.insert(lists[class], class == "readers" and 1 or #lists[class] + 1, resource)
     end
   end

@@ -185,6 +185,7 @@ local function foresee_all(self, resources, jobs)
 end
 
 local function plan_one(self, resource, job)
+  if way_back.is_stuck(self, resource) then return nil end
   job = look_again(self, resource, job)
   local problem = describe(job, resource)
   if problem then

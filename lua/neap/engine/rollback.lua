@@ -133,11 +133,22 @@ local function tell_types(list, now)
   end
 end
 
+-- Two that know the same of a host agree.
+local function settle(list)
+  local by_id = {}
+  for _, resource in ipairs(list) do by_id[resource.id] = resource end
+  for _, resource in ipairs(list) do
+    local back = resource.back and resource.rtype.rollback
+    if back and back.settle and not resource.absent then back.settle(resource, by_id) end
+  end
+end
+
 -- All of a run in the order in which it is carried out: what goes, what is wanted, and what reads or owns at last.
 local function arranged(first, wanted, last, now)
   local list = in_turn(first, wanted)
   table.move(last, 1, #last, #list + 1, list)
   covered.mark(list)
+  settle(list)
   writers.translate(list, now)
   tell_types(list, now)
   return turns.sort(list, now)

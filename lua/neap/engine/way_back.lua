@@ -88,6 +88,14 @@ function way_back.put_off(self, resources, jobs, first, last)
   return last
 end
 
+--- Whether a resource has to stay since what it would need is wanted away: its record is kept until that is not so.
+function way_back.is_stuck(self, resource)
+  if not resource.stuck then return false end
+  way_back.remark(self, resource, "stays", ("it would need %s, which is to be absent"):format(resource.stuck))
+  resource.keeps = true
+  return true
+end
+
 --- What stays on the host as it is is looked at no more: it is Neap's no longer, or `keeps` its record for the time
 -- when it can go.
 function way_back.part(desired)

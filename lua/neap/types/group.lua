@@ -11,16 +11,43 @@ local group = {
   attributes = {
     gid = { type = "integer", doc = "Its number; when not given, the host picks one." },
     system = { type = "boolean", option = true, doc = "Pick the number of a new group among those of system groups." },
+    members = { type = "list", readonly = true, doc = "Who was in it when it was taken away." },
   },
+  equal = {},
 }
+
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names or {}) do set[name] = true end
+  return set
+end
+
+-- Who else is in it is a matter of users.
+function group.equal.members(found, wanted)
+  local there = set_of(found)
+  for _, name in ipairs(wanted) do
+    if not there[name] then return false end
+  end
+  return true
+end
 
 --- What only one group can have.
 function group.numbers(_, attrs) return attrs.gid and { "gid " .. attrs.gid } or {} end
 
-function group.probe(host, key)
+function group.probe(host, key, want)
   local line = host:getent("group", key)
   if not line then return nil end
-  return { gid = math.tointeger(tonumber(line:match("^[^:]*:[^:]*:(%d+)"))) }
+  local gid, members = line:match("^[^:]*:[^:]*:(%d+):?([^:]*)")
+  local found = { gid = math.tointeger(tonumber(gid)) }
+  if want and not want.members then return found end
+  found.members = {}
+  for name in (members or ""):gmatch("[^,]+") do table.insert(found.members, name) end
+  -- nobody who is not there can be in it
+  local there = set_of(found.members)
+  for _, name in ipairs(want and want.members or {}) do
+    if not there[name] and not host:getent("passwd", name) then table.insert(found.members, name) end
+  end
+  return found
 end
 
 function group.foresee(host, key, change) numbers.foresee(host, "group", key, change, "gid") end
@@ -29,26 +56,34 @@ function group.steps(key, change)
   if change.kind == "delete" then return { sh("groupdel %s", key) } end
   local gid = change.to.gid and sh(" -g %d", change.to.gid) or ""
   local aside = numbers.aside(change)
-  if change.kind == "update" then return { aside .. "groupmod" .. gid .. sh(" %s", key) } end
-  return { aside .. "groupadd" .. (change.to.system and " -r" or "") .. gid .. sh(" %s", key) }
+  local verb = change.kind == "update" and "groupmod" or "groupadd" .. (change.to.system and " -r" or "")
+  local text = aside .. verb .. gid .. sh(" %s", key)
+  for _, name in ipairs(change.to.members or {}) do
+    text = text .. sh(" &&\n{ ! getent passwd %s >/dev/null || gpasswd -a %s %s >/dev/null; }", name, name, key)
+  end
+  return { text }
 end
 
---- No user is in a group that is gone.
-local function leave(key, model)
+--- No user is in a group that is gone; in one that comes back are those who were.
+local function tell_users(key, members, model)
+  local is_member = set_of(members)
   for _, user in ipairs(model:asked("groups")) do
-    local left = {}
+    local groups, is_in = {}, false
     for _, name in ipairs(model:get("groups", { user }) or {}) do
-      if name ~= key then left[#left + 1] = name end
+      is_in = is_in or name == key
+      if name ~= key or members then groups[#groups + 1] = name end
     end
-    model:set("groups", { user }, left)
+    if is_member[user] and not is_in then groups[#groups + 1] = key end
+    model:set("groups", { user }, groups)
   end
 end
 
 --- A number that the host is still to pick is left empty.
 function group.effects(key, change, model)
   local to = change.to
-  model:set("getent", { "group", key }, to and ("%s:x:%s:"):format(key, to.gid or "") or nil)
-  if not to then leave(key, model) end
+  model:set("getent", { "group", key }, to and ("%s:x:%s:%s"):format(key, to.gid or "",
+    table.concat(to.members or {}, ",")) or nil)
+  if not to or to.members then tell_users(key, to and to.members, model) end
   owners.renumber(model, "group", key, change.from and change.from.gid, to and to.gid)
 end
 
@@ -74,6 +109,25 @@ local function way_back(host, _, change, back, model)
   return name and { stays = ("it is the group of user '%s', who stays"):format(name), keeps = true } or nil
 end
 
-group.rollback = { look = way_back, owns = true }
+local function join(user, key)
+  local groups = { key }
+  for _, name in ipairs(user.groups) do groups[#groups + 1] = name ~= key and name or nil end
+  table.sort(groups)
+  user.groups = groups
+end
+
+-- Who was in it when it was taken away and goes back himself, too, may have been looked at only after that.
+local function settle(resource, by_id)
+  local others = {}
+  for _, name in ipairs(resource.attrs.members or {}) do
+    local user = by_id["user:" .. name]
+    local knows = user and user.attrs.groups
+    if not knows then others[#others + 1] = name end
+    if knows and user.leaves then join(user.attrs, resource.key) end
+  end
+  resource.attrs.members = resource.attrs.members and others
+end
+
+group.rollback = { look = way_back, settle = settle, owns = true }
 
 return group

@@ -19,6 +19,8 @@ local systemd_unit = {
     content = { type = "string", required = true, always = true, blob = true, doc = "The unit's text." },
     source = { type = "string", option = true, reads = "content",
       doc = "A file of the project to take the content from." },
+    running = { type = "boolean", readonly = true, doc = "Whether it ran when it was taken away." },
+    enabled = { type = "boolean", readonly = true, doc = "Whether it started at boot then." },
   },
 }
 
@@ -46,8 +48,20 @@ end
 
 function systemd_unit.paths(key) return { DIR .. key } end
 
+--- The services that come back with it.
+function systemd_unit.brings(key, attrs)
+  if attrs.running == nil and attrs.enabled == nil then return {} end
+  return { "service:" .. key, "service:" .. key:gsub("%.service$", "") }
+end
+
+-- What goes with a unit that is taken away: nobody may have declared its service.
+local function service_of(known)
+  local is_on = known and (known.enabled == "enabled" or known.linked)
+  return { running = known ~= nil and known.active == "active", enabled = is_on or false }
+end
+
 function systemd_unit.probe(host, key, want)
-  local path, unit = DIR .. key, unit_of(key)
+  local path, unit, whole = DIR .. key, unit_of(key)
   host:expect("unit", unit)
   if want then host:expect("sha256", path) end
   local st = host:stat(path)
@@ -66,7 +80,14 @@ function systemd_unit.probe(host, key, want)
     -- a file that systemd has not read is not in effect
     if want and stale and content == want.content then content = "(not read by systemd yet)\n" end
   end
-  return { content = content }
+  local found, service = { content = content }, {}
+  if whole and not units.is_template(unit) and (not want or want.running ~= nil or want.enabled ~= nil) then
+    service = service_of(known)
+  end
+  for name, value in pairs(service) do
+    if not want or want[name] ~= nil then found[name] = value end
+  end
+  return found
 end
 
 local RELOAD = { run = "systemctl daemon-reload", title = "systemd reads its units" }
@@ -78,6 +99,18 @@ local function delete(path, unit, whole)
   end
   local rmdir = whole and "" or sh("rmdir %s 2>/dev/null || :\n", path:match("^(.*)/"))
   return { { run = stop .. sh("rm -f %s || exit 1\n", path) .. rmdir, title = "remove " .. path }, RELOAD }
+end
+
+-- As it was when it was taken away.
+local function bring_back(unit, change)
+  local to, from, text = change.to, change.from or {}, ""
+  if to.enabled ~= nil and to.enabled ~= (from.enabled or false) then
+    text = text .. sh("systemctl " .. (to.enabled and "enable" or "disable") .. " %s || exit 1\n", unit)
+  end
+  if to.running ~= nil and to.running ~= (from.running or false) then
+    text = text .. sh("systemctl " .. (to.running and "start" or "stop") .. " %s || exit 1\n", unit)
+  end
+  return text ~= "" and { run = text, title = "bring back " .. unit } or nil
 end
 
 function systemd_unit.steps(key, change)
@@ -93,6 +126,7 @@ function systemd_unit.steps(key, change)
     stdin = change.to.content, title = "write " .. path,
   }
   steps[#steps + 1] = RELOAD
+  steps[#steps + 1] = bring_back(unit, change)
   return steps
 end
 
@@ -110,10 +144,20 @@ function systemd_unit.effects(key, change, model)
   if whole and change.kind == "create" then
     local installs = to.content:find("\n%[Install%]") or to.content:find("^%[Install%]")
     model:set("unit", { unit }, {
-      load = "loaded", active = "inactive", enabled = installs and "disabled" or "static",
+      load = "loaded", active = to.running and "active" or "inactive",
+      enabled = to.enabled and "enabled" or installs and "disabled" or "static",
       reloads = to.content:find("\nExecReload=") ~= nil, stale = false,
     })
   end
 end
+
+-- Where its service is a resource, that says how it is.
+local function settle(resource, by_id)
+  for _, id in ipairs(systemd_unit.brings(resource.key, resource.attrs)) do
+    if by_id[id] then resource.attrs.running, resource.attrs.enabled = nil, nil end
+  end
+end
+
+systemd_unit.rollback = { settle = settle }
 
 return systemd_unit
