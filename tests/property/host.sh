@@ -65,7 +65,7 @@ UNIT
 		mkdir -m 2775 /srv/prop/d2; printf 'no newline' >/srv/prop/f1; chmod 4711 /srv/prop/f1
 		ln -s d2 /srv/prop/l1; echo made >/srv/prop/c1; mkfifo /srv/prop/pipe
 		printf '# BEGIN neap: pm\nold\n# END neap: pm\nmade 1\nmade 1\n' >/etc/prop/made
-		useradd -p '!' -u 2290 -g gold -G users -c 'Before' -m -s /bin/sh pu2; chage -E 2040-01-01 -M 90 pu2
+		useradd -p '!' -u 2290 -U -G users -c 'Before' -m -s /bin/sh pu2; chage -E 2040-01-01 -M 90 pu2
 		echo his >/home/pu2/his; chown pu2 /home/pu2/his; chmod 700 /home/pu2
 		usermod -p '$6$old$oldhash' uold
 		groupadd -g 1995 pg1; gpasswd -a pu2 pg1

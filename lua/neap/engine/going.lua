@@ -66,7 +66,7 @@ end
 -- The id of what it would need to be as it was, and is wanted away: a service whose unit the playbook takes away.
 local function stuck_on(resource, wanted_ids)
   local rtype = resource.rtype
-  for _, id in ipairs(not resource.absent and rtype.depends and rtype.depends(resource.key, resource.attrs) or {}) do
+  for _, id in ipairs(not resource.absent and rtype.hangs_on and rtype.hangs_on(resource.key, resource.attrs) or {}) do
     if wanted_ids[id] and wanted_ids[id].absent then return id end
   end
 end

@@ -35,6 +35,11 @@ function service.depends(key)
   return { "systemd_unit:" .. unit, "package:" .. key, template and "systemd_unit:" .. template }
 end
 
+--- Without its unit none runs or starts at boot.
+function service.hangs_on(key, attrs)
+  return (attrs.running or attrs.enabled) and { "systemd_unit:" .. service.unit(key) } or {}
+end
+
 -- A static unit has nothing that could be enabled: other units start it, and it is as wanted either way.
 local ENABLED = { enabled = true, ["enabled-runtime"] = true, alias = true }
 local NEITHER = { static = true, indirect = true, generated = true }
