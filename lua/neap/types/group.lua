@@ -12,23 +12,15 @@ local group = {
     gid = { type = "integer", doc = "Its number; when not given, the host picks one." },
     system = { type = "boolean", option = true, doc = "Pick the number of a new group among those of system groups." },
     members = { type = "list", readonly = true, doc = "Who was in it when it was taken away." },
+    joined = { type = "boolean", readonly = true, doc = "Whether they are in it again." },
   },
-  equal = {},
+  equal = { members = function() return true end }, -- who is in it is a matter of users
 }
 
 local function set_of(names)
   local set = {}
   for _, name in ipairs(names or {}) do set[name] = true end
   return set
-end
-
--- Who else is in it is a matter of users.
-function group.equal.members(found, wanted)
-  local there = set_of(found)
-  for _, name in ipairs(wanted) do
-    if not there[name] then return false end
-  end
-  return true
 end
 
 --- What only one group can have.
@@ -42,11 +34,11 @@ function group.probe(host, key, want)
   if want and not want.members then return found end
   found.members = {}
   for name in (members or ""):gmatch("[^,]+") do table.insert(found.members, name) end
-  -- nobody who is not there can be in it
-  local there = set_of(found.members)
-  for _, name in ipairs(want and want.members or {}) do
-    if not there[name] and not host:getent("passwd", name) then table.insert(found.members, name) end
+  local there, missing = set_of(found.members), false
+  for _, name in ipairs(want and want.members or {}) do -- nobody who is not there can be in it
+    missing = missing or not there[name] and host:getent("passwd", name) ~= nil
   end
+  if want then found.joined = not missing end
   return found
 end
 
@@ -125,7 +117,7 @@ local function settle(resource, by_id)
     if not knows then others[#others + 1] = name end
     if knows and user.leaves then join(user.attrs, resource.key) end
   end
-  resource.attrs.members = resource.attrs.members and others
+  if resource.attrs.members then resource.attrs.members, resource.attrs.joined = others, true end
 end
 
 group.rollback = { look = way_back, settle = settle, owns = true }
