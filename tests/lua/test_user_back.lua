@@ -86,9 +86,14 @@ for _, case in ipairs {
   { "but stays where it is to be there", { own_gid = 7, group = "ops" }, { "ada" }, "userdel ada && .*groupadd %-g 7 ada" },
 } do
   t.case("a user who goes: " .. case[1], function()
-    local change = { kind = "delete", from = case[2], resource = { back = { staying = { group = case[3] } } } }
+    local change = { kind = "delete", from = case[2], resource = { leaves = true, back = { staying = { group = case[3] } } } }
     local steps = require("neap.types.user").steps("ada", change)
     t.matches(steps[1], "^" .. case[4])
     t.equal(steps[1]:find("&&") ~= nil, case[4]:find("&&") ~= nil)
   end)
 end
+
+t.case("a user who was to be absent then leaves the group of his name, as by an apply", function()
+  local change = { kind = "delete", from = { group = "ops", own_gid = 7 }, resource = { back = {} } }
+  t.equal(require("neap.types.user").steps("ada", change), { "userdel ada" })
+end)
