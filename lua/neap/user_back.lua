@@ -19,7 +19,8 @@ end
 --- Whether the group of his name goes with one who had another in the end: userdel leaves it then, and so it stays
 -- where one was to be absent, as by an apply.
 function user_back.takes_group(key, change)
-  return back_of(change) and change.resource.leaves and change.from.own_gid and change.from.group ~= key and not user_back.group_stays(key, change)
+  local goes = back_of(change) and change.resource.leaves
+  return goes and change.from.own_gid and change.from.group ~= key and not user_back.group_stays(key, change)
 end
 
 --- What follows a userdel, for the group of his name; one with members stays.
