@@ -26,6 +26,7 @@ local ASKED = {
   offered = { { "nginx", "{}" }, { "libc6:amd64", "{\"neap.list\":false}" } },
   package = { { "nginx" }, { "nginx:amd64" } },
   pending = { { "service:nginx" }, { "command:a/b" } },
+  processes = { { "app" }, { "deploy" } },
   run = { { "true" }, { "false" } },
   sha256 = { { "/etc/a" }, { "/etc/b\n\\c" } },
   shadow = { { "deploy" }, { "root" } },

@@ -71,6 +71,11 @@ absent.gadget("d", { where = { x = "y" } })
   t.equal(desired.by_id["file:/t"].attrs.content, "text")
 end)
 
+t.case("of what is to be absent it is known where it may be", function()
+  local list = declare([[absent.hosts_entry "10.0.0.1" absent.hosts_entry "10.0.0.2" { path = "/x" }]]).list
+  t.equal({ list[1].attrs, list[2].attrs }, { { path = "/etc/hosts" }, { path = "/x" } })
+end)
+
 t.case("absent declares absence", function()
   local desired = declare [[absent.gadget "old" absent.gadget { "x", "y" }]]
   t.equal(ids(desired), { "gadget:old", "gadget:x", "gadget:y" })

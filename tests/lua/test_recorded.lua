@@ -221,12 +221,6 @@ t.case("refused: a record without what all of its type have", function()
   t.equal(told "null", {})
 end)
 
-t.case("what all of its type have, and nobody says of what is to be absent, is what it is by default", function()
-  rtype.always_names, rtype.attributes.size.default = { "size" }, 7
-  t.equal(told '{"names":[]}', { size = 7, names = {} })
-  rtype.attributes.size.default = nil
-end)
-
 st:close()
 os.execute("rm -rf " .. dir)
 

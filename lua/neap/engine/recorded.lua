@@ -186,7 +186,6 @@ function recorded.attrs(entry, rtype, state)
   local attrs = {}
   for name, value in pairs(entry.options) do attrs[name] = value end
   for name, value in pairs(state or entry.state or {}) do attrs[name] = value end
-  if state then schema.fill_recorded(rtype, attrs) end
   local wrong = schema.objection(rtype, entry.key, attrs, state)
   if wrong then fault.raise("store", entry.where, "%s: %s", entry.id, wrong) end
   return attrs

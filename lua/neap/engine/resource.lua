@@ -121,6 +121,7 @@ function resource.new(declaration, faults)
   local before, plain = #faults, references.plain_with(made.mentions)
   take_all(made, declaration, plain, faults)
   faults[#faults + 1] = read_inputs(made, declaration)
+  if made.absent then schema.fill_absent(made.rtype, made.attrs) end
   if #faults == before and not made.absent then faults[#faults + 1] = complete(made, declaration) end
   if #faults > before then return nil end
   table.insert(made.meta.tags, declaration.component)

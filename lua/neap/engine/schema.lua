@@ -170,13 +170,6 @@ local function key_objection(rtype, key)
   return "the key as it is recorded: " .. fault.plain(problem)
 end
 
---- Fills in what all that are there have: nobody says it of what is to be absent, and it may have been there.
-function schema.fill_recorded(rtype, attrs)
-  for _, name in ipairs(rtype.always_names or {}) do
-    if attrs[name] == nil then attrs[name] = rtype.attributes[name].default end
-  end
-end
-
 --- What is wrong with a resource that was not declared here (found once, and recorded), or nil.
 -- @param is_there whether it is one of a resource that is there
 function schema.objection(rtype, key, attrs, is_there)
@@ -190,6 +183,14 @@ function schema.objection(rtype, key, attrs, is_there)
     if attrs[name] == nil then return ("'%s' as it is recorded is missing"):format(name) end
   end
   return key_objection(rtype, key)
+end
+
+--- Fills in, of what is to be absent, the options that all have which are there: it may be there, and come back.
+function schema.fill_absent(rtype, attrs)
+  for _, name in ipairs(rtype.always_names) do
+    local spec = rtype.attributes[name]
+    if attrs[name] == nil and spec.option then attrs[name] = spec.default end
+  end
 end
 
 --- Fills in defaults and finds what is missing.
