@@ -1,6 +1,7 @@
 --- The home that useradd makes of a new user, so that a plan knows it: whose it is, its mode, and what comes from
 -- /etc/skel.
 local look = require "neap.look"
+local sh = require "neap.sh"
 
 local user_home = {}
 
@@ -22,6 +23,23 @@ function user_home.foresee(host, key, change)
   host:expect("list", SKEL)
   host:content(DEFS)
   host:list(SKEL)
+end
+
+-- The home that is there has the numbers that he had last, and nobody has them now.
+local LOOK = "had=$(stat -c %%u:%%g %s 2>/dev/null) || had=\n"
+local GIVE = [[
+is=$(id -u %s):$(id -g %s)
+others() { [ "${had%%:*}" != "${is%%:*}" ] && getent passwd "${had%%:*}" >/dev/null; }
+[ -z "$had" ] || [ "$had" = "$is" ] || others || {
+  chown -hR --from="${had%%:*}" "${is%%:*}" %s && chown -hR --from="${is%%:*}:${had#*:}" ":${is#*:}" %s
+}
+]]
+
+--- The script that makes a user; one who comes back gets his home again.
+function user_home.give_back(key, change, script)
+  local path = change.to.home or "/home/" .. key
+  if not change.resource or not change.resource.back then return script end
+  return sh(LOOK, path) .. "{ " .. script .. "\n} || exit 1\n" .. sh(GIVE, key, key, path, path)
 end
 
 -- The mode of a new home, by login.defs(5).

@@ -236,7 +236,8 @@ function user.steps(key, change)
   local steps
   if change.kind == "create" then
     local open = to.locked == false
-    steps, differs = { add(key, to, aside) }, { password = to.password ~= false or open, locked = open }
+    steps = { user_home.give_back(key, change, add(key, to, aside)) }
+    differs = { password = to.password ~= false or open, locked = open }
   else
     local flags = account(to, differs)
     local own = aside .. (differs.own_gid and own_group(key, to.own_gid) or "")
