@@ -52,6 +52,13 @@ t.case("systemd_unit: of a masked unit nothing is read, and nothing is stale", f
   t.equal({ content_of "masked", content_of "loaded" }, { "x", "(not read by systemd yet)\n" })
 end)
 
+t.case("service: when a mask is taken off, systemd has read the unit anew", function()
+  local model = Model.new { unit = { ["a.service"] = { answer = { load = "masked", active = "active", enabled = "masked", stale = true } } } }
+  require("neap.types.service").effects("a", { kind = "delete", from = { masked = true, running = true } }, model)
+  local unit = model:get("unit", { "a.service" })
+  t.equal({ unit.load, unit.active, unit.enabled, unit.stale }, { "loaded", "inactive", "disabled", false })
+end)
+
 -- { what, type, change, files as found, as they are then }
 local ADA = { uid = 7, home = "/home/ada" }
 local owned = {

@@ -172,10 +172,11 @@ function service.effects(key, change, model)
   local unit, to = service.unit(key), change.to
   if not to then
     local known = model:get("unit", { unit })
+    local was_masked = known and known.load == "masked" -- systemd reads its units anew when a mask is taken off
     if known then
       model:set("unit", { unit }, {
-        load = known.load == "masked" and "loaded" or known.load, active = "inactive", enabled = "disabled",
-        reloads = known.reloads, stale = known.stale,
+        load = was_masked and "loaded" or known.load, active = "inactive", enabled = "disabled",
+        reloads = known.reloads, stale = not was_masked and known.stale,
       })
     end
     return
