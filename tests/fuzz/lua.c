@@ -19,7 +19,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { COUNTERS = 1 << 15, MOST_CPU_MS = 1000, THINGS_A_MS = 5 };
+/* A host of an inventory takes 0.26 ms here, where each line is told, and
+ * 0.02 ms otherwise. */
+enum { COUNTERS = 1 << 15, MOST_CPU_MS = 1000, THINGS_A_MS = 2 };
 
 /* A state remembers what it once masked, and becomes slow. */
 enum { INPUTS_A_STATE = 5000 };
