@@ -46,10 +46,11 @@ host_prepare() {
 	on node1 sh -c 'for side in A B; do mkdir "/srv/source-$side" && : >"/srv/source-$side/Packages"; done'
 }
 
-# What is managed: a line each, `id|path|what is there`; of what a host has one of, the type and not the name.
+# What is managed: a line each, `id|path|what is there`; of what a host has one of, the type and not the name. Of a file
+# mode and content are of one and the same, though what a dead run has begun may put another in its place meanwhile.
 LOOK='
 f() { if [ -h "$2" ]; then echo "$1|$2|link $(readlink "$2")"; elif [ -d "$2" ]; then echo "$1|$2|$(stat -c "%F %a %U:%G" "$2")"
-elif [ -e "$2" ]; then echo "$1|$2|$(stat -c "%F %a %U:%G" "$2") $(sha256sum <"$2")"; else echo "$1|$2|absent"; fi; }
+elif [ -e "$2" ]; then { echo "$1|$2|$(stat -L -c "%F %a %U:%G" /dev/fd/0) $(sha256sum)"; } <"$2"; else echo "$1|$2|absent"; fi; }
 f file:/srv/faults/conf /srv/faults/conf; f file:/srv/faults/other /srv/faults/other
 f file:/srv/faults/only-b /srv/faults/only-b; f directory:/srv/faults/dir /srv/faults/dir
 f authorized_key:faults /srv/faults/home/.ssh/authorized_keys
