@@ -65,11 +65,12 @@ local function kept_of(host, key, names, lost)
   return found
 end
 
--- What was purged comes back where it was kept; what has a resource of its own does so by that.
+-- What was purged comes back where it was kept; what has a resource of its own does so by that, where it is not there.
 local function with_names(host, key, change, back)
-  local to, lost, spared = change.to, {}, {}
+  local to, lost, spared, there = change.to, {}, {}, {}
+  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
   for _, name in ipairs(to.spared or {}) do
-    spared[#spared + 1] = not is_anothers(key .. "/" .. name, back) and name or nil
+    spared[#spared + 1] = (there[name] or not is_anothers(key .. "/" .. name, back)) and name or nil
   end
   local instead = with(change.resource.attrs, {
     surplus = to.surplus and not to.purge and kept_of(host, key, to.surplus, lost) or nil,

@@ -178,6 +178,14 @@ t.case("what is Neap's in a directory is no part of what others had there", func
   t.equal(lasting.foreign("/d", false, recorded), false)
 end)
 
+t.case("what was spared and is there stays so, though it has a resource of its own that goes", function()
+  local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "in", "x" } })
+  local want = { purge = true, surplus = {}, spared = { "in" }, keep = { "in" }, within = { "in" } }
+  local change = change_of(directory.probe(host, "/d", want), want)
+  t.equal({ change.kind, change.differs.surplus }, { "update", true })
+  t.equal(directory.rollback.look(host, "/d", change, { staying = { directory = { "/d/in" } } }, Model.new()), nil)
+end)
+
 t.case("of what lies below a recorded directory and is to be away, only what was spared then is kept", function()
   local function kept_of(spared)
     local attrs = { purge = true, spared = spared }
