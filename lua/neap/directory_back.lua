@@ -50,10 +50,16 @@ local function is_anothers(path, back)
   return false
 end
 
+-- The set of names in a directory.
+local function there_in(host, key)
+  local there = {}
+  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  return there
+end
+
 -- Of these names, those that are there or were kept; those that are nowhere are added to `lost`.
 local function kept_of(host, key, names, lost)
-  local there, found = {}, {}
-  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  local there, found = there_in(host, key), {}
   for _, name in ipairs(names) do -- in one round, however many there are
     for _, away in ipairs(there[name] and {} or kept.places(key, name)) do host:expect("stat", away) end
   end
@@ -67,8 +73,7 @@ end
 
 -- What was purged comes back where it was kept; what has a resource of its own does so by that, where it is not there.
 local function with_names(host, key, change, back)
-  local to, lost, spared, there = change.to, {}, {}, {}
-  for _, name in ipairs(host:list(key) or {}) do there[name] = true end
+  local to, lost, spared, there = change.to, {}, {}, there_in(host, key)
   for _, name in ipairs(to.spared or {}) do
     spared[#spared + 1] = (there[name] or not is_anothers(key .. "/" .. name, back)) and name or nil
   end

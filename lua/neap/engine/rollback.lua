@@ -14,6 +14,7 @@
 local conflicts = require "neap.engine.conflicts"
 local covered = require "neap.engine.covered"
 local destination = require "neap.engine.destination"
+local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local going = require "neap.engine.going"
 local log = require "neap.engine.log"
@@ -50,12 +51,7 @@ end
 -- A record of REV with what no run had looked at by then: it was as the first one that did has found it.
 local function with_first(entry, first)
   if not entry.state or not first or next(first) == nil then return entry end
-  local whole, state = setmetatable({}, { __index = entry }), {}
-  for _, part in ipairs { first, entry.state } do
-    for name, value in pairs(part) do state[name] = value end
-  end
-  whole.state = state
-  return whole
+  return setmetatable({ state = difference.overlay(first, entry.state) }, { __index = entry })
 end
 
 -- How it is told that something is there, and how it is taken away, its record of now says where REV had none of it.

@@ -1,7 +1,7 @@
 --- What a user has on a host outside given places: holdings("app", "/srv/app", "/home/ada") ->
 -- { processes = { { pid, unit, name } … }, files = { path … }, more = bool }. The root directory is no such place.
--- Processes as the question of that name tells them; files on all
--- local file systems that outlive a boot, the first hundred of them; what Neap has put aside is its own.
+-- Processes as the question of that name tells them; files on all local file systems that outlive a boot, the first
+-- hundred of them; what Neap has put aside is its own.
 local processes = require "neap.questions.processes"
 local sh = require "neap.sh"
 
