@@ -102,10 +102,10 @@ function user.depends(_, attrs)
   return ids
 end
 
---- What it needs by its name alone, whatever number that has.
+--- What it needs by its name alone, whatever number that has: further groups, but for one that is its primary one, too.
 function user.by_name(_, attrs)
   local ids = {}
-  for i, name in ipairs(attrs.groups or {}) do ids[i] = "group:" .. name end
+  for _, name in ipairs(attrs.groups or {}) do ids[#ids + 1] = name ~= attrs.group and "group:" .. name or nil end
   return ids
 end
 
