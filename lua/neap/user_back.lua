@@ -88,7 +88,7 @@ end
 
 --- One who is made again has a home if he had one.
 function user_back.wanted(_, attrs)
-  if attrs.homed ~= nil then attrs.create_home = attrs.homed end
+  if attrs.homed ~= nil then attrs.create_home = attrs.homed ~= false end
   return attrs
 end
 

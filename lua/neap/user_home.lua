@@ -1,5 +1,5 @@
---- The home that useradd makes of a new user, so that a plan knows it: whose it is, its mode, and what comes from
--- /etc/skel.
+--- Homes: the one that useradd makes of a new user, so that a plan knows it (whose it is, its mode, and what comes from
+-- /etc/skel), and what becomes of one that is there when its user comes back or gets other numbers.
 local look = require "neap.look"
 local sh = require "neap.sh"
 
@@ -35,10 +35,23 @@ others() { [ "${had%%:*}" != "${is%%:*}" ] && getent passwd "${had%%:*}" >/dev/n
 }
 ]]
 
---- The script that makes a user; one who comes back gets his home again.
+--- Whose a home is by its stat, as `homed` has it.
+function user_home.whose(st, key, uid)
+  if not st then return false end
+  return (st.owner == key or st.uid and st.uid == uid) and "own" or "another's"
+end
+
+--- The script by which the home of a user who has it goes along with the number of the group of his name, from $gid.
+function user_home.regroup(key, path, gid)
+  return sh('{ [ "$(stat -c %%U %s 2>/dev/null)" != %s ] || ', path, key) ..
+    sh('chown -hR --from=":$gid" :%d %s; }', gid, path)
+end
+
+--- The script that makes a user; one who comes back gets his home again, if it was his then.
 function user_home.give_back(key, change, script)
   local path = change.to.home or "/home/" .. key
-  if not change.resource or not change.resource.back then return script end
+  local is_his = change.resource and change.resource.back and change.to.homed == "own"
+  if not is_his then return script end
   return sh(LOOK, path) .. "{ " .. script .. "\n} || exit 1\n" .. sh(GIVE, key, key, path, path)
 end
 

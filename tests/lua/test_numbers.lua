@@ -36,7 +36,7 @@ for _, case in ipairs {
     "usermod -u 59998 bob || exit 1\nusermod -u 8 ada" },
   { "that of one who stays as he is", { ADA, BOB }, "user", { uid = 7 }, { uid = 8 }, {},
     { impossible = "uid 8 is that of 'bob'" } },
-  { "that of one who stays, for one who comes back", { BOB }, "user", nil, { uid = 8, homed = true }, GID,
+  { "that of one who stays, for one who comes back", { BOB }, "user", nil, { uid = 8, homed = "own" }, GID,
     { impossible = "uid 8 is that of 'bob'" } },
   { "one who comes back", { BOB }, "user", nil, { uid = 8, create_home = false }, UID,
     { note = "uid 8 is that of 'bob', who takes 59999 until he gets another" }, "usermod -u 59999 bob || exit 1\n" },

@@ -36,7 +36,8 @@ local user = {
     disabled = { type = "boolean", readonly = true,
       doc = "Whether the account has been closed by a rollback that could not remove it." },
     own_gid = { type = "integer", readonly = true, doc = "The number of the group of its name, where there is one." },
-    homed = { type = "boolean", readonly = true, doc = "Whether its home directory was found." },
+    homed = { type = "string", or_false = true, readonly = true,
+      doc = "Whose its home directory was found to be, \"own\" or \"another's\"; false: there was none." },
     remove_home = { type = "boolean", option = true,
       doc = "When it is to be absent: take its home and mail away too." },
   },
@@ -139,9 +140,9 @@ function user.probe(host, key, want, attrs)
   local uid, gid, comment, home, shell = line:match("^[^:]*:[^:]*:(%d*):(%d*):([^:]*):([^:]*):([^:]*)$")
   local found = {
     uid = math.tointeger(tonumber(uid)), comment = comment, home = home, shell = shell,
-    homed = host:stat(home) ~= nil,
     remove_home = attrs and attrs.remove_home,
   }
+  found.homed = user_home.whose(host:stat(home), key, found.uid)
   found.group = gid ~= "" and primary(host, gid, want) or want and want.group
   local own = host:getent("group", key)
   found.own_gid = own and math.tointeger(tonumber(own:match("^[^:]*:[^:]*:(%d+)"))) or nil
@@ -205,10 +206,12 @@ case $(getent shadow %s | cut -d: -f2) in '!'?*) usermod -U %s ;; esac
 ]]
 
 -- The group of the same name, with the number that it had.
-local function own_group(key, gid)
+-- @param home of a user who is there: what is in it goes along with the number
+local function own_group(key, gid, home)
   return sh("gid=$(getent group %s | cut -d: -f3)\n", key) ..
     sh('if [ -z "$gid" ]; then groupadd -g %d %s; ', gid, key) ..
-    sh('elif [ "$gid" != %d ]; then groupmod -g %d %s; fi || exit 1\n', gid, gid, key)
+    sh('elif [ "$gid" != %d ]; then groupmod -g %d %s', gid, gid, key) ..
+    (home and " && " .. user_home.regroup(key, home, gid) or "") .. "; fi || exit 1\n"
 end
 
 local function add(key, to, aside)
@@ -240,7 +243,7 @@ function user.steps(key, change)
     differs = { password = to.password ~= false or open, locked = open }
   else
     local flags = account(to, differs)
-    local own = aside .. (differs.own_gid and own_group(key, to.own_gid) or "")
+    local own = aside .. (differs.own_gid and own_group(key, to.own_gid, to.home) or "")
     steps = { own .. flags ~= "" and own .. (flags ~= "" and "usermod" .. flags .. sh(" %s", key) or "") or nil }
     if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
@@ -279,7 +282,7 @@ local function own_group_effects(key, change, model)
   local comes = made and not model:get("getent", { "group", key })
   if to.own_gid and to.own_gid ~= from.own_gid or comes then
     model:set("getent", { "group", key }, ("%s:x:%s:"):format(key, to.own_gid or ""))
-    owners.renumber(model, "group", key, from.own_gid, to.own_gid)
+    owners.renumber(model, "group", key, from.own_gid, to.own_gid, change.kind == "update" and to.home or nil)
   end
 end
 
