@@ -41,12 +41,13 @@ function look.unless_occupied(attrs)
   if not (attrs.mode or attrs.owner or attrs.group or attrs.content or attrs.source) then attrs.occupied = false end
 end
 
---- Owner and group as found, in the terms in which they are wanted: by name, or by number where a number is wanted.
+--- Whether an account is wanted by its number, and has that one.
+-- @param wanted name or number, or nil
+function look.is_number(wanted, id) return wanted ~= nil and wanted:find("^%d+$") ~= nil and tonumber(wanted) == id end
+
+--- Owner and group as found: by name, or by number where that number is wanted.
 function look.owner(st, want)
-  local function by(name, id, wanted)
-    if wanted and wanted:find("^%d+$") and id then return tostring(id) end
-    return name
-  end
+  local function by(name, id, wanted) return look.is_number(wanted, id) and wanted or name end
   return by(st.owner, st.uid, want and want.owner), by(st.group, st.gid, want and want.group)
 end
 

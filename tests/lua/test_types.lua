@@ -97,6 +97,7 @@ local cases = {
   { "user: only what differs", "user", "ada", { uid = 7, shell = "/bin/bash", groups = { "www" } }, ADA,
     { "usermod -G www -s /bin/bash ada" } },
   { "user: group by number and by name", "user", "ada", { group = "8" }, ADA, {} },
+  { "user: group by a number written otherwise", "user", "ada", { group = "08" }, ADA, {} },
   { "user: group by name", "user", "ada", { group = "ada" }, ADA, {} },
   { "user: a password goes by standard input", "user", "ada", { password = hash }, ADA, { "chpasswd -e" } },
   { "user: a new password locks again", "user", "ada", { password = hash },
@@ -248,6 +249,18 @@ t.case("symlink: brings back a file where another one stands, or nothing", funct
   t.equal({ model:get("stat", { "/x" }).kind, (model:get("content", { "/x" })) }, { "file", "old\n" })
   t.equal((model:get("sha256", { "/x" })), crypto.sha256 "old\n")
 end)
+
+-- { what, owner and group that are wanted, owner and group as found }
+for _, case in ipairs {
+  { "by name, where nothing is wanted", {}, { "ada", "8" } },
+  { "by number, where that one is wanted", { owner = "7", group = "8" }, { "7", "8" } },
+  { "by the number as it is written", { owner = "007" }, { "007", "8" } },
+  { "by name, where another number is wanted: what was before Neap has that name", { owner = "9" }, { "ada", "8" } },
+} do
+  t.case("an owner: " .. case[1], function()
+    t.equal({ require("neap.look").owner({ owner = "ada", uid = 7, group = "8", gid = 8 }, case[2]) }, case[3])
+  end)
+end
 
 -- { what, type, number now, the account that has the wanted one, its line by then, the error }
 for _, case in ipairs {

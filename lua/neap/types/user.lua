@@ -121,9 +121,9 @@ function user.numbers(_, attrs)
   return taken
 end
 
---- The primary group as it is wanted: by number where a number is wanted, else by name.
+--- The primary group, if it is asked for: by number where that number is wanted, else by name.
 local function primary(host, gid, want)
-  if want and (not want.group or want.group:find("^%d+$")) then return want.group and gid end
+  if want and (not want.group or accounts.is_number(want.group, tonumber(gid))) then return want.group end
   local line = host:getent("group", gid)
   return line and line:match("^[^:]+") or gid
 end
