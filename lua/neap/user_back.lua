@@ -92,4 +92,19 @@ function user_back.wanted(_, attrs)
   return attrs
 end
 
+--- Nobody is in a group that is to be absent; one who goes back to what he was leaves it to that to know of him.
+function user_back.settle(resource, by_id)
+  local groups = {}
+  for _, name in ipairs(resource.attrs.groups or {}) do
+    local group = by_id["group:" .. name]
+    local is_away = group and group.absent
+    groups[#groups + 1] = not is_away and name or nil
+    if is_away and resource.leaves then
+      group.inherits = group.inherits or {}
+      table.insert(group.inherits, { from = resource, attribute = "members", value = resource.key })
+    end
+  end
+  resource.attrs.groups = resource.attrs.groups and groups
+end
+
 return user_back

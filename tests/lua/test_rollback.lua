@@ -416,6 +416,14 @@ t.case("who was in a group that went is in it again, also one who was looked at 
   t.equal({ by_id["group:ops"].attrs.members, by_id["user:ada"].attrs.groups }, { { "bob", "eve" }, { "ops", "x" } })
 end)
 
+t.case("who goes back to what he was is in no group that is to be absent then", function()
+  local now = recorded {
+    { "group:ops", false, { gid = 7, members = { "ada" } } }, { "user:ada", { groups = {} }, { groups = { "ops", "x" } } },
+  }
+  local list = rollback.compose(self, {}, now, recorded { { "group:ops", false } }).list
+  t.equal({ ids(list), list[1].attrs.groups }, { "user:ada -group:ops", { "x" } })
+end)
+
 t.case("what would need a thing that is to be absent stays, and stays recorded", function()
   to_genesis {}
   local away = { id = "systemd_unit:x.service", rtype = rtypes.systemd_unit, key = "x.service", absent = true, attrs = {}, meta = {} }

@@ -83,6 +83,30 @@ local function add_first(name, resource, recorded, before, changes, key)
   for blob, bytes in pairs(files) do changes[host .. "genesis/" .. blob] = bytes end
 end
 
+-- Adds a value to a list that was recorded, if there is one and it is not in it; returns whether it did.
+local function add_to(state, attribute, value)
+  local list = type(state) == "table" and state ~= json.null and state[attribute]
+  if not list then return false end
+  for _, known in ipairs(list) do
+    if known == value then return false end
+  end
+  list[#list + 1] = value
+  table.sort(list)
+  return true
+end
+
+-- Adds to what was before Neap what another resource knew of it whose record goes.
+local function inherit(name, resource, recorded, changes)
+  local at = "genesis/" .. entry_of.path(resource.type, resource.key)
+  local path = "hosts/" .. name .. "/" .. at
+  for _, one in ipairs(resource.inherits or {}) do
+    local genesis = json.decode(changes[path] or recorded[at])
+    local news = one.from.left and
+      (add_to(genesis.state, one.attribute, one.value) or add_to(genesis.first, one.attribute, one.value))
+    if news then changes[path] = json.encode(genesis, { indent = 2 }) .. "\n" end
+  end
+end
+
 -- What the playbook no longer names stays recorded.
 local function carry(files, resource, recorded, before)
   local path = entry_of.path(resource.type, resource.key)
@@ -142,6 +166,7 @@ local function record_resource(name, resource, recorded, seen, changes, key)
     local first_seen = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
     add_first(name, resource, recorded, first_seen, changes, key)
   end
+  inherit(name, resource, recorded, changes)
   local files = entry_of.files(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key)
   carry(files, resource, recorded, before)
   local news = compare(changes, prefix, recorded, files)

@@ -108,7 +108,13 @@ local function join(user, key)
   user.groups = groups
 end
 
--- Who was in it when it was taken away and goes back himself, too, may have been looked at only after that.
+-- One who is not to be in it now was so before Neap.
+local function leave(user, resource)
+  user.inherits = user.inherits or {}
+  table.insert(user.inherits, { from = resource, attribute = "groups", value = resource.key })
+end
+
+-- Who was in it when it was taken away, and is of this run himself, may have been looked at only after that.
 local function settle(resource, by_id)
   local others = {}
   for _, name in ipairs(resource.attrs.members or {}) do
@@ -116,6 +122,7 @@ local function settle(resource, by_id)
     local knows = user and user.attrs.groups
     if not knows then others[#others + 1] = name end
     if knows and user.leaves then join(user.attrs, resource.key) end
+    if knows and resource.leaves and not user.leaves then leave(user, resource) end
   end
   if resource.attrs.members then resource.attrs.members, resource.attrs.joined = others, true end
 end

@@ -303,6 +303,6 @@ function user.effects(key, change, model)
   owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home)
 end
 
-user.rollback = { look = user_back.look, wanted = user_back.wanted, owns = true }
+user.rollback = { look = user_back.look, wanted = user_back.wanted, settle = user_back.settle, owns = true }
 
 return user
