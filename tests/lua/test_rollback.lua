@@ -424,6 +424,16 @@ t.case("who goes back to what he was is in no group that is to be absent then", 
   t.equal({ ids(list), list[1].attrs.groups }, { "user:ada -group:ops", { "x" } })
 end)
 
+t.case("a host that cannot say what is needed is not changed", function()
+  rtypes.deb = setmetatable({ name = "deb", batch = true, simulate = function() return {} end, rollback = {
+    needed = function() require("neap.look").fail "apt is broken" end } }, { __index = fake.thing })
+  local things, list = { a = size(1), b = size(1), c = size(1) }, {}
+  for i, id in ipairs { "deb:a", "thing:b", "deb:c" } do list[i] = { id, size(1), false } end
+  local planned = plan.host(fake.new(things).round(), rollback.compose(self, {}, recorded(list), recorded {}))
+  t.equal(#planned.errors, 1)
+  t.matches(tostring(planned.errors[1]), "deb:c: apt is broken")
+end)
+
 t.case("what would need a thing that is to be absent stays, and stays recorded", function()
   to_genesis {}
   local away = { id = "systemd_unit:x.service", rtype = rtypes.systemd_unit, key = "x.service", absent = true, attrs = {}, meta = {} }

@@ -29,6 +29,14 @@ local function heed(self, resource, change, verdict)
   return verdict.instead or verdict.stays
 end
 
+-- What a question has run into is an error of the plan; returns whether there is one.
+local function has_failed(self, resource, problem)
+  if problem then
+    self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: %s", resource.id, problem)
+  end
+  return problem ~= nil
+end
+
 --- The change of a resource that goes back, after its type was heard.
 -- @param again function() -> the change, when other things are wanted
 -- @return change, or nil
@@ -39,11 +47,7 @@ function way_back.hear(self, resource, change, again)
   local job = { model = self.model }
   job.run = function(host) return look(host, resource.key, change, resource.back, self.model) end
   self.round:run { job }
-  local problem = job.error or job.unknown
-  if problem then
-    self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: %s", resource.id, problem)
-    return nil
-  end
+  if has_failed(self, resource, job.error or job.unknown) then return nil end
   if not job.found or not heed(self, resource, change, job.found) then return change end
   return again()
 end
@@ -74,6 +78,7 @@ function way_back.put_off(self, resources, jobs, first, last)
   if not later[1] then return last end
   local job = { model = self.model, run = function(host) return needed(host, going, later, self.model) end }
   self.round:run { job }
+  has_failed(self, resources[first], job.error)
   local waits = {}
   for _, key in ipairs(job.found or {}) do waits[key] = true end
   for i = last, first, -1 do
