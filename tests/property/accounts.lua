@@ -4,9 +4,6 @@ local chance, maybe, one_of = dice.chance, dice.maybe, dice.one_of
 
 local HOMES = { "/home/pu%d", "/home/alt%d" }
 
--- What a prune gives back belongs to somebody by name: he and his number stay then.
-local PRUNE = os.getenv("PRUNE") ~= ""
-
 -- Far from each other, since a host picks the number after the greatest.
 local function number(base, i) return maybe(40, base + i * 100 + 20 * math.random(0, 3)) end
 
@@ -45,9 +42,9 @@ return function(item)
   for i = 1, 2 do users[i] = item("user", "pu" .. i, user_of(i, groups), { absent = {} }) end
   users[3] = item("user", "uold", function(has)
     local uid = maybe(30, 2600 + 20 * math.random(0, 2))
-    return { comment = maybe(50, "Old"), uid = not PRUNE and uid or nil, shell = maybe(40, "/bin/bash"),
+    return { comment = maybe(50, "Old"), uid = uid, shell = maybe(40, "/bin/bash"),
       groups = maybe(50, further(has, groups)), locked = maybe(20, true) }
-  end, { absent = not PRUNE and {} or nil }) -- files that go back to him need him
+  end, { absent = {} })
   return {
     users = users, groups = groups,
     owner = function(has)

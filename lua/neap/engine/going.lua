@@ -1,6 +1,7 @@
 --- What a way back takes away or brings back to what it was before Neap, since it is recorded now and was not then; and
 -- in which order.
 
+local belonging = require "neap.engine.belonging"
 local lineage = require "neap.engine.lineage"
 local needs = require "neap.engine.needs"
 local parts = require "neap.engine.parts"
@@ -63,12 +64,13 @@ local function is_purged(resource, wanted)
   return false
 end
 
--- The id of what it would need to be as it was, and is wanted away: a service whose unit the playbook takes away.
+-- The id of what it would need to be as it was, and is wanted away: of a service its unit, of a file its owner.
 local function stuck_on(resource, wanted_ids)
   local rtype = resource.rtype
   for _, id in ipairs(not resource.absent and rtype.hangs_on and rtype.hangs_on(resource.key, resource.attrs) or {}) do
     if wanted_ids[id] and wanted_ids[id].absent then return id end
   end
+  return belonging.missing(resource, wanted_ids)
 end
 
 -- The ids of what comes back with others, that are wanted or go back to what they were.
@@ -150,7 +152,9 @@ function going.of(self, now, target, wanted)
       class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
       if resource.absent and brought[entry.id] then class = "dropped" end
       if class == "dropped" then resource = recorded.dropped(entry, self.types) end
-      resource.stuck = class ~= "dropped" and stuck_on(resource, wanted_ids) or nil
+      local goes = class ~= "dropped"
+      resource.stuck = goes and stuck_on(resource, wanted_ids) or nil
+      resource.kept_for = goes and belonging.renumbered(resource, wanted_ids, now) or nil
       table.insert(lists[class], class == "readers" and 1 or #lists[class] + 1, resource)
     end
   end

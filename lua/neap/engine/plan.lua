@@ -186,6 +186,7 @@ end
 
 local function plan_one(self, resource, job)
   if way_back.is_stuck(self, resource) then return nil end
+  way_back.tell_kept(self, resource)
   job = look_again(self, resource, job)
   local problem = describe(job, resource)
   if problem then

@@ -88,7 +88,7 @@ function verify.let_go(host, left)
   for _, resource in ipairs(host.plan.desired.list) do
     local is_there = host.observed[resource.id] ~= nil and not still[resource.id]
     if resource.covered then is_there = not host.result.failure end
-    if resource.leaves and is_there then resource.left = true end
+    if resource.leaves and is_there and not resource.kept_for then resource.left = true end
   end
 end
 

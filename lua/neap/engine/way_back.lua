@@ -101,6 +101,12 @@ function way_back.is_stuck(self, resource)
   return true
 end
 
+--- Says of what stays recorded on for whom that is.
+function way_back.tell_kept(self, resource)
+  local id = resource.kept_for
+  if id then way_back.remark(self, resource, "note", ("stays recorded until %s has its old number"):format(id)) end
+end
+
 --- What stays on the host as it is is looked at no more: it is Neap's no longer, or `keeps` its record for the time
 -- when it can go.
 function way_back.part(desired)
