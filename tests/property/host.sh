@@ -72,6 +72,7 @@ UNIT
 		printf '[Timer]\nOnCalendar=yearly\n[Install]\nWantedBy=timers.target\n' >/etc/systemd/system/ptimer.timer
 		printf '[Service]\nExecStart=/bin/true\n' >/etc/systemd/system/ptimer.service
 		printf '[Service]\nExecStart=/bin/sleep 40000\n[Install]\nWantedBy=multi-user.target\n' >/etc/systemd/system/pp2.service
+		mkdir -p /srv/prop/app/releases/0.9; echo 0.9 >/srv/prop/app/releases/0.9/app.py; ln -s releases/0.9 /srv/prop/app/current
 		mkdir /etc/systemd/system/pold.service.d; printf '[Service]\nNice=3\n' >/etc/systemd/system/pold.service.d/p.conf
 		systemctl daemon-reload; systemctl enable --now ptimer.timer pp2.service
 		systemctl restart pold.service; sysctl -w net.ipv4.conf.all.log_martians=1

@@ -33,7 +33,7 @@ local function releases_of(item, made)
       files = { code = ('{ ["app.py"] = %q, ["bin/run"] = "#!/bin/sh\\n" }'):format(words(2)) },
       executable = maybe(50, { "bin/run" }),
     }
-  end, { needs = { folder } })
+  end, { needs = { folder }, absent = {} })
 end
 
 local function commands_of(item)

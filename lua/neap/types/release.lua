@@ -6,11 +6,12 @@
 -- A release is unpacked beside the others and never changed again; the link is switched in one step when all of it is
 -- there. It comes from files of the project (`files`, or an archive), or from a git repository that the host can reach
 -- (with git on the host). A rollback switches to a release that is still there, and makes one of files again that is
--- not.
+-- not. What `absent.release` takes away is moved to /var/lib/neap/kept on the host, where a rollback finds it.
 -- @usage release "/srv/app" { files = { ["wsgi.py"] = read_file "app/wsgi.py" }, owner = "root" }
 -- @usage release "/srv/app" { id = "2.1", archive = "dist/app-2.1.tar.gz", strip = 1, keep = 5 }
 -- @usage release "/srv/app" { id = "v2.1", repository = "https://git.example.org/app.git" }
 local crypto = require "neap.core.crypto"
+local kept = require "neap.kept"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -47,6 +48,8 @@ local release = {
     owner = { type = "string", option = true, default = "root", doc = "Who the files belong to." },
     group = { type = "string", option = true, default = "root", doc = "Their group." },
     keep = { type = "integer", option = true, default = 3, doc = "How many releases stay on the host." },
+    restore = { type = "boolean", option = true, recorded = false, readonly = true,
+      doc = "Bring it back from where it was kept; a rollback says so." },
   },
 }
 
@@ -154,10 +157,25 @@ now=%s
 ls -1t | tail -n +%d | while IFS= read -r old; do [ "$old" = "$now" ] || rm -rf "./$old"; done
 ]]
 
+-- What was kept of them when they were taken away.
+local RESTORE = [[
+for old in %s/*; do
+  [ ! -d "$old" ] || [ -e "./${old##*/}" ] || mv -- "$old" . || exit 1
+done
+[ -d %s ] || fail "release '"%s"' is no longer where it was kept"
+]]
+
 local function open(key) return place.FUNCTIONS .. sh(OPEN, key) end
 
+-- Where the releases of a directory are kept that were taken away.
+local function kept_in(key) return kept.place(key) .. "/releases" end
+
 local function unpack_step(key, to)
-  local text = open(key) .. sh(HEAD, to.id)
+  local id = to.id
+  if to.restore then
+    return { run = open(key) .. sh(RESTORE, kept_in(key), id, id), title = ("bring back release %s"):format(id) }
+  end
+  local text = open(key) .. sh(HEAD, id)
   local data = to.data or to.files and packed(to)
   if to.repository then
     text = text .. sh(CHECKOUT, to.repository)
@@ -167,15 +185,20 @@ local function unpack_step(key, to)
     text = text .. "fail \"release '$id' is no longer on this host: apply the playbook that made it\"\n"
   end
   text = text .. sh(FINISH, (to.owner or "root") .. ":" .. (to.group or "root"))
-  return { run = text, stdin = not to.repository and data or nil, title = ("unpack release %s"):format(to.id) }
+  return { run = text, stdin = not to.repository and data or nil, title = ("unpack release %s"):format(id) }
+end
+
+-- What was not there before Neap is not kept.
+local function delete(key, change)
+  local is_ours = change.resource and change.resource.leaves
+  local keep = "[ ! -d ./releases ] || {\n" .. kept.take(key, { "releases" }) .. "}\n"
+  local take = is_ours and "rm -rf ./releases\n" or keep
+  return { run = place.at(key .. "/.") .. "rm -f ./current\n" .. take, title = "remove the releases of " .. key }
 end
 
 function release.steps(key, change)
   local link = key .. "/current"
-  if change.kind == "delete" then
-    local run = place.at(key .. "/.") .. "rm -rf ./current ./releases\n"
-    return { { run = run, title = "remove the releases of " .. key } }
-  end
+  if change.kind == "delete" then return { delete(key, change) } end
   local to = change.to
   local make = sh('ln -s -- %s "./$n" || exit 1\n', "releases/" .. to.id)
   return {
@@ -197,10 +220,15 @@ function release.effects(key, change, model)
   model:set("stat", { key .. "/releases/" .. to.id }, directory)
 end
 
---- A release is switched to where it is still there, or can be had again.
+--- A release is switched to where it is still there, or was kept, or can be had again.
 local function way_back(host, key, change)
   if change.kind == "delete" or change.to.repository or change.to.files then return nil end
   if host:stat(("%s/releases/%s"):format(key, change.to.id)) then return nil end
+  if host:stat(kept_in(key) .. "/" .. change.to.id) then
+    local attrs = change.resource.attrs
+    attrs.restore = true
+    return { instead = attrs }
+  end
   local there = table.concat(host:list(key .. "/releases") or {}, ", ")
   return {
     archive = ("release '%s' is no longer on the host (there: %s): apply the playbook that made it")
