@@ -68,7 +68,7 @@ for _, shell in ipairs(Host.shells()) do
     deploy(host, key, { id = "3" })
     t.equal(host:sh("cat app/current/f"), "3")
     deploy(host, key, { id = "1" }, "no longer on this host")
-    t.equal(host:sh("cat app/current/f; ls -A app app/releases"), "3app:\ncurrent\nreleases\n\napp/releases:\n.new\n3\n4")
+    t.equal(host:sh("cat app/current/f; ls -A app app/releases"), "3app:\ncurrent\nreleases\n\napp/releases:\n.made\n.new\n3\n4")
     deploy(host, key, { id = "5", data = "no archive" }, "cannot unpack release '5'")
     t.equal(host:sh("cat app/current/f"), "3")
   end)

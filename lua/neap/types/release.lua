@@ -6,7 +6,8 @@
 -- A release is unpacked beside the others and never changed again; the link is switched in one step when all of it is
 -- there. It comes from files of the project (`files`, or an archive), or from a git repository that the host can reach
 -- (with git on the host). A rollback switches to a release that is still there, and makes one of files again that is
--- not. What `absent.release` takes away is moved to /var/lib/neap/kept on the host, where a rollback finds it.
+-- not. What `absent.release` takes away, and what others have deployed once it is too old to be kept there, is moved to
+-- /var/lib/neap/kept on the host, where a rollback finds it.
 -- @usage release "/srv/app" { files = { ["wsgi.py"] = read_file "app/wsgi.py" }, owner = "root" }
 -- @usage release "/srv/app" { id = "2.1", archive = "dist/app-2.1.tar.gz", strip = 1, keep = 5 }
 -- @usage release "/srv/app" { id = "v2.1", repository = "https://git.example.org/app.git" }
@@ -147,21 +148,58 @@ git -C .repository archive "$commit" | tar -xf - -C .new --no-same-owner || fail
 rm -f .said
 ]]
 
+-- The names of those that Neap has made stand in .made.
 local FINISH = [[
 chown -R %s .new || exit 1
+printf '%%s\n' "$id" >>.made || exit 1
 mv .new "$id"
+]]
+
+local AWAY = [[
+is_ours() { grep -qxF -e "$1" .made 2>/dev/null; }
+store=%s
+need_store() { [ -d "$store" ] || ( umask 077; mkdir -p -- "$store" ) || exit 1; }
+away() { # NAME
+  need_store
+  rm -rf -- "$store/$1" && mv -- "./$1" "$store/" || exit 1
+}
 ]]
 
 local PRUNE = [[
 now=%s
-ls -1t | tail -n +%d | while IFS= read -r old; do [ "$old" = "$now" ] || rm -rf "./$old"; done
+ls -1t | tail -n +%d | while IFS= read -r old; do
+  if [ "$old" = "$now" ]; then continue; fi
+  if is_ours "$old"; then rm -rf "./$old"; else away "$old"; fi
+done
+]]
+
+-- What Neap has made goes where it was not there before.
+local LEAVE = [[
+now=%s
+for old in *; do
+  if [ "$old" != "$now" ] && is_ours "$old"; then rm -rf "./$old"; fi
+done
+rm -rf .made .repository
+]]
+
+local REMOVE = [[
+if [ -d ./releases ] && [ ! -h ./releases ]; then
+  (
+    cd ./releases || exit 1
+    for old in *; do if [ -d "$old" ]; then away "$old"; fi; done
+    [ ! -f .made ] || { need_store; cat .made >>"$store/.made"; }
+  ) || exit 1
+fi
+rm -rf ./current ./releases
 ]]
 
 -- What was kept of them when they were taken away.
 local RESTORE = [[
-for old in %s/*; do
+store=%s
+for old in "$store"/*; do
   [ ! -d "$old" ] || [ -e "./${old##*/}" ] || mv -- "$old" . || exit 1
 done
+[ ! -f "$store/.made" ] || cat "$store/.made" >>.made || exit 1
 [ -d %s ] || fail "release '"%s"' is no longer where it was kept"
 ]]
 
@@ -190,10 +228,16 @@ end
 
 -- What was not there before Neap is not kept.
 local function delete(key, change)
-  local is_ours = change.resource and change.resource.leaves
-  local keep = "[ ! -d ./releases ] || {\n" .. kept.take(key, { "releases" }) .. "}\n"
-  local take = is_ours and "rm -rf ./releases\n" or keep
-  return { run = place.at(key .. "/.") .. "rm -f ./current\n" .. take, title = "remove the releases of " .. key }
+  local goes = change.resource and change.resource.leaves
+  local remove = goes and "rm -rf ./current ./releases\n" or sh(AWAY, kept_in(key)) .. REMOVE
+  return { run = place.at(key .. "/.") .. remove, title = "remove the releases of " .. key }
+end
+
+-- What becomes of the others when one is switched to.
+local function tidy(key, change)
+  local to = change.to
+  local others = change.resource and change.resource.leaves and sh(LEAVE, to.id) or sh(PRUNE, to.id, (to.keep or 3) + 1)
+  return { run = open(key) .. sh(AWAY, kept_in(key)) .. others, title = "keep the newest releases" }
 end
 
 function release.steps(key, change)
@@ -204,7 +248,7 @@ function release.steps(key, change)
   return {
     unpack_step(key, to),
     { run = place.make(link, make, { replaces = change.from and "symlink" }), title = "switch to release " .. to.id },
-    { run = open(key) .. sh(PRUNE, to.id, (to.keep or 3) + 1), title = "keep the newest releases" },
+    tidy(key, change),
   }
 end
 
@@ -218,24 +262,41 @@ function release.effects(key, change, model)
   model:set("stat", { key .. "/releases" }, directory)
   if not model:edit("stat", key) then model:set("stat", { key }, directory) end
   model:set("stat", { key .. "/releases/" .. to.id }, directory)
+  model:clear_paths(change.resource and change.resource.going or {})
+end
+
+-- Where those are that Neap has made and that go with it.
+local function made(host, key, to)
+  local paths = {}
+  for name in (host:content(key .. "/releases/.made") or ""):gmatch("[^\n]+") do
+    paths[#paths + 1] = name ~= to.id and key .. "/releases/" .. name or nil
+  end
+  return paths
 end
 
 --- A release is switched to where it is still there, or was kept, or can be had again.
 local function way_back(host, key, change)
-  if change.kind == "delete" or change.to.repository or change.to.files then return nil end
-  if host:stat(("%s/releases/%s"):format(key, change.to.id)) then return nil end
-  if host:stat(kept_in(key) .. "/" .. change.to.id) then
-    local attrs = change.resource.attrs
-    attrs.restore = true
-    return { instead = attrs }
+  local resource, to = change.resource, change.to
+  resource.going = to and resource.leaves and made(host, key, to) or nil
+  if not to or to.repository or to.files then return nil end
+  if host:stat(("%s/releases/%s"):format(key, to.id)) then return nil end
+  if host:stat(kept_in(key) .. "/" .. to.id) then
+    resource.attrs.restore = true
+    return { instead = resource.attrs }
   end
   local there = table.concat(host:list(key .. "/releases") or {}, ", ")
   return {
     archive = ("release '%s' is no longer on the host (there: %s): apply the playbook that made it")
-      :format(change.to.id, there ~= "" and there or "none"),
+      :format(to.id, there ~= "" and there or "none"),
   }
 end
 
-release.rollback = { look = way_back }
+--- Where the one that was there before Neap came from, nobody knows.
+local function wanted(_, attrs, genesis)
+  if genesis then attrs.files, attrs.archive, attrs.data, attrs.repository = nil, nil, nil, nil end
+  return attrs
+end
+
+release.rollback = { look = way_back, wanted = wanted }
 
 return release
