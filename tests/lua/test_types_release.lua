@@ -28,6 +28,12 @@ t.case("release: its name follows from what is in it", function()
   t.truthy(release.check("/srv/app", { files = { x = "2" } }).id ~= a, "another name")
 end)
 
+t.case("release: of one that was there before Neap, only its name is known", function()
+  local attrs = { id = "1", files = { x = "" }, owner = "ada", keep = 2 }
+  t.equal(release.rollback.wanted("/srv/app", attrs, true), { id = "1" })
+  t.equal(release.rollback.wanted("/srv/app", attrs), attrs)
+end)
+
 if not Host.is_root() then return io.stdout:write("the rest is skipped: needs root\n") end
 
 local function found(host, key)

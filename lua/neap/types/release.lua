@@ -291,10 +291,9 @@ local function way_back(host, key, change)
   }
 end
 
---- Where the one that was there before Neap came from, nobody knows.
+--- Where the one that was there before Neap came from, and whose it is, nobody knows.
 local function wanted(_, attrs, genesis)
-  if genesis then attrs.files, attrs.archive, attrs.data, attrs.repository = nil, nil, nil, nil end
-  return attrs
+  return genesis and { id = attrs.id } or attrs
 end
 
 release.rollback = { look = way_back, wanted = wanted }
