@@ -41,11 +41,15 @@ function user_home.whose(st, key, uid)
   return (st.owner == key or st.uid and st.uid == uid) and "own" or "another's"
 end
 
---- The script by which the home of a user who has it goes along with the number of the group of his name, from $gid.
-function user_home.regroup(key, path, gid)
-  return sh('{ [ "$(stat -c %%U %s 2>/dev/null)" != %s ] || ', path, key) ..
-    sh('chown -hR --from=":$gid" :%d %s; }', gid, path)
-end
+local REGROUP = [[
+case $(stat -c '%%U %%g' %s 2>/dev/null) in %s' '*)
+  gid=$(stat -c %%g %s) && { getent group "$gid" >/dev/null || chown -hR --from=":$gid" ":$(id -g %s)" %s; } ||
+    exit 1 ;;
+esac
+]]
+
+--- The script by which the home of a user becomes his group's, where its group is nobody's by now.
+function user_home.regroup(key, path) return sh(REGROUP, path, key, path, key, path) end
 
 --- The script that makes a user; one who comes back gets his home again, if it was his then.
 function user_home.give_back(key, change, script)

@@ -74,6 +74,12 @@ t.case("the group of one who is only closed stays with him, and stays recorded",
   t.equal(found, { stays = "it is the group of user 'ada', who stays", keeps = true })
 end)
 
+t.case("the groups of one who is in a group that comes back are in their order, as the host is asked for them", function()
+  local model = Model.new { groups = { ada = { answer = { "users" } } } }
+  group.effects("ops", { kind = "create", to = { gid = 7, members = { "ada" } } }, model)
+  t.equal((model:get("groups", { "ada" })), { "ops", "users" })
+end)
+
 t.case("one who is made again has a home if he had one", function()
   t.equal(user_back.wanted("ada", { homed = false }).create_home, false)
   t.equal(user_back.wanted("ada", {}).create_home, nil)

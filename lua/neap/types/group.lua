@@ -66,6 +66,7 @@ local function tell_users(key, members, model)
       if name ~= key or members then groups[#groups + 1] = name end
     end
     if is_member[user] and not is_in then groups[#groups + 1] = key end
+    table.sort(groups)
     model:set("groups", { user }, groups)
   end
 end

@@ -206,12 +206,10 @@ case $(getent shadow %s | cut -d: -f2) in '!'?*) usermod -U %s ;; esac
 ]]
 
 -- The group of the same name, with the number that it had.
--- @param home of a user who is there: what is in it goes along with the number
-local function own_group(key, gid, home)
+local function own_group(key, gid)
   return sh("gid=$(getent group %s | cut -d: -f3)\n", key) ..
     sh('if [ -z "$gid" ]; then groupadd -g %d %s; ', gid, key) ..
-    sh('elif [ "$gid" != %d ]; then groupmod -g %d %s', gid, gid, key) ..
-    (home and " && " .. user_home.regroup(key, home, gid) or "") .. "; fi || exit 1\n"
+    sh('elif [ "$gid" != %d ]; then groupmod -g %d %s; fi || exit 1\n', gid, gid, key)
 end
 
 local function add(key, to, aside)
@@ -243,8 +241,10 @@ function user.steps(key, change)
     differs = { password = to.password ~= false or open, locked = open }
   else
     local flags = account(to, differs)
-    local own = aside .. (differs.own_gid and own_group(key, to.own_gid, to.home) or "")
+    local own = aside .. (differs.own_gid and own_group(key, to.own_gid) or "")
     steps = { own .. flags ~= "" and own .. (flags ~= "" and "usermod" .. flags .. sh(" %s", key) or "") or nil }
+    local is_his = change.resource and change.resource.back and to.homed == "own"
+    if is_his and (differs.group or differs.own_gid) then steps[#steps + 1] = user_home.regroup(key, to.home) end
     if differs.disabled then steps[#steps + 1] = to.disabled and sh(CLOSE, key) or sh(OPEN, key, key, key) end
   end
   if change.kind == "create" and to.expires or change.kind == "update" and differs.expires then
