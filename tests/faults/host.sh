@@ -82,7 +82,7 @@ LEFT='
 [ ! -d /var/lib/neap/pending ] || ls /var/lib/neap/pending | sed "s/^/mark /"
 ls -d /var/lib/neap/temp /tmp/neap.* /dev/shm/neap.* /run/neap.*.?????? 2>/dev/null | sed "s/^/file /"
 find /srv /srv/faults /etc /var/lib/neap -xdev -name ".neap.??????" 2>/dev/null | sed "s/^/temporary /"
-ls -d /srv/faults/app/releases/.[!.]* 2>/dev/null | sed "s/^/temporary /"
+ls -d /srv/faults/app/releases/.[!.]* 2>/dev/null | grep -v "/.made$" | sed "s/^/temporary /"
 flock -n /run/neap.lock true || echo "lock held"
 tail -n 1 /var/lib/neap/journal | grep -q ended || echo "journal not ended"
 cmp -s /run/faults.live /srv/faults/conf || echo "service runs with an old configuration"
