@@ -81,14 +81,19 @@ local function conflict_of(resource, one)
   return next(made.names) and made or nil
 end
 
--- Leaves to the host what was changed there.
+-- Leaves to the host what was changed there: what was found is what is wanted.
 local function yield(conflict)
-  local resource = conflict.resource
+  local resource, found = conflict.resource, conflict.found
   if conflict.kind == "update" then
-    for name in pairs(conflict.names) do resource.attrs[name] = nil end
-  else
-    resource.absent, resource.attrs = conflict.kind == "create", {}
+    for name in pairs(conflict.names) do resource.attrs[name] = found[name] end
+    return
   end
+  resource.absent = not found
+  local said = {}
+  for name, value in pairs(found and resource.attrs or {}) do
+    if difference.is_option(resource.rtype, name) then said[name] = value end
+  end
+  if found then resource.attrs = difference.overlay(said, found) end
 end
 
 --- The conflicts of one host. With --theirs what is wanted yields to them; with
