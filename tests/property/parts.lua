@@ -38,10 +38,28 @@ local function made_of(item)
   item("block", "pm", function() return { path = path, content = words(1) .. "\n", create = true } end)
 end
 
+local OTHERS = {
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFpo0rZ3TzYw1e9c7nB5vXqLk2mJt8sHd4aGyRfUiPq1",
+  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMv6bXcW2qQe8zLr5nYt0uKj3hGf7dSa9pOiU1yTrEwZ",
+}
+
+-- Labels that may stand for something else in the other playbook.
+local function labels_of(item, made)
+  item("line", "moving", function() return { path = CONF, line = one_of { "moving 1", "moving 2" } } end,
+    { spot = CONF, share = true })
+  item("block", "moving", function()
+    return { path = one_of { "/etc/prop/moving1", "/etc/prop/moving2" }, content = words(1) .. "\n", create = true }
+  end)
+  item("authorized_key", "moving", function()
+    return { user = made.users[1].key, key = one_of(OTHERS) }
+  end, { needs = { made.users[1] } })
+end
+
 return function(item, made)
   lines_of(item)
   made_of(item)
   blocks_of(item)
+  labels_of(item, made)
   item("file", CONF, function(has)
     return { content = dice.content(), mode = maybe(40, dice.mode()), owner = made.owner(has) }
   end, { spot = CONF })

@@ -15,6 +15,7 @@ local conflicts = require "neap.engine.conflicts"
 local converge = require "neap.engine.converge"
 local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
+local labels = require "neap.engine.labels"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -101,9 +102,11 @@ end
 -- Adds the way back of what is abandoned to what is wanted.
 local function prune(self, host, desired, round)
   local st = store_of(self)
-  if not st or not host.abandoned.ids[1] then return end
+  if not st then return end
   self.types = self.types or self.session.project.types
-  local now = recorded.host(st, self.head, host.name, self.key)
+  local at_head = recorded.host(st, self.head, host.name, self.key)
+  local now, others = labels.apart(at_head, labels.of_list(desired.list), self.types)
+  for _, id in ipairs(others) do table.insert(host.abandoned.ids, id) end
   local going = dispensable(self, desired, now, host.abandoned.ids)
   local added = rollback.take_back(self, desired, now, going)
   local by_id = {}

@@ -13,6 +13,7 @@ local taint = require "neap.core.taint"
 local brief = require "neap.engine.brief"
 local conflicts = require "neap.engine.conflicts"
 local difference = require "neap.engine.difference"
+local labels = require "neap.engine.labels"
 local plan = require "neap.engine.plan"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -93,6 +94,7 @@ function bystanders.note(self, host)
   local head = st and st:head()
   if not head then return end
   local now = recorded.host(st, head, host.name, project.key(self.opts))
+  now = labels.apart(now, labels.of_list(host.plan.desired.list), self.types)
   local list = find(now, self.types, host.plan.desired)
   st:close()
   if not list[1] then return end
@@ -124,7 +126,8 @@ end
 local function gone(entry, rtype)
   local options = { force = rtype.attributes.restore and true or nil }
   for name, schema in pairs(rtype.attributes) do
-    local said = type(schema) == "table" and schema.required and not schema.blob and entry.state
+    local is_told = type(schema) == "table" and (schema.required or schema.always) and not schema.blob
+    local said = is_told and entry.state
     local value = said and entry.state[name] or nil
     if not taint.is(value) then options[name] = options[name] or value end
   end

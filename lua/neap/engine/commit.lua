@@ -47,9 +47,27 @@ local function rolling_of(host)
   return rolling_words.kept(desired.rolling_after or desired.rolling)
 end
 
+-- What was never there cannot be taken away.
+local function drop_unknown(host, there, changes)
+  local prefix = "hosts/" .. host.name .. "/"
+  for path, bytes in pairs(changes) do
+    local is_its = bytes == false and path:sub(1, #prefix) == prefix
+    if is_its and not there[path:sub(#prefix + 1)] then changes[path] = nil end
+  end
+end
+
+-- What is recorded by another name from now on is not of the playbook.
+local function note_abandoned(abandoned, id)
+  for _, known in ipairs(abandoned.ids) do
+    if known == id then return end
+  end
+  table.insert(abandoned.ids, id)
+end
+
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
-  local recorded = head and st:tree(head, "hosts/" .. host.name) or {}
+  local there = head and st:tree(head, "hosts/" .. host.name) or {}
+  local recorded = there
   if host.adopted then
     forget_all(host, recorded, changes)
     recorded = {}
@@ -58,12 +76,14 @@ local function record_host(self, st, head, host, changes, key)
   seen.others, seen.states, seen.more = besides.others, besides.states, besides.more
   seen.observed, seen.status = host.observed or {}, standing.status(self, host)
   seen.brought, seen.rolling = brought_by(host), rolling_of(host)
-  local news = record.host(host.name, recorded, seen, changes, key)
+  local news, others = record.host(host.name, recorded, seen, changes, key)
+  for _, id in ipairs(host.abandoned and others or {}) do note_abandoned(host.abandoned, id) end
   -- A host that was lost is not seen again in this run; what it was is known.
   for path, bytes in pairs(host.pre_images or {}) do
     local at = "hosts/" .. host.name .. "/" .. path
     if not recorded[path] and changes[at] == nil then changes[at] = bytes end
   end
+  drop_unknown(host, there, changes)
   return news
 end
 

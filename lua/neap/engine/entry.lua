@@ -63,6 +63,18 @@ function entry.blob_path(rtype_name, key, attribute)
   return "blobs/" .. rtype_name .. "/" .. key_path(key) .. "." .. attribute
 end
 
+--- The paths of a resource's record, its texts and what was before Neap, of those that are there.
+-- @param files { [path below hosts/<host>/] = … }
+function entry.recorded(rtype_name, rtype, key, files)
+  local paths = {}
+  local function add(path) paths[#paths + 1] = files[path] and path or nil end
+  for _, root in ipairs { "", "genesis/" } do
+    add(root .. entry.path(rtype_name, key))
+    for attribute in pairs(rtype.attributes) do add(root .. entry.blob_path(rtype_name, key, attribute)) end
+  end
+  return paths
+end
+
 -- One attribute as JSON has it; large text goes to a file of its own, put
 -- into `files`.
 local function attribute_value(value, schema, place, key)

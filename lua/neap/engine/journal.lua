@@ -23,6 +23,7 @@ local brief = require "neap.engine.brief"
 local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
+local labels = require "neap.engine.labels"
 local project = require "neap.engine.project"
 local record = require "neap.engine.record"
 local standing = require "neap.engine.standing"
@@ -53,6 +54,21 @@ function journal.entry(host, change, owes)
   }
 end
 
+-- The records of a host, as its labels will stand for things.
+local function labeled(self, host)
+  local plan = host.plan
+  return (labels.tree(host.name, standing.tree(self, host), plan.desired.list, plan.observed, self.book.key))
+end
+
+-- Those of a thing that a label stood for until now.
+local function by_label(recorded, resource)
+  local files = {}
+  for _, path in ipairs(entry_of.recorded(resource.type, resource.rtype, resource.key, recorded)) do
+    files[path] = recorded[path]
+  end
+  return files
+end
+
 -- The records of what a resource is before Neap first touches it, by path
 -- below the host: as genesis, and as what was last seen, so that a way back
 -- knows of it. {} where it is recorded already.
@@ -63,7 +79,8 @@ local function pre_image(self, host, change)
   local function is_first(root) return before ~= nil and (is_new or not standing.read(self, host, root .. path)) end
   local files = is_first "" and entry_of.files(host.name, resource, before, "", key) or {}
   if is_first "genesis/" then
-    host.recorded = host.recorded or is_new and {} or standing.tree(self, host)
+    host.recorded = host.recorded or is_new and {} or labeled(self, host)
+    if host.recorded[path] then return by_label(host.recorded, resource) end
     local known = record.known(host.plan, self.types)
     for name, bytes in pairs(record.origin(host.name, resource, host.recorded, known, key)) do files[name] = bytes end
   end

@@ -14,6 +14,7 @@
 local json = require "neap.core.json"
 local difference = require "neap.engine.difference"
 local entry_of = require "neap.engine.entry"
+local labels = require "neap.engine.labels"
 local lasting = require "neap.engine.lasting"
 local ledger = require "neap.engine.ledger"
 local origins = require "neap.engine.origins"
@@ -195,9 +196,21 @@ function record.known(plan, types)
   }
 end
 
+-- Puts into `changes` what stands elsewhere in one tree of records than in another; returns whether something does.
+local function move(name, from, to, changes)
+  if from == to then return false end
+  for path in pairs(from) do
+    if to[path] == nil then changes["hosts/" .. name .. "/" .. path] = false end
+  end
+  for path, bytes in pairs(to) do
+    if from[path] ~= bytes then changes["hosts/" .. name .. "/" .. path] = bytes end
+  end
+  return true
+end
+
 --- What a host's records must become.
 -- @param name the host's
--- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
+-- @param head { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
 --   same as first seen, origins = the same, or as it was when what was Neap's
 --   had gone (`before` of plan.host), around = as plan.host has it, status = { … }, brought = { [type] = {
@@ -206,9 +219,10 @@ end
 --   types = where resource types are found, or nil; others, states, more = what bystanders.look gives, or nil;
 --   rolling = what rolling_words.kept gives
 -- @param changes table to add { [path] = bytes|false } to
--- @return whether something is worth a commit
-function record.host(name, recorded, seen, changes, key)
-  local news = false
+-- @return whether something is worth a commit; and the ids by which is recorded what labels no longer stand for
+function record.host(name, head, seen, changes, key)
+  local recorded, others = labels.tree(name, head, seen.resources, seen.before, key)
+  local news = move(name, head, recorded, changes)
   for _, resource in ipairs(seen.resources) do
     if resource.left then
       news = forget(name, resource, recorded, changes) or news
@@ -232,7 +246,7 @@ function record.host(name, recorded, seen, changes, key)
       news = true
     end
   end
-  return compare(changes, "hosts/" .. name .. "/", recorded, files) or news
+  return compare(changes, "hosts/" .. name .. "/", recorded, files) or news, others
 end
 
 return record

@@ -17,6 +17,7 @@ local destination = require "neap.engine.destination"
 local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local going = require "neap.engine.going"
+local labels = require "neap.engine.labels"
 local log = require "neap.engine.log"
 local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
@@ -245,6 +246,7 @@ function rollback.source(session)
   session.types = self.types -- of those who stand by
   return function(host, round)
     local now, target_state = recorded_at(self, head, host.name), recorded_at(self, target, host.name)
+    now = labels.apart(now, labels.of_state(target_state, self.types), self.types)
     local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)
     roll(desired, now, target_state, session.opts)
     host.conflicts = conflicts.find(round, desired, now, self.types, session.opts)

@@ -36,6 +36,11 @@ function authorized_key.check(_, attrs)
   return attrs
 end
 
+--- Which key its label stands for, and whose.
+function authorized_key.denotes(_, attrs)
+  return attrs.user and attrs.key and attrs.user .. "\0" .. (blob_of(attrs.key) or attrs.key)
+end
+
 function authorized_key.depends(_, attrs)
   return { "user:" .. attrs.user, "file:/home/" .. attrs.user .. "/.ssh/authorized_keys" }
 end

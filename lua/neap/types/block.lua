@@ -16,6 +16,8 @@ local block = {
     below = { type = "string", option = true,
       doc = "Where a new block goes: below the last line equal to this one; otherwise to the end of the file." },
     create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+    label = { type = "string", option = true, readonly = true,
+      doc = "What its markers say, where that is not its name: it was recorded under another." },
     stood = edit.STOOD,
   },
   equal = { stood = edit.anywhere },
@@ -65,6 +67,9 @@ function block.check(key, attrs)
   return attrs
 end
 
+--- Which block its label stands for.
+function block.denotes(_, attrs) return attrs.path end
+
 function block.depends(_, attrs)
   local ids = look.depends(attrs.path, {})
   ids[#ids + 1] = "file:" .. attrs.path
@@ -78,7 +83,7 @@ function block.probe(host, key, want, attrs)
   attrs = want or attrs
   if not attrs or not attrs.path then look.fail("block '%s': say its path", key) end
   local text, secret, around = edit.text(host, attrs.path, attrs.create, want)
-  local marks, comment = markers_in(text, key, attrs.comment or "#")
+  local marks, comment = markers_in(text, attrs.label or key, attrs.comment or "#")
   local mine, closed = edit.find(text, "block", marks)
   if not mine then return nil, around end
   if not closed then
@@ -88,16 +93,17 @@ function block.probe(host, key, want, attrs)
   if #mine > 2 then content = content .. "\n" end
   local function shown(value) return secret and taint.wrap(value, "previous") or value end
   return {
-    path = attrs.path, comment = comment, content = shown(content),
+    path = attrs.path, comment = comment, content = shown(content), label = attrs.label,
     stood = shown(edit.stood(text, "block", marks)),
   }
 end
 
 local function change_of(key, change)
   local attrs = change.to or change.from
-  local marks, lines = markers(key, (change.from or attrs).comment), {}
+  local label = attrs.label or key
+  local marks, lines = markers(label, (change.from or attrs).comment), {}
   if change.to then
-    local new = markers(key, attrs.comment)
+    local new = markers(label, attrs.comment)
     lines = edit.lines(taint.reveal(attrs.content))
     table.insert(lines, 1, new[1])
     lines[#lines + 1] = new[2]
@@ -109,7 +115,7 @@ local function change_of(key, change)
   }, attrs.path
 end
 
-function block.last_line(key, attrs) return markers(key, attrs.comment)[2] end
+function block.last_line(key, attrs) return markers(attrs.label or key, attrs.comment)[2] end
 
 function block.steps(key, change)
   local how, path = change_of(key, change)

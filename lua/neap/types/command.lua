@@ -66,6 +66,11 @@ function command.check(_, attrs, meta)
   return attrs
 end
 
+--- By what it is told that what its label stands for is done.
+function command.denotes(_, attrs)
+  return (attrs.creates or attrs.unless) and (attrs.creates or "") .. "\0" .. (attrs.unless or "")
+end
+
 function command.depends(_, attrs)
   local ids = {}
   if attrs.user then ids[1] = "user:" .. attrs.user end

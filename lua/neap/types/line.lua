@@ -11,7 +11,7 @@ local place = require "neap.place"
 local taint = require "neap.core.taint"
 
 local line = {
-  name = "line", key = "name", atomic = true,
+  name = "line", key = "name", atomic = true, widens = { "match" },
   attributes = {
     path = { type = "string", required = true, always = true, kept = place.is_path, doc = "The file." },
     line = { type = "string", always = true, doc = "The line, without its newline; may hold secrets." },
@@ -20,6 +20,8 @@ local line = {
     below = { type = "string", option = true,
       doc = "Where a new line goes: below the last line equal to this one; otherwise to the end of the file." },
     create = { type = "boolean", option = true, doc = "Make the file when there is none." },
+    was = { type = "string", option = true, recorded = false, readonly = true,
+      doc = "The lines that are recorded of it; a rollback says so." },
     stood = edit.STOOD, apart = edit.APART,
   },
   equal = { stood = edit.anywhere, apart = edit.anywhere },
@@ -36,6 +38,12 @@ function line.check(_, attrs)
   if taint.reveal(attrs.line):find("[\n%z]") then error("'line' is one line: use block for several", 0) end
   if attrs.match then check_pattern(attrs.match) end
   return attrs
+end
+
+--- Which lines its label stands for.
+function line.denotes(_, attrs)
+  local what = attrs.match or not taint.is(attrs.line) and attrs.line or ""
+  return attrs.path and attrs.path .. "\0" .. what
 end
 
 function line.depends(_, attrs)
@@ -57,8 +65,11 @@ local function distinct(lines, is_ours)
 end
 
 local function ours(text, attrs)
-  local wanted = attrs.line and taint.reveal(attrs.line)
-  return distinct(edit.lines(text), function(one) return one == wanted or attrs.match and one:find(attrs.match) end)
+  local wanted, was = attrs.line and taint.reveal(attrs.line), {}
+  for _, one in ipairs(edit.lines(attrs.was and taint.reveal(attrs.was) or "")) do was[one] = true end
+  return distinct(edit.lines(text), function(one)
+    return one == wanted or was[one] or attrs.match and one:find(attrs.match)
+  end)
 end
 
 --- The file that it is a part of.
@@ -105,5 +116,13 @@ function line.effects(key, change, model)
   local how, path = change_of(change)
   edit.effects(model, path, how, "line:" .. key)
 end
+
+-- What it made of what was there before is its own, though no pattern tells it any more.
+local function settle(resource)
+  local now = resource.before and resource.before.state
+  resource.attrs.was = now and now.line or nil
+end
+
+line.rollback = { settle = settle }
 
 return line
