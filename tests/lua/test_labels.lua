@@ -1,0 +1,62 @@
+--- Labels that stand for something else than what is recorded of them.
+local t = require "harness"
+local fake = require "fake_host"
+local labels = require "neap.engine.labels"
+local Types = require "neap.engine.types"
+
+local types = Types.new()
+local function line(text, options) return { { path = "/f", line = text }, { path = "/f", line = text }, options } end
+
+-- A host of which these are recorded, { id, state, genesis, options }, in this order.
+local function host(list) return fake.recorded(list, "options") end
+
+local function record(id, what) return { id, what[1], false, what[3] } end
+
+-- What is recorded of a host by which id, in order.
+local function told(now)
+  local list = {}
+  for i, id in ipairs(now.order) do
+    local entry = now.resources[id]
+    list[i] = (id:gsub("#%x+", "#")) .. "=" .. (entry.state and (entry.state.line or entry.state.content) or "none")
+  end
+  return table.concat(list, " ")
+end
+
+-- { what, recorded, what is wanted, what is recorded then }
+for _, case in ipairs {
+  { "the same", { record("line:k", line "a") }, { line "a" }, "line:k=a" },
+  { "another line", { record("line:x", line "x"), record("line:k", line "a") }, { line "b" }, "line:x=x line:k#=a" },
+  { "not of this run", { record("line:k", line "a") }, {}, "line:k=a" },
+  { "the same pattern", { record("line:k", line("a", { match = "^a" })) }, { line("b", { match = "^a" }) }, "line:k=a" },
+  { "a pattern", { record("line:k", line "a") }, { line("a", { match = "^a" }) }, "line:k#=a" },
+  { "another file", { record("block:k", { { path = "/f", content = "a\n" } }) }, { { nil, { path = "/g" } } }, "block:k#=a\n" },
+} do
+  t.case("a label: " .. case[1], function()
+    local now = host(case[2])
+    local id = case[2][#case[2]][1]
+    local rtype = types:get(id:match "^%w+")
+    local wanted = {}
+    for _, one in ipairs(case[3]) do
+      local attrs = { path = one[2].path, line = one[2].line, match = one[3] and one[3].match }
+      wanted[id] = rtype.denotes("k", attrs)
+    end
+    t.equal(told((labels.apart(now, wanted, types))), case[4])
+  end)
+end
+
+t.case("a label that stands for what it stood for before has its own record again", function()
+  local now = host { record("line:k", line "b") }
+  local away = labels.apart(now, { ["line:k"] = types:get("line").denotes("k", { path = "/f", line = "a" }) }, types)
+  t.equal(told(away), "line:k#=b")
+  local back = labels.apart(host {
+    record("line:k", line "c"), { away.order[1], { path = "/f", line = "b" }, false },
+  }, { ["line:k"] = types:get("line").denotes("k", { path = "/f", line = "b" }) }, types)
+  t.equal(told(back), "line:k#=c line:k=b")
+end)
+
+t.case("a block has its markers by any name, a line no pattern", function()
+  local now = host { record("block:k", { { path = "/f", content = "a\n" } }), record("line:k", line("a", { match = "^a" })) }
+  local away = labels.apart(now, { ["block:k"] = "/g", ["line:k"] = "/f\0b" }, types)
+  local block, one = away.resources[away.order[1]], away.resources[away.order[2]]
+  t.equal({ block.options.label, block.entry.options.label, one.options.match }, { "k", "k", nil })
+end)
