@@ -3,6 +3,9 @@
 --     directory /d   purged `x` once, and comes back with it
 --     file /d/x      came after that, and goes to what it found, nothing: it makes way
 --
+--     symlink /d     takes the place of a directory
+--     file /d/f      goes before that: what is there by that path then lies elsewhere
+--
 --     file /f        goes to what it found
 --     line in /f     is wanted, or goes too, and is written into that
 --
@@ -18,6 +21,17 @@ local function returning(list)
   for _, resource in ipairs(list) do
     local names = not resource.absent and not resource.attrs.purge and resource.attrs.surplus
     for _, name in ipairs(names or {}) do paths[resource.key .. "/" .. name] = true end
+  end
+  return paths
+end
+
+-- Set of the paths where a link will stand and none has stood.
+local function new_links(list, now)
+  local paths = {}
+  for _, resource in ipairs(list) do
+    local known = now.resources[resource.id]
+    local was_there = known and known.state and not known.state.occupied
+    if resource.rtype.leads and not resource.absent and not was_there then paths[resource.key] = true end
   end
   return paths
 end
@@ -42,19 +56,20 @@ local function written_into(list)
   return ids
 end
 
-local function is_covered(resource, roots, files)
+local function is_covered(resource, roots, files, links)
   if not resource.absent then return files[resource.id] end
   for _, path in ipairs(recorded.paths_of(resource)) do
-    if is_below(path, roots) then return true end
+    if is_below(path, roots) or is_below(path:match("^(.*)/"), links) then return true end
   end
 end
 
 --- Marks them: `covered` in the resources that go to what was before Neap.
 -- @param list all resources of the run
-function covered.mark(list)
-  local roots, files = returning(list), written_into(list)
+-- @param now of recorded.host()
+function covered.mark(list, now)
+  local roots, files, links = returning(list), written_into(list), new_links(list, now)
   for _, resource in ipairs(list) do
-    if resource.leaves and is_covered(resource, roots, files) then resource.covered = true end
+    if resource.leaves and is_covered(resource, roots, files, links) then resource.covered = true end
   end
 end
 

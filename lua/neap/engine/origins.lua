@@ -3,6 +3,7 @@
 local json = require "neap.core.json"
 local difference = require "neap.engine.difference"
 local lasting = require "neap.engine.lasting"
+local place = require "neap.place"
 local parts = require "neap.engine.parts"
 local recorded_host = require "neap.engine.recorded"
 local shape = require "neap.engine.shape"
@@ -36,6 +37,14 @@ function origins.came_along(resource, text)
   return false
 end
 
+-- Whether a link of Neap's leads to where this was found: that is another thing.
+local function is_behind_link(path, recorded, path_of)
+  for _, dir in ipairs(path:sub(1, 1) == "/" and place.above(path) or {}) do
+    if recorded[path_of("symlink", dir)] then return true end
+  end
+  return false
+end
+
 --- What was there before Neap, of a resource that is recorded for the first time, or again by a rollback: then another
 -- of Neap's may stand in its place.
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
@@ -46,7 +55,9 @@ function origins.of(resource, recorded, seen, path_of)
   if origins.came_along(resource, recorded["brought.json"]) then return false, false end
   local old = resource.as_recorded
   local before = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
-  if before and before.occupied and old and old.genesis ~= nil then return old.genesis, old.under end
+  local is_known = before and old and old.genesis ~= nil
+  local is_others = is_known and (before.occupied or is_behind_link(resource.key, recorded, path_of))
+  if is_others then return old.genesis, old.under end
   local function is_ours(id) return is_whole(recorded, id, path_of) end
   local in_file = parts.is_under(resource, seen.resources or {}, is_ours)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)

@@ -144,7 +144,7 @@ end
 local function arranged(first, wanted, last, now)
   local list = in_turn(first, wanted)
   table.move(last, 1, #last, #list + 1, list)
-  covered.mark(list)
+  covered.mark(list, now)
   settle(list)
   writers.translate(list, now)
   tell_types(list, now)

@@ -211,8 +211,9 @@ end
 
 function directory.effects(key, change, model)
   local to = change.to
-  if not to then return model:clear_paths { key } end
-  if change.kind == "create" then model:set("list", { key }, {}) end
+  if not to or change.from and change.from.occupied then model:clear_paths { key } end
+  if not to then return end
+  if change.kind == "create" or change.from.occupied then model:set("list", { key }, {}) end
   surplus_effects(key, change, model)
   model:set("stat", { key }, look.predicted("directory", to, "0755"))
 end

@@ -9,7 +9,7 @@ local sh = require "neap.sh"
 local vital = require "neap.vital"
 
 local symlink = {
-  name = "symlink", key = "path", atomic = true,
+  name = "symlink", key = "path", atomic = true, leads = true,
   attributes = {
     to = { type = "string", required = true, doc = "Where it points, as written into the link; need not exist." },
     owner = { type = "string", doc = "Name or number of the user that owns the link itself." },
@@ -93,7 +93,9 @@ function symlink.steps(key, change)
 end
 
 function symlink.effects(key, change, model)
-  local to = change.to
+  local to, from = change.to, change.from
+  local leads_elsewhere = to and (not from or from.occupied or change.differs.to)
+  if leads_elsewhere then model:clear_paths({ key }, ("it lies behind symlink:%s"):format(key)) end
   local kind = to and brings_back(change) and "file" or "symlink"
   model:set("stat", { key }, to and look.predicted(kind, to, kind == "file" and to.mode or "0777") or nil)
   if kind == "file" and to.content then
