@@ -83,7 +83,9 @@ function user_back.look(host, key, change, back, model)
   end
   local with_home = back.remove_homes or change.resource.attrs.remove_home
   change.resource.attrs.remove_home, change.from.remove_home = with_home, with_home
-  return #left > 0 and { note = "is removed, as it was then, though it owns " .. what } or nil
+  local notes = { #left > 0 and "is removed, as it was then, though it owns " .. what or nil }
+  notes[#notes + 1] = user_home.stays(change.from)
+  return notes[1] and { note = table.concat(notes, "; ") } or nil
 end
 
 --- One who is made again has a home if he had one.

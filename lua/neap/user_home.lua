@@ -41,6 +41,13 @@ function user_home.whose(st, key, uid)
   return (st.owner == key or st.uid and st.uid == uid) and "own" or "another's"
 end
 
+--- Why the home of one who goes stays though it is to go with him, in words; nil where it does not: userdel refuses to
+-- take away another's.
+function user_home.stays(from)
+  local is_left = from.remove_home and from.homed == "another's"
+  return is_left and ("home and mail stay: %s is not his"):format(from.home) or nil
+end
+
 local REGROUP = [[
 case $(stat -c '%%U %%g' %s 2>/dev/null) in %s' '*)
   gid=$(stat -c %%g %s) && { getent group "$gid" >/dev/null || chown -hR --from=":$gid" ":$(id -g %s)" %s; } ||

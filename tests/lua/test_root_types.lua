@@ -80,6 +80,10 @@ local cases = {
   { "absent.user", USER, { { "user", "ada", absent = true } }, "getent passwd ada || ls /home", "ada" },
   { "absent.user: with its home", USER, { { "user", "ada", { remove_home = true }, absent = true } },
     "getent passwd ada || ls /home", "" },
+  { "absent.user: with its home, which is another's and stays", USER .. "; chown root /home/ada",
+    { { "user", "ada", { remove_home = true }, absent = true } }, "getent passwd ada || ls /home", "ada" },
+  { "absent.user: with its home, of which there is none", USER .. "; rm -r /home/ada",
+    { { "user", "ada", { remove_home = true }, absent = true } }, "getent passwd ada || ls /home", "" },
 
   { "absent.group, then a user that was in it, and its own group", USER .. "; groupadd ops; usermod -G ops ada",
     { { "group", "ops", absent = true }, { "user", "ada", absent = true }, { "group", "ada", absent = true } },

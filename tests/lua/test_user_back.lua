@@ -103,3 +103,25 @@ t.case("a user who was to be absent then leaves the group of his name, as by an 
   local change = { kind = "delete", from = { group = "ops", own_gid = 7 }, resource = { back = {} } }
   t.equal(require("neap.types.user").steps("ada", change), { "userdel ada" })
 end)
+
+-- { whose the home is, what follows userdel, what is said }
+local STAYS = "home and mail stay: /home/ada is not his"
+for _, case in ipairs {
+  { "own", "userdel -r ada" }, { false, "userdel -r ada" }, { "another's", "userdel ada", STAYS },
+} do
+  t.case("a home that is to go with its user, and is " .. tostring(case[1]), function()
+    local function going(back)
+      local attrs = { remove_home = not back or nil }
+      return { kind = "delete", notes = {}, resource = { attrs = attrs, leaves = true, back = back },
+        from = { home = "/home/ada", homed = case[1], remove_home = attrs.remove_home } }
+    end
+    local nothing = { processes = {}, files = {} }
+    local host = { holdings = function() return nothing end, processes = function() return {} end }
+    local model = Model.new { stat = {} }
+    local back, apply = going { remove_homes = true }, going()
+    local said = user_back.look(host, "ada", back, back.resource.back, model)
+    user.foresee_delete(host, "ada", apply, model)
+    t.equal({ said and said.note, apply.notes[1] }, { case[3], case[3] })
+    t.equal({ user.steps("ada", back), user.steps("ada", apply) }, { { case[2] }, { case[2] } })
+  end)
+end

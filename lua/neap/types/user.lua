@@ -39,7 +39,7 @@ local user = {
     homed = { type = "string", or_false = true, readonly = true,
       doc = "Whose its home directory was found to be, \"own\" or \"another's\"; false: there was none." },
     remove_home = { type = "boolean", option = true,
-      doc = "When it is to be absent: take its home and mail away too." },
+      doc = "When it is to be absent: take its home and mail away too, unless the home is another's." },
   },
   equal = { homed = function() return true end }, -- of one who is there, the home stays as it is
 }
@@ -165,10 +165,11 @@ function user.foresee(host, key, change)
 end
 
 --- One who runs something cannot go.
-function user.foresee_delete(host, key, _, model)
+function user.foresee_delete(host, key, change, model)
   local left = model.sweeps and {} or user_back.running(host:processes(key), model)
   local some = table.concat(left, ", ", 1, math.min(3, #left))
   if left[1] then accounts.fail("'%s' runs %s: stop that first", key, some) end
+  table.insert(change.notes or {}, user_home.stays(change.from))
 end
 
 local function option(flag, value) return value and sh(" %s %s", flag, tostring(value)) or "" end
@@ -230,7 +231,8 @@ end
 function user.steps(key, change)
   local to, differs = change.to, change.differs
   if change.kind == "delete" then
-    local run = "userdel" .. (change.from.remove_home and " -r" or "") .. sh(" %s", key)
+    local with_home = change.from.remove_home and not user_home.stays(change.from)
+    local run = "userdel" .. (with_home and " -r" or "") .. sh(" %s", key)
     return { run .. user_back.own_group(key, change) }
   end
   local aside = numbers.aside(change)
