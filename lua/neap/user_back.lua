@@ -67,12 +67,17 @@ local function home_of_heir(change, back)
   return heir and heir.attrs.home
 end
 
+local function joined(notes) return notes[1] and table.concat(notes, "; ") end
+
 --- A user that was not there before is removed where he has nothing outside his home, else closed until then. One who
 -- was to be absent then goes, as by an apply.
 function user_back.look(host, key, change, back, model)
   if change.kind ~= "delete" then
     user_home.foresee(host, key, change)
-    return numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model)
+    local verdict = numbers.look(host, change, { passwd = "uid", group = "own_gid" }, back, model) or {}
+    local barrier, note = user_home.lost(host, key, change)
+    verdict.barrier, verdict.note = barrier, joined { verdict.note or note, verdict.note and note }
+    return next(verdict) and verdict or nil
   end
   local held = host:holdings(key, change.from.home, home_of_heir(change, back))
   local left = left_of(held, key, model, back.owners or {})
@@ -83,9 +88,9 @@ function user_back.look(host, key, change, back, model)
   end
   local with_home = back.remove_homes or change.resource.attrs.remove_home
   change.resource.attrs.remove_home, change.from.remove_home = with_home, with_home
-  local notes = { #left > 0 and "is removed, as it was then, though it owns " .. what or nil }
-  notes[#notes + 1] = user_home.stays(change.from)
-  return notes[1] and { note = table.concat(notes, "; ") } or nil
+  local owns = #left > 0 and "is removed, as it was then, though it owns " .. what or nil
+  local stays = user_home.stays(change.from)
+  return (owns or stays) and { note = joined { owns or stays, owns and stays } } or nil
 end
 
 --- One who is made again has a home if he had one.

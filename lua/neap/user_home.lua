@@ -16,6 +16,17 @@ local function made(key, change)
   return is_made and (to.home or "/home/" .. key) or nil
 end
 
+local LOST = "what was in his home was not kept"
+
+--- What is to be said of one who comes back and had a home of his own that is gone, as `barrier` and `note`: where he
+-- is recorded as one who is to be absent, his home may have gone with him; else it was said that homes are to go.
+function user_home.lost(host, key, change)
+  local path, before = change.to.home or "/home/" .. key, change.resource.before
+  if change.kind ~= "create" or change.to.homed ~= "own" or host:stat(path) then return nil, nil end
+  if before and not before.state then return LOST, nil end
+  return nil, LOST
+end
+
 --- Asks what the effects of a change will need to know.
 function user_home.foresee(host, key, change)
   local path = made(key, change)

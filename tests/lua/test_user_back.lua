@@ -125,3 +125,21 @@ for _, case in ipairs {
     t.equal({ user.steps("ada", back), user.steps("ada", apply) }, { { case[2] }, { case[2] } })
   end)
 end
+
+-- { what his home was, what is there now, what is said where he is recorded as absent, and where he is not recorded }
+local LOST = "what was in his home was not kept"
+for _, case in ipairs {
+  { "own", nil, { barrier = LOST }, { note = LOST } }, { "own", { kind = "directory" } }, { false }, { "another's" }, {},
+} do
+  t.case("a home that went, of one who comes back: " .. tostring(case[1]) .. (case[2] and ", there" or ""), function()
+    local host = { stat = function() return case[2] end, expect = function() end, content = function() end,
+      list = function() end, getent = function() end }
+    local function said(before)
+      local to = { home = "/home/ada", homed = case[1], create_home = case[1] and true or false, uid = 7 }
+      local resource = { key = "ada", attrs = to, before = before }
+      local change = { kind = "create", to = to, resource = resource, differs = {} }
+      return user_back.look(host, "ada", change, {}, Model.new { stat = {} })
+    end
+    t.equal({ said { state = false }, (said(nil)) }, { case[3], case[4] })
+  end)
+end
