@@ -211,13 +211,31 @@ t.case("what a run has looked at in the end is as it is recorded, whatever one b
   t.equal({ #lost.journal, lost.journal[1].cut_off, lost.journal[1].n, #seen.journal }, { 1, true, nil, 0 })
 end)
 
-t.case("what a dead run has made of lines is its own, though they do not stand as they were found", function()
-  local after = { line = "b", path = "/f", stood = "x\n", apart = '[{"stood":"x\\n","text":"a\\n"}]' }
-  local status = { step = 2, journal = { { n = 1, id = "line:a", after = after } } }
-  local resource = { id = "line:a", type = "line", key = "a", rtype = require "neap.types.line" }
-  local function made(found) return brief.has_made(status, resource, found) end
-  t.truthy(made { line = "b", path = "/f", stood = "y\n", apart = "" })
-  t.truthy(not made { line = "c", path = "/f", stood = "x\n", apart = "" })
+t.case("what a run has found as wanted is recorded so: what is otherwise later is others' work", function()
+  local function entry(n, id) return { n = n, id = id, before = { size = 9 }, after = { size = 1 } } end
+  local now = { step = 2, entries = { entry(1, "file:/a"), entry(2, "file:/b") }, is_seen = true,
+    settled = { ["file:/a"] = true } }
+  local status = standing.incomplete({}, now)
+  local function made(id, size) return brief.has_made(status, { id = id, rtype = fake.thing }, { size = size }) end
+  t.equal({ made("file:/a", 1), made("file:/b", 1), #status.journal }, { false, true, 2 })
+  now.settled["file:/b"], now.at = true, "file:/b"
+  t.equal(brief.has_made(standing.incomplete({}, now), { id = "file:/b", rtype = fake.thing }, { size = 5 }), true)
+  now.at = nil
+  status = standing.incomplete({}, now)
+  t.equal({ made("file:/b", 1), made("file:/b", 5) }, { false, false })
+  status = standing.incomplete(status, { step = 1, entries = { entry(1, "file:/a") } })
+  t.equal({ made("file:/a", 1), made("file:/b", 1), #status.journal }, { true, false, 2 })
+end)
+
+t.case("what a dead run was not to change of a file is others' work", function()
+  local resource = { id = "file:/a", type = "file", key = "/a", rtype = require "neap.types.file" }
+  local function made(content, mode, occupied)
+    local before = brief.of(resource.rtype, { content = "a", mode = "0644", occupied = occupied })
+    local entry = { n = 1, id = "file:/a", before = before, after = brief.of(resource.rtype, { content = "b" }) }
+    return brief.has_made({ step = 2, journal = { entry } }, resource, { content = content, mode = mode })
+  end
+  t.equal({ made("b", "0644"), made("b", "0700"), made("c", "0644") }, { true, false, false })
+  t.equal(made("b", "0700", "symlink"), true)
 end)
 
 t.case("a line that was torn is no line, and a run without steps leaves nothing", function()

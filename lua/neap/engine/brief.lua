@@ -39,6 +39,17 @@ local function is_aside(rtype, name)
   return type(schema) == "table" and schema.readonly and rtype.equal ~= nil and rtype.equal[name] ~= nil
 end
 
+-- Whether what could have been wanted and was not is as it was before, of a type whose change is made in one: that
+-- leaves the rest alone, but for what replaces another thing.
+local function is_else_as_before(entry, rtype, now)
+  local before = rtype.atomic and entry.before or {}
+  for name, value in pairs(before.occupied and {} or before) do
+    local is_left_alone = entry.after[name] == nil and difference.is_compared(rtype, name)
+    if is_left_alone and now[name] ~= HIDDEN and not difference.same(now[name], value) then return false end
+  end
+  return true
+end
+
 -- Whether each attribute is as it was to be, or (where the step may have been cut off) as it was before. What is hidden
 -- cannot be told: of a database user's password a server says no more than whether it is the one that is asked for.
 local function is_on_the_way(entry, rtype, now, cut_off)
@@ -48,30 +59,35 @@ local function is_on_the_way(entry, rtype, now, cut_off)
     local is_so = difference.same(now[name], value) or before ~= nil and difference.same(now[name], before)
     if not is_so and now[name] ~= HIDDEN and not is_aside(rtype, name) then return false end
   end
-  return true
+  return is_else_as_before(entry, rtype, now)
 end
 
-local function add_entry(list, by_text, entry, n, cut_off)
+local function add_entry(list, by_text, entry, n, cut_off, seen)
   local made = { id = entry.id, kind = entry.kind, trigger = entry.trigger, before = entry.before, after = entry.after }
   local text = json.encode(made)
   local same = by_text[text]
   if same then
-    same.n, same.cut_off = n, same.cut_off or cut_off
+    same.n, same.cut_off, same.seen = n, same.cut_off or cut_off, seen
     return
   end
-  made.n, made.cut_off = n, cut_off
+  made.n, made.cut_off, made.seen = n, cut_off, seen
   list[#list + 1], by_text[text] = made, made
 end
 
 --- Entries of the journal as they are recorded: first those of runs before this one that did not end either and whose
--- work nobody has looked at since; of each, the last one may have been cut off.
+-- work nobody has looked at since; of each, the last one may have been cut off. One whose resource was as
+-- wanted when it was looked at in the end is `seen`: it is recorded so, and what is otherwise later has been made by
+-- others. What failed may still be coming to rest then, such as a service that does not start.
 -- @param was, now see standing.incomplete
 function brief.entries(was, now)
   local list, by_text = {}, {}
   for _, entry in ipairs(was.status == "incomplete" and not now.is_seen and was.journal or {}) do
-    add_entry(list, by_text, entry, nil, entry.cut_off or entry.n and entry.n == was.step or nil)
+    add_entry(list, by_text, entry, nil, entry.cut_off or entry.n and entry.n == was.step or nil, entry.seen)
   end
-  for _, entry in ipairs(now.entries or {}) do add_entry(list, by_text, entry, entry.n) end
+  for _, entry in ipairs(now.entries or {}) do
+    local seen = entry.id ~= now.at and now.settled and now.settled[entry.id]
+    add_entry(list, by_text, entry, entry.n, nil, seen or nil)
+  end
   return json.array(list)
 end
 
@@ -101,7 +117,7 @@ function brief.has_made(status, resource, found)
   for _, entry in ipairs(status and status.journal or {}) do
     local what = changed_by(entry, resource)
     local cut_off = entry.cut_off or entry.n ~= nil and entry.n == status.step
-    if what and is_of(entry, what, resource, found, cut_off) then return true end
+    if what and not entry.seen and is_of(entry, what, resource, found, cut_off) then return true end
   end
   return false
 end

@@ -24,7 +24,7 @@ local STATUS = {
   pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
   out_of_rotation = { by = "?string", since = "?number", may = true },
   journal = { "list", {
-    n = "?number", id = "?string", kind = "?string", trigger = "?string", cut_off = "?boolean",
+    n = "?number", id = "?string", kind = "?string", trigger = "?string", cut_off = "?boolean", seen = "?boolean",
   }, may = true },
 }
 
@@ -154,7 +154,7 @@ end
 -- @param was what was recorded before: it may be incomplete since then
 -- @param now { machine_id, problem, at, step, steps, owed, entries, by, verb,
 --   since, out_of_rotation = { by, since }, is_seen = whether the run has looked
---   at the host in the end, status = "incomplete" if nil }
+--   at the host in the end, settled = the set of ids of what was as wanted then, status = "incomplete" if nil }
 function standing.incomplete(was, now)
   return {
     status = now.status or "incomplete", machine_id = now.machine_id, problem = now.problem,
@@ -201,7 +201,7 @@ function standing.status(self, host)
     machine_id = host.facts.machine_id, problem = host.problem.message, at = failed_at(host), step = host.step,
     steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
     by = hostlock.person(), verb = self.verb, since = host.since,
-    out_of_rotation = host.out, is_seen = host.observed and next(host.observed) ~= nil,
+    out_of_rotation = host.out, is_seen = host.observed and next(host.observed) ~= nil, settled = host.settled,
   })
   status.evidence = evidence
   return status

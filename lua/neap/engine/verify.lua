@@ -92,11 +92,20 @@ function verify.let_go(host, left)
   end
 end
 
---- Looks at a host after its changes: what it is (host.observed), and whether that is what was predicted
--- (host.accuracy). One that is not as wanted has failed.
+-- The set of ids of what was seen and is as wanted.
+local function settled_of(observed, left)
+  local settled = {}
+  for id in pairs(observed) do settled[id] = true end
+  for _, one in ipairs(left) do settled[one.id] = nil end
+  return settled
+end
+
+--- Looks at a host after its changes: what it is (host.observed), what of it is as wanted (host.settled), and whether
+-- that is what was predicted (host.accuracy). One that is not as wanted has failed.
 function verify.host(host)
   local left
   host.observed, left = verify.look(host, host.plan.desired.list)
+  host.settled = settled_of(host.observed, left)
   host.besides = bystanders.look(host)
   count_accuracy(host)
   verify.let_go(host, left)
