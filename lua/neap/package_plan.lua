@@ -4,6 +4,7 @@ local debs = require "neap.debs"
 local json = require "neap.core.json"
 local lifeline = require "neap.lifeline"
 local package_back = require "neap.package_back"
+local units = require "neap.units"
 
 local package_plan = {}
 
@@ -146,7 +147,7 @@ local function predict_content(host, list, asked, model)
   local managed = {}
   for _, args in ipairs(asked.pending or {}) do
     local key = args[1]:match("^service:(.*)$")
-    if key then managed[key:find("%.") and key or key .. ".service"] = true end
+    if key then managed[units.full(key)] = true end
   end
   local view = { managed = function(unit) return managed[unit] end }
   function view.answer(kind, ...)

@@ -8,6 +8,15 @@ local SUFFIXES = {
 --- Whether a name says what kind of unit it is, as "nginx.service" does.
 function units.is_full(name) return SUFFIXES[name:match("%.(%l+)$") or ""] ~= nil end
 
+--- The full name of a unit: "nginx" is "nginx.service", and so is "app.v2" as systemctl has it.
+function units.full(name) return units.is_full(name) and name or name .. ".service" end
+
+--- The one name by which a unit is known here, whichever of two was said: "nginx" for "nginx.service".
+function units.short(name)
+  local short = name:match("^(.+)%.service$")
+  return short and units.full(short) == name and short or name
+end
+
 --- The template that a unit is an instance of: "getty@.service" for "getty@tty1.service", nil where it is of none.
 function units.template(name)
   local prefix, instance, suffix = name:match("^([^@]+@)(.*)(%.%l+)$")

@@ -97,6 +97,18 @@ gadget(first .. "-more") { label = "see " .. tostring(first) .. first.id }
   t.equal(desired.by_id["gadget:one-more"].attrs.label, "see onegadget:one")
 end)
 
+t.case("a key has one form, in a text that names it, too", function()
+  local desired = declare [[
+service "x.service" { running = true }
+gadget "a" { after = { "service:x.service", "box:*" }, wait = { node2 = "service:y.service" } }
+service "z" { running = true, restart_on = "service:x.service" }
+]]
+  local gadget = desired.by_id["gadget:a"]
+  t.equal(gadget.meta.after, { "service:x", "box:*" })
+  t.equal(gadget.meta.wait, { { host = "node2", id = "service:y" } })
+  t.equal(desired.by_id["service:z"].meta.restart_on, { "service:x" })
+end)
+
 t.case("meta attributes are read into lists of ids, and give the order", function()
   local desired = declare [[
 gadget "last" { after = "gadget:a", tags = { "x", "y" }, restart_on = { "gadget:a", "gadget:b" } }

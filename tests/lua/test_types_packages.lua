@@ -623,3 +623,16 @@ t.case("package: one that goes stays where one that is to be there needs it", fu
   local held = package_back.look(host, "lib", { kind = "delete", from = { hold = true }, resource = {} }, back, Model.new())
   t.equal({ held.instead, held.keeps }, { { hold = false }, true })
 end)
+
+-- { what is said, its one name, the unit }
+for _, case in ipairs {
+  { "x", "x", "x.service" }, { "x.service", "x", "x.service" }, { "app.v2.service", "app.v2", "app.v2.service" },
+  { "x@a.b.service", "x@a.b", "x@a.b.service" }, { "x.timer", "x.timer", "x.timer" },
+  { "x.timer.service", "x.timer.service", "x.timer.service" }, { ".service", ".service", ".service" },
+} do
+  t.case("service: one name for one unit: " .. case[1], function()
+    local service = require "neap.types.service"
+    local key = service.check_key(case[1])
+    t.equal({ key, service.unit(key) }, { case[2], case[3] })
+  end)
+end

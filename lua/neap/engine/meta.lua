@@ -43,11 +43,20 @@ end
 
 local read = {}
 
-function read.ids(v)
+-- An id with the key as its type has it: of "service:x.service", "service:x".
+local function named(id, context)
+  local kind, key = id:match("^([%w_]+):(.+)$")
+  local rtype = key ~= "*" and context and context.types and context.types:get(kind)
+  local ok, known = pcall(rtype and rtype.check_key or error, key)
+  return ok and known and kind .. ":" .. known or id
+end
+
+function read.ids(v, context)
   local list = references.ids(v, {})
   if not list then return nil, "wants a reference, \"type:key\", or a list of them" end
-  for _, id in ipairs(list) do
+  for i, id in ipairs(list) do
     if not id:find("^[%w_]+:.") then return nil, ("wants \"type:key\", got '%s'"):format(id) end
+    list[i] = named(id, context)
   end
   return list
 end
@@ -93,7 +102,7 @@ function read.hosts(v, context, own_id)
       return nil, ("wants what to wait for on '%s': %s = \"type:key\""):format(key, key)
     end
     for _, id in ipairs(ids) do
-      list[#list + 1] = { host = name, id = id }
+      list[#list + 1] = { host = name, id = named(id, context) }
     end
   end
   local known = context.host_names and context.host_names()

@@ -2,6 +2,7 @@
 -- It is started only where it does not run, restarted or reloaded only where it did; one that was just started has
 -- read its configuration and needs neither. A change of a resource named in `restart_on` or `reload_on` is written down
 -- on the host until it has been acted on, so that it is not lost when a run ends in between.
+-- A unit has one name: service "nginx.service" is service "nginx".
 -- @usage service "nginx" { running = true, enabled = true, reload_on = vhost, validate = "nginx -t" }
 -- @usage service "apache2" { running = false, masked = true }
 local fault = require "neap.engine.fault"
@@ -18,8 +19,11 @@ local service = {
   },
 }
 
---- The unit's full name: "nginx" is "nginx.service", and so is "app.v2" as systemctl has it.
-function service.unit(key) return units.is_full(key) and key or key .. ".service" end
+--- The unit's full name.
+service.unit = units.full
+
+--- One name for one unit: "nginx.service" is "nginx".
+service.check_key = units.short
 
 function service.check(key, attrs)
   if not key:find("^[%w:_.@\\-]+$") or key:find("^%-") then error(("'%s' is no name of a unit"):format(key), 0) end
