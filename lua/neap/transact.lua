@@ -31,7 +31,8 @@ END
 fi
 ]]
 
--- A transaction that was cut short by a power cut or a kill is brought to its end first.
+-- A transaction that was cut short by a power cut or a kill is brought to its end first. What cannot be set up may be
+-- what is to go: where it is not, the transaction that follows fails and says why.
 local REPAIR = [[
 broken=
 if interrupted; then
@@ -60,7 +61,7 @@ transact() {
 -- @param units units that Neap starts itself when their configuration is in place
 function transact.script(groups, units)
   local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
-  text[#text + 1] = '[ -z "$broken" ] || transact -f --no-install-recommends install\n'
+  text[#text + 1] = '[ -z "$broken" ] || (transact -f --no-install-recommends install) 2>/dev/null\n'
   for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
   text[#text + 1] = 'rm -f "$D"/archives/*.deb\ndate +%s.%N >"$D/changed"\n'
   return table.concat(text)
