@@ -91,9 +91,10 @@ local function with_all(host, key, change)
   local before = change.resource.before
   if not before or before.state or not before.options.force then return nil end
   if before.genesis and before.genesis.surplus then return nil end
-  local dir, name = place.split(key)
-  local there = host:stat(kept.place(dir) .. "/" .. name)
-  if there then return { instead = with(change.resource.attrs, { restore = true }) } end
+  for _, away in ipairs(kept.places(place.split(key))) do host:expect("stat", away) end
+  for _, away in ipairs(kept.places(place.split(key))) do
+    if host:stat(away) then return { instead = with(change.resource.attrs, { restore = true }) } end
+  end
   return { barrier = "what was in it was not kept: it comes back empty" }
 end
 

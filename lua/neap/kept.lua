@@ -9,7 +9,10 @@ local sh = require "neap.sh"
 local kept = { DIR = "/var/lib/neap/kept" }
 
 --- Where the things of a directory are kept.
-function kept.place(dir) return kept.DIR .. "/" .. dir:gsub("%%", "%%25"):gsub("/", "%%2F") end
+function kept.place(dir)
+  if dir == "/" then dir = "" end
+  return kept.DIR .. "/" .. dir:gsub("%%", "%%25"):gsub("/", "%%2F")
+end
 
 local AT_ONCE = 100 -- names that one mv takes: a command's words have a limit
 
@@ -29,17 +32,28 @@ function kept.take(dir, names)
   return table.concat(lines)
 end
 
---- The places where a thing of a directory may be kept: by itself, or in the directory, where that was taken whole.
+--- The places where a thing of a directory may be kept: by itself, or in one of the directories above it, where that
+-- was taken whole.
 function kept.places(dir, name)
-  local above, own = dir:match("^(.*)/([^/]+)$")
-  local whole = above and kept.place(above) .. "/" .. own
-  return { kept.place(dir) .. "/" .. name, whole and whole .. "/" .. name or nil }
+  local list, above, below = {}, dir, name
+  while above do
+    list[#list + 1] = kept.place(above) .. "/" .. below
+    local own
+    above, own = above:match("^(.*)/([^/]+)$")
+    below = own and own .. "/" .. below
+  end
+  return list
 end
 
 local BACK = [[
+led() { # PLACE: whether a link leads there
+  d=${1%/*}
+  until [ "$d" = KEPT ]; do [ ! -h "$d" ] || return 0; d=${d%/*}; done
+  return 1
+}
 back() { # PLACE...: from the first of these where it is
   for away do
-    [ ! -h "${away%/*}" ] || continue
+    ! led "$away" || continue
     [ -e "$away" ] || [ -h "$away" ] || continue
     mv -- "$away" "./$n" || exit 1
     return
@@ -61,7 +75,7 @@ fi
 -- moved or given to somebody.
 -- @param give shell text that gives "./$n" its owner and mode, or nil
 function kept.bring_back(dir, names, give)
-  local lines = { BACK, "(\nwork\n" }
+  local lines = { (BACK:gsub("KEPT", (sh.quote(kept.DIR):gsub("%%", "%%%%")))), "(\nwork\n" }
   for _, name in ipairs(names) do
     local words = { NAME = sh.quote(name), AWAY = sh.words(kept.places(dir, name)), GIVE = give or "" }
     lines[#lines + 1] = (BRING_BACK:gsub("%u%u%u%u", words))

@@ -78,6 +78,28 @@ t.case("one that is made again gets what had been purged", function()
   t.equal({ #steps, steps[2].title }, { 2, "bring 1 things back into /d" })
 end)
 
+t.case("one that went with a directory above it comes back from there", function()
+  local whole = "/var/lib/neap/kept/%2Fsrv/b/in/d"
+  local before = { state = false, options = { force = true } }
+  local function verdict(stats)
+    local want = { mode = "0755" }
+    return directory.rollback.look(host_of(stats, {}), "/srv/b/in/d", change_of(nil, want, before), {}, Model.new())
+  end
+  t.equal({ verdict({ [whole] = THERE }).barrier, verdict({ [whole] = THERE }).instead.restore }, { nil, true })
+  t.equal(verdict({}).barrier, "what was in it was not kept: it comes back empty")
+  local step = directory.steps("/srv/b/in/d", change_of(nil, { mode = "0755", restore = true }))[1]
+  t.matches(step.run, "back %S+ %S+ '" .. whole:gsub("%%", "%%%%") .. "' /var/lib/neap/kept//srv/b/in/d\n")
+end)
+
+t.case("a directory right below the root that was taken whole is found where it is kept", function()
+  local before = { state = false, options = { force = true } }
+  local delete = { kind = "delete", from = { force = true, surplus = { "a" } }, differs = {} }
+  t.matches(directory.steps("/d", delete)[1].run, " /var/lib/neap/kept//d ")
+  local host = host_of({ ["/var/lib/neap/kept//d"] = THERE }, {})
+  local change = change_of(nil, { mode = "0755" }, before)
+  t.equal(directory.rollback.look(host, "/d", change, {}, Model.new()).instead.restore, true)
+end)
+
 t.case("what a purge leaves since something in it is named is recorded, and is no resource of its own", function()
   local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "in", "own", "y" } })
   local want = directory.check("/d", { purge = true })
