@@ -1,5 +1,6 @@
 --- Directories on a way back: what stays in them, and what comes back into them from where it was kept.
 local kept = require "neap.kept"
+local mounts = require "neap.mounts"
 local place = require "neap.place"
 
 local directory_back = {}
@@ -15,6 +16,16 @@ function directory_back.missing(from, to)
     for _, name in ipairs(list) do names[#names + 1] = not there[name] and name or nil end
   end
   return names
+end
+
+--- Where something is mounted on what a change takes away, or in it: a path, or nil.
+function directory_back.obstacle(host, key, change)
+  local to = change.to
+  if not to then
+    local dir, name = place.split(key)
+    return (change.from.force and kept.obstacle or mounts.on)(host, dir, { name })
+  end
+  if to.purge and change.differs.surplus then return kept.obstacle(host, key, change.from.surplus) end
 end
 
 --- Names in it that will still be there when the plan gets here.
@@ -100,22 +111,40 @@ end
 
 local function has_names(to) return to.spared ~= nil or to.surplus ~= nil and not to.purge end
 
---- What others have put into a directory is theirs; what was taken out of it comes back.
-function directory_back.look(host, key, change, back, model)
-  local to, differs = change.to, change.differs
-  if change.kind == "delete" then
-    if change.resource.leaves then
-      change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
-    end
-    local left = change.from.force and {} or directory_back.left_in(host, key, model)
-    return #left > 0 and { stays = "it holds what Neap has not put there: " .. directory_back.named(left) } or nil
+-- It stays where something of others is in it.
+local function look_at_delete(host, key, change, model)
+  if change.resource.leaves then
+    change.resource.attrs.force, change.from.force, change.from.surplus = nil, nil, nil
   end
-  if to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  local left = change.from.force and {} or directory_back.left_in(host, key, model)
+  if #left > 0 then return { stays = "it holds what Neap has not put there: " .. directory_back.named(left) } end
+  local at = directory_back.obstacle(host, key, change)
+  return at and { [change.from.force and "impossible" or "stays"] = mounts.refusal(at) } or nil
+end
+
+local function look_at_names(host, key, change, back)
+  local to, differs = change.to, change.differs
   if change.kind == "update" then
     return (differs.surplus or differs.spared) and has_names(to) and with_names(host, key, change, back) or nil
   end
   if to.surplus and not to.purge then return with_names(host, key, change, back) end
   return with_all(host, key, change) or to.spared and with_names(host, key, change, back) or nil
+end
+
+-- Whether something comes back from where it was kept.
+local function is_fetched(change, verdict)
+  local to = verdict and verdict.instead or change.to
+  return to.restore or directory_back.missing(change.from, to)[1] ~= nil
+end
+
+--- What others have put into a directory is theirs; what was taken out of it comes back.
+function directory_back.look(host, key, change, back, model)
+  if change.kind == "delete" then return look_at_delete(host, key, change, model) end
+  if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  local verdict = look_at_names(host, key, change, back)
+  local at = directory_back.obstacle(host, key, change)
+  at = at or is_fetched(change, verdict) and kept.obstacle_back(host)
+  return at and { impossible = mounts.refusal(at) } or verdict
 end
 
 --- To be what it was before Neap is to take nothing out.

@@ -4,6 +4,7 @@
 --     /etc/app.d/old.conf ─▶ /var/lib/neap/kept/%2Fetc%2Fapp.d/old.conf
 --
 -- Of each name the last one taken is kept, until somebody removes it.
+local mounts = require "neap.mounts"
 local sh = require "neap.sh"
 
 local kept = { DIR = "/var/lib/neap/kept" }
@@ -16,21 +17,46 @@ end
 
 local AT_ONCE = 100 -- names that one mv takes: a command's words have a limit
 
---- Shell text, run in the directory `dir`, that moves `names` aside.
-function kept.take(dir, names)
-  local store = kept.place(dir)
-  local lines = { sh("( umask 077; mkdir -p %s ) || exit 1\n", store) }
+-- Shell text for each hundred of the names.
+local function by_hundreds(names, text_of)
+  local lines = {}
   for first = 1, #names, AT_ONCE do
-    local here, there = {}, {}
-    for i = first, math.min(first + AT_ONCE - 1, #names) do
-      here[#here + 1] = "./" .. names[i]
-      there[#there + 1] = store .. "/" .. names[i]
-    end
-    local take = "rm -rf -- " .. sh.words(there) .. " && mv -f -- " .. sh.words(here)
-    lines[#lines + 1] = take .. sh(" %s || exit 1\n", store)
+    lines[#lines + 1] = text_of(table.move(names, first, math.min(first + AT_ONCE - 1, #names), 1, {}))
   end
   return table.concat(lines)
 end
+
+local function each(names, head)
+  local paths = {}
+  for i, name in ipairs(names) do paths[i] = head .. name end
+  return sh.words(paths)
+end
+
+--- Shell text, run in the directory `dir` that place.at() has entered, that moves `names` aside, in the place of what
+-- was kept of the same names before. It moves none of them where something is mounted on one, or below.
+function kept.take(dir, names)
+  local store = kept.place(dir)
+  local head = sh("( umask 077; mkdir -p %s ) && kept=$(cd -P -- %s && pwd -P) || exit 1\n", store, store)
+  local check = by_hundreds(names, function(some)
+    local words = sh.words(some)
+    return 'unmounted "$top" ' .. words .. '\nunmounted "$kept" ' .. words .. "\n"
+  end)
+  local move = by_hundreds(names, function(some)
+    local old, now = each(some, store .. "/"), each(some, "./")
+    return "rm -rf -- " .. old .. " && mv -f -- " .. now .. sh(" %s || exit 1\n", store)
+  end)
+  return mounts.FUNCTIONS .. head .. check .. move
+end
+
+--- While planning: the path of what is mounted on one of these names in a directory, or below, or where they are kept,
+-- so that they cannot be taken; or nil.
+function kept.obstacle(host, dir, names)
+  mounts.expect(host, kept.place(dir))
+  return mounts.on(host, dir, names) or mounts.on(host, kept.place(dir), names)
+end
+
+--- The same for what is brought back: nothing may be mounted in all that is kept.
+function kept.obstacle_back(host) return mounts.on(host, kept.DIR) end
 
 --- The places where a thing of a directory may be kept: by itself, or in one of the directories above it, where that
 -- was taken whole.
@@ -62,6 +88,8 @@ back() { # PLACE...: from the first of these where it is
 }
 ]]
 
+local CHECK_KEPT = 'if kept=$(cd -P -- %s 2>/dev/null && pwd -P); then unmounted "$kept"; fi\n'
+
 local BRING_BACK = [[
 n=NAME
 if [ ! -e "../$n" ] && [ ! -h "../$n" ]; then
@@ -75,7 +103,8 @@ fi
 -- moved or given to somebody.
 -- @param give shell text that gives "./$n" its owner and mode, or nil
 function kept.bring_back(dir, names, give)
-  local lines = { (BACK:gsub("KEPT", (sh.quote(kept.DIR):gsub("%%", "%%%%")))), "(\nwork\n" }
+  local functions = mounts.FUNCTIONS .. BACK:gsub("KEPT", (sh.quote(kept.DIR):gsub("%%", "%%%%")))
+  local lines = { functions, sh(CHECK_KEPT, kept.DIR), "(\nwork\n" }
   for _, name in ipairs(names) do
     local words = { NAME = sh.quote(name), AWAY = sh.words(kept.places(dir, name)), GIVE = give or "" }
     lines[#lines + 1] = (BRING_BACK:gsub("%u%u%u%u", words))

@@ -7,11 +7,17 @@ local lasting = require "neap.engine.lasting"
 
 local THERE = { kind = "directory", mode = "0755", owner = "root", group = "root" }
 
--- A host with these things, and directories with these names.
-local function host_of(stats, lists)
+-- A host with these things, directories with these names, and mounts: paths in the directories that are asked about, as
+-- the kernel writes them.
+local function host_of(stats, lists, mounted)
   return {
     stat = function(_, path) return stats[path] end, list = function(_, path) return lists[path] end,
     expect = function() end,
+    run = function(_, script)
+      local dir = script:match("\ncd %-P %-%- '?([^' ]+)")
+      local paths = mounted and mounted[dir] or {}
+      return { rc = 0, out = table.concat(paths, "\n") .. (paths[1] and "\n" or ""), err = "" }
+    end,
   }
 end
 
@@ -72,12 +78,6 @@ t.case("what was kept nowhere is a barrier", function()
   t.equal({ verdict.barrier, verdict.instead.surplus }, { "what was purged was not kept: a", { "b" } })
 end)
 
-t.case("one that is made again gets what had been purged", function()
-  local change = change_of(nil, { mode = "0755", surplus = { "a" } })
-  local steps = directory.steps("/d", change)
-  t.equal({ #steps, steps[2].title }, { 2, "bring 1 things back into /d" })
-end)
-
 t.case("one that went with a directory above it comes back from there", function()
   local whole = "/var/lib/neap/kept/%2Fsrv/b/in/d"
   local before = { state = false, options = { force = true } }
@@ -98,6 +98,12 @@ t.case("a directory right below the root that was taken whole is found where it 
   local host = host_of({ ["/var/lib/neap/kept//d"] = THERE }, {})
   local change = change_of(nil, { mode = "0755" }, before)
   t.equal(directory.rollback.look(host, "/d", change, {}, Model.new()).instead.restore, true)
+end)
+
+t.case("one that is made again gets what had been purged", function()
+  local change = change_of(nil, { mode = "0755", surplus = { "a" } })
+  local steps = directory.steps("/d", change)
+  t.equal({ #steps, steps[2].title }, { 2, "bring 1 things back into /d" })
 end)
 
 t.case("what a purge leaves since something in it is named is recorded, and is no resource of its own", function()
@@ -141,6 +147,65 @@ local function heard(kinds)
   end
   return answers
 end
+
+-- What a change of /srv/d that takes something away is refused with: while it is planned, and on a way back.
+local function refusals(mounted, want, from)
+  local host = host_of({}, {}, mounted)
+  local change = want and change_of(from, want) or { kind = "delete", from = from, differs = {}, resource = { attrs = {} } }
+  local foresee = want and directory.foresee or directory.foresee_delete
+  local _, problem = pcall(foresee, host, "/srv/d", change, Model.new())
+  local verdict = directory.rollback.look(host, "/srv/d", change, {}, Model.new())
+  return tostring(problem), verdict
+end
+
+local PURGED = { purge = true, surplus = {} }
+
+t.case("nothing is purged with something mounted in it", function()
+  local from = { mode = "0755", surplus = { "a b", "c" } }
+  local problem, verdict = refusals({ ["/srv/d"] = { "x/y", "a\\040b/in" } }, PURGED, from)
+  local why = "something is mounted on '/srv/d/a b/in', and nothing is taken away with that: unmount it first"
+  t.equal({ problem, verdict }, { why .. ', or declare directory "/srv/d/a b/in" to keep it', { impossible = why } })
+  t.equal({ refusals({ ["/srv/d"] = { "x/c" } }, PURGED, from) }, { "nil" })
+end)
+
+t.case("nor where something is mounted on what was kept of the same name", function()
+  local from = { mode = "0755", surplus = { "c" } }
+  local problem = refusals({ ["/var/lib/neap/kept/%2Fsrv%2Fd"] = { "c" } }, PURGED, from)
+  t.matches(problem, "mounted on '/var/lib/neap/kept/%%2Fsrv%%2Fd/c'.*unmount it first$")
+end)
+
+t.case("no directory goes with something mounted on or in it", function()
+  for _, at in ipairs { "d", "d/in/x" } do
+    local problem, verdict = refusals({ ["/srv"] = { at } }, nil, { force = true, surplus = { "in" } })
+    local why = ("something is mounted on '/srv/%s', and nothing is taken away with that: unmount it first"):format(at)
+    t.equal({ problem, verdict }, { why, { impossible = why } })
+  end
+  t.equal({ refusals({ ["/srv"] = { "dd", "e" } }, nil, { force = true, surplus = { "in" } }) }, { "nil" })
+end)
+
+t.case("one that Neap has made, and on which others have mounted something, stays on a way back", function()
+  local change = { kind = "delete", from = {}, differs = {}, resource = { attrs = {}, leaves = true } }
+  local verdict = directory.rollback.look(host_of({}, {}, { ["/srv"] = { "d" } }), "/srv/d", change, {}, Model.new())
+  t.matches(verdict.stays, "something is mounted on '/srv/d'")
+end)
+
+t.case("nothing comes back while something is mounted where it is kept", function()
+  local mounted = { ["/var/lib/neap/kept"] = { "%2Fsrv/b/mnt" } }
+  local before = { state = false, options = { force = true } }
+  local host = host_of({ ["/var/lib/neap/kept/%2Fsrv/d"] = THERE }, {}, mounted)
+  local verdict = directory.rollback.look(host, "/srv/d", change_of(nil, { mode = "0755" }, before), {}, Model.new())
+  t.matches(verdict.impossible, "something is mounted on '/var/lib/neap/kept/%%2Fsrv/b/mnt'")
+  host = host_of({ ["/var/lib/neap/kept/%2Fd/a"] = THERE }, { ["/d"] = {} }, mounted)
+  verdict = directory.rollback.look(host, "/d", change_of({ mode = "0755", surplus = {} }, { surplus = { "a" } }), {}, Model.new())
+  t.matches(verdict.impossible, "unmount it first")
+end)
+
+t.case("a command before it may unmount what is in the way", function()
+  local model = Model.new()
+  model.sweeps = true
+  local change = { kind = "delete", from = { force = true, surplus = { "in" } }, differs = {}, resource = { attrs = {} } }
+  t.equal(directory.foresee_delete(host_of({}, {}, { ["/srv"] = { "d" } }), "/srv/d", change, model), nil)
+end)
 
 t.case("what a purge takes is not there for those that come later", function()
   local model = Model.new(heard { stat = { ["/d/x"] = THERE, ["/d/x/y"] = THERE, ["/d/z"] = THERE }, list = { ["/d"] = { "x", "z" } } })

@@ -191,4 +191,41 @@ if Host.is_root() then
     t.matches(r.out, "^[1-9]%d*\nf\nold\n$")
     host:close()
   end)
+
+  -- Where something is mounted meanwhile, on a path below the directory d: { path, names that are purged }.
+  local ODD = "a \\\\040\t\nb"
+  local MOUNTED = { { "d/m", { "m" } }, { "d/" .. ODD, { "x", ODD } }, { "d/m/in/deep", { "-x", "m" } }, { "d/-m", { "-m" } } }
+  local AWKS = { "", 'awk() { busybox awk "$@"; }\n' }
+
+  local function try_mounted(path, names, shell, awk)
+    local host <close> = setmetatable(Host.new { private = true, shell = shell }, { __index = Host, __close = Host.close })
+    local kept = require "neap.kept"
+    local was = kept.DIR
+    kept.DIR = host.top .. "/kept"
+    local purge = directory.steps(host.dir .. "/d", {
+      kind = "update", from = { surplus = names }, to = { purge = true, surplus = {} }, differs = { surplus = true },
+    })[1]
+    local delete = directory.steps(host.dir .. "/d", {
+      kind = "delete", from = { force = true, surplus = names }, differs = {},
+    })[1]
+    kept.DIR = was
+    host:sh("mkdir -p d/x d/-x d/mm; echo there >d/x/f")
+    local script = ("cd '%s'; at='%s'; mkdir -p \"./$at\"; mount -t tmpfs none \"./$at\"; echo volume >\"./$at/f\"\n%s( %s\n); " ..
+      "echo $?; ( %s\n); echo $?; cat \"./$at/f\" d/x/f; ls ../kept/*"):format(host.dir, path, awk, purge.run, delete.run)
+    local r = host:request { script = script }
+    t.matches(r.out, "^75\n75\nvolume\nthere\n")
+    t.matches(r.err, "something is mounted on '.*', and nothing is taken away with that: unmount it first")
+    t.equal(r.out:match("there\n(.*)"):gsub("[^\n]*:?\n", ""), "")
+  end
+
+  t.case("a directory with something mounted in it is not moved, nor what is in it", function()
+    if not Host.can_be_private() then return end
+    for _, shell in ipairs(Host.shells()) do
+      for i, awk in ipairs(AWKS) do
+        for _, case in ipairs((i == 1 or os.execute "command -v busybox >/dev/null") and MOUNTED or {}) do
+          try_mounted(case[1], case[2], shell, awk)
+        end
+      end
+    end
+  end)
 end

@@ -1,7 +1,8 @@
 --- A directory.
 -- What is not said stays as it is; a new one is `root`'s and has the mode 0755. The directories above it must be
 -- there or be declared. With `purge`, whatever stands in it that no resource of the playbook names is taken away. What
--- is taken away so, or by `force`, is moved to /var/lib/neap/kept on the host, where a rollback finds it.
+-- is taken away so, or by `force`, is moved to /var/lib/neap/kept on the host, where a rollback finds it. Nothing is
+-- taken away on which, or below which, something is mounted.
 -- The system's own directories are never taken away, purged or replaced, whatever a playbook says: /bin, /boot, /dev,
 -- /etc, /home, /lib, /lib32, /lib64, /libx32, /proc, /root, /run, /sbin, /sys, /tmp, /usr, /usr/bin, /usr/lib,
 -- /usr/sbin, /usr/share, /var, /var/lib, /var/lib/dpkg, /var/lib/neap.
@@ -11,6 +12,7 @@
 local directory_back = require "neap.directory_back"
 local kept = require "neap.kept"
 local look = require "neap.look"
+local mounts = require "neap.mounts"
 local place = require "neap.place"
 local sh = require "neap.sh"
 local vital = require "neap.vital"
@@ -111,7 +113,18 @@ local function spared_of(host, key, want)
   return there and (want.spared or there[1]) and there or nil
 end
 
-directory.foresee = look.foresee
+-- Raises where something is mounted on what is taken away, unless a command before it may unmount that.
+local function foresee_mounts(host, key, change, model)
+  local at = not model.sweeps and directory_back.obstacle(host, key, change)
+  if not at then return end
+  local remedy = change.to and place.lies_in(at, key) and (", or declare directory \"%s\" to keep it"):format(at) or ""
+  look.fail("%s%s", mounts.refusal(at), remedy)
+end
+
+function directory.foresee(host, key, change, model)
+  look.foresee(host, key, change)
+  foresee_mounts(host, key, change, model)
+end
 
 function directory.probe(host, key, want, attrs)
   if want and want.purge then host:expect("list", key) end
@@ -138,8 +151,8 @@ end
 --- What is in it would have to go first.
 function directory.foresee_delete(host, key, change, model)
   check_kind(key, change.from)
-  if change.from.force or model.sweeps then return end
-  local left = directory_back.left_in(host, key, model)
+  foresee_mounts(host, key, change, model)
+  local left = (change.from.force or model.sweeps) and {} or directory_back.left_in(host, key, model)
   if left[1] then
     look.fail("'%s' is not empty (%s): say force = true, or absent.file, absent.directory… for what is in it", key,
       directory_back.named(left))
