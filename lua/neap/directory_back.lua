@@ -25,6 +25,11 @@ function directory_back.obstacle(host, key, change)
     local dir, name = place.split(key)
     return (change.from.force and kept.obstacle or mounts.on)(host, dir, { name })
   end
+  local from = change.from or {}
+  if from.occupied and not to.occupied then
+    local dir, name = place.split(key)
+    return kept.obstacle(host, dir, { name })
+  end
   if to.purge and change.differs.surplus then return kept.obstacle(host, key, change.from.surplus) end
 end
 
@@ -41,6 +46,9 @@ end
 function directory_back.named(names)
   return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
 end
+
+-- What else can stand in the place of a directory.
+local NAMES = { file = "file", symlink = "link", other = "device, pipe or socket" }
 
 local function with(attrs, values)
   for name, value in pairs(attrs) do
@@ -122,6 +130,25 @@ local function look_at_delete(host, key, change, model)
   return at and { [change.from.force and "impossible" or "stays"] = mounts.refusal(at) } or nil
 end
 
+-- What a directory has replaced comes back from where it was kept; but not while something of others is in that.
+local function look_at_replaced(host, key, change, model)
+  local to, dir, name = change.to, place.split(key)
+  local away = host:stat(kept.place(dir) .. "/" .. name)
+  if not away or away.kind ~= to.occupied or away.target ~= to.target then
+    return { barrier = ("the %s that it replaced was not kept"):format(NAMES[to.occupied]), stays = "it stays" }
+  end
+  local is_there = change.from and not change.from.occupied
+  local left = is_there and directory_back.left_in(host, key, model) or {}
+  if left[1] then
+    local why = ("it holds what Neap has not put there (%s), in the place of a %s that is kept"):format(
+      directory_back.named(left), NAMES[to.occupied])
+    return { barrier = why, stays = "it stays", keeps = true }
+  end
+  local at = is_there and mounts.on(host, dir, { name }) or kept.obstacle_back(host)
+  if at then return { impossible = mounts.refusal(at) } end
+  return { instead = with(change.resource.attrs, { restore = true }) }
+end
+
 local function look_at_names(host, key, change, back)
   local to, differs = change.to, change.differs
   if change.kind == "update" then
@@ -140,7 +167,7 @@ end
 --- What others have put into a directory is theirs; what was taken out of it comes back.
 function directory_back.look(host, key, change, back, model)
   if change.kind == "delete" then return look_at_delete(host, key, change, model) end
-  if change.to.occupied then return { barrier = "what it replaced was not kept", stays = "it stays" } end
+  if change.to.occupied then return look_at_replaced(host, key, change, model) end
   local verdict = look_at_names(host, key, change, back)
   local at = directory_back.obstacle(host, key, change)
   at = at or is_fetched(change, verdict) and kept.obstacle_back(host)

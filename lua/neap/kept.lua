@@ -5,6 +5,7 @@
 --
 -- Of each name the last one taken is kept, until somebody removes it.
 local mounts = require "neap.mounts"
+local place = require "neap.place"
 local sh = require "neap.sh"
 
 local kept = { DIR = "/var/lib/neap/kept" }
@@ -111,6 +112,27 @@ function kept.bring_back(dir, names, give)
   end
   lines[#lines + 1] = ") || exit 1\n"
   return table.concat(lines)
+end
+
+local FETCH = [[
+( cd -P -- STORE || exit 1
+EXPECT) || exit
+CHECK
+work
+GONE
+mv -- STORE/"$n" . || exit 1
+mv -f -- "./$n" .. || { mv -- "./$n" STORE; exit 1; }
+]]
+
+--- A script that brings back to `path` what stood there, with all that it had, and was moved aside for something else.
+-- @param kind of what is kept
+-- @param replaces kind of what stands there now, or nil
+function kept.fetch(path, kind, replaces)
+  local words = {
+    STORE = sh.quote(kept.place((place.split(path)))), CHECK = sh(CHECK_KEPT, kept.DIR),
+    EXPECT = place.expect(path, kind), GONE = replaces == "directory" and 'rmdir -- "../$n" || exit 1' or "",
+  }
+  return place.at(path) .. place.expect(path, replaces) .. mounts.FUNCTIONS .. FETCH:gsub("%u%u%u%u+", words)
 end
 
 return kept

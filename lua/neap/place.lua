@@ -193,9 +193,13 @@ function place.write(path, how)
 end
 
 --- A script that makes something other than a file: `make` is shell text that makes "./$n".
+-- @param how { owner, group, mode, replaces = kind of what is to be replaced, aside = shell text that moves that away, in
+--   its directory, clear = true where it is to be removed }: without either it is renamed over
 function place.make(path, make, how)
   local gone = ""
-  if how.replaces == "directory" then
+  if how.replaces and how.aside then
+    gone = "( cd -P .. || exit 1\n" .. how.aside .. ") || exit\n"
+  elseif how.replaces == "directory" then
     gone = 'rmdir -- "../$n" || exit 1\n'
   elseif how.replaces and how.clear then
     gone = 'rm -f -- "../$n" || exit 1\n'

@@ -33,6 +33,62 @@ t.case("what it replaces is no part of what it becomes", function()
   t.equal(directory.rollback.look(host_of({}, {}), "/x", change, {}, Model.new()), nil)
 end)
 
+-- What a change of /srv/d that takes something away is refused with: while it is planned, and on a way back.
+local function refusals(mounted, want, from)
+  local host = host_of({}, {}, mounted)
+  local change = want and change_of(from, want) or { kind = "delete", from = from, differs = {}, resource = { attrs = {} } }
+  local foresee = want and directory.foresee or directory.foresee_delete
+  local _, problem = pcall(foresee, host, "/srv/d", change, Model.new())
+  local verdict = directory.rollback.look(host, "/srv/d", change, {}, Model.new())
+  return tostring(problem), verdict
+end
+
+-- A directory that has replaced something, on its way back: the change, and what is said of it.
+local function replaced(genesis, away, names, found, mounted)
+  local stats = { ["/srv/d"] = found or THERE, ["/var/lib/neap/kept/%2Fsrv/d"] = away }
+  local host = host_of(stats, { ["/srv/d"] = names or {} }, mounted)
+  local seen = directory.probe(host, "/srv/d", genesis)
+  local change = difference.change(directory, seen, genesis) and change_of(seen, genesis)
+  return change, change and directory.rollback.look(host, "/srv/d", change, {}, Model.new())
+end
+
+t.case("what it has replaced comes back from where it was kept", function()
+  for _, kind in ipairs { "file", "symlink", "other" } do
+    local change, verdict = replaced({ occupied = kind, target = kind == "symlink" and "t" or nil },
+      { kind = kind, target = kind == "symlink" and "t" or nil })
+    t.equal({ change.kind, change.differs.occupied, verdict.instead.restore }, { "update", true, true })
+    local steps = directory.steps("/srv/d", change_of({ mode = "0755", occupied = false }, verdict.instead))
+    t.equal({ #steps, steps[1].title }, { 1, "bring back what was at /srv/d" })
+    local model = Model.new()
+    directory.effects("/srv/d", change_of({ mode = "0755", occupied = false }, verdict.instead), model)
+    t.equal(model:edit("stat", "/srv/d").unknown, "it comes back with directory:/srv/d")
+  end
+  t.equal({ replaced({ occupied = "file", force = true }, nil, nil, { kind = "file" }) }, {})
+end)
+
+t.case("what is not where it was kept is a barrier", function()
+  for _, away in ipairs { false, { kind = "directory" }, { kind = "symlink", target = "u" } } do
+    local _, verdict = replaced({ occupied = "symlink", target = "t" }, away or nil)
+    t.equal(verdict, { barrier = "the link that it replaced was not kept", stays = "it stays" })
+  end
+end)
+
+t.case("one that holds what others have put there stays, and stays recorded", function()
+  local _, verdict = replaced({ occupied = "file" }, { kind = "file" }, { "y" })
+  t.equal(verdict, {
+    barrier = "it holds what Neap has not put there (y), in the place of a file that is kept", stays = "it stays", keeps = true,
+  })
+  _, verdict = replaced({ occupied = "file" }, { kind = "file" }, {}, nil, { ["/srv"] = { "d" } })
+  t.matches(verdict.impossible, "something is mounted on '/srv/d'")
+end)
+
+t.case("what it replaces is no mount point", function()
+  local from, want = { occupied = "file" }, directory.check("/srv/d", { force = true, purge = true })
+  local problem, verdict = refusals({ ["/srv"] = { "d" } }, want, from)
+  t.matches(problem, "something is mounted on '/srv/d', .* unmount it first$")
+  t.matches(verdict.impossible, "unmount it first")
+end)
+
 t.case("one that goes by force is recorded with the names in it", function()
   local host = host_of({ ["/d"] = THERE }, { ["/d"] = { "a", "b" } })
   t.equal(directory.probe(host, "/d", nil, { force = true }).surplus, { "a", "b" })
@@ -146,16 +202,6 @@ local function heard(kinds)
     for path, answer in pairs(of_kind) do answers[kind][path] = { answer = answer } end
   end
   return answers
-end
-
--- What a change of /srv/d that takes something away is refused with: while it is planned, and on a way back.
-local function refusals(mounted, want, from)
-  local host = host_of({}, {}, mounted)
-  local change = want and change_of(from, want) or { kind = "delete", from = from, differs = {}, resource = { attrs = {} } }
-  local foresee = want and directory.foresee or directory.foresee_delete
-  local _, problem = pcall(foresee, host, "/srv/d", change, Model.new())
-  local verdict = directory.rollback.look(host, "/srv/d", change, {}, Model.new())
-  return tostring(problem), verdict
 end
 
 local PURGED = { purge = true, surplus = {} }

@@ -97,6 +97,10 @@ local cases = {
   { "directory: a file stands there", "touch d", { directory = { "d", {} } }, error = "is a file, not a directory" },
   { "directory: a link, by force", "ln -s x d", { directory = { "d", { force = true } } },
     "stat -c %F d", "directory" },
+  { "directory: what it replaces is kept, with all that it has", GIVEN .. "; mv f d",
+    { directory = { "d", { force = true } } }, "stat -c %F d; mv ../kept/*/d f; " .. SEEN, "directory\nkept kept 660 a" },
+  { "directory: so is a pipe, in the place of what was kept before", "mkfifo -m 640 d; set -- ../kept/$(pwd | sed s,/,%2F,g)/d; mkdir -p $1/x",
+    { directory = { "d", { force = true } } }, "stat -c '%F %a' ../kept/*/d", "fifo 640" },
   { "directory: purge", "mkdir -p d/gone/deep; touch d/kept d/-gone d/.gone",
     { { "directory", "d", { purge = true } }, { "file", "d/kept", { mode = "0600" } } }, "ls -A d", "kept" },
   { "absent.directory", "mkdir d", { { "directory", "d", absent = true } }, "ls -A", "" },
@@ -226,6 +230,42 @@ if Host.is_root() then
           try_mounted(case[1], case[2], shell, awk)
         end
       end
+    end
+  end)
+
+  -- What stands there { before, by then, and after it came back }, and how that ends.
+  local FETCHED = {
+    { GIVEN, ":", SEEN, "kept kept 660 a\n", 0 },
+    { "mkfifo -m 640 f", "rmdir f", "stat -c '%F %a' f", "fifo 640\n", 0 },
+    { "ln -s 'a b' f", ":", "readlink f; ls", "a b\nf\n", 0 },
+    { "echo a >f", "touch f/theirs", "ls f; cat ../kept/*/f", "theirs\na\n", 1 },
+    { "echo a >f", "rm ../kept/*/f; mkdir ../kept/*/f", "ls -A f", "", 75 },
+    { "echo a >f", "mkdir ../kept/v; mount -t tmpfs none ../kept/v", "ls -A f; cat ../kept/*/f", "a\n", 75 },
+  }
+
+  local function try_fetch(case, shell)
+    local host <close> = setmetatable(Host.new { private = true, shell = shell }, { __index = Host, __close = Host.close })
+    local kept = require "neap.kept"
+    local was, path = kept.DIR, host.dir .. "/f"
+    kept.DIR = host.top .. "/kept"
+    host:sh(case[1])
+    local kind = host:sh("[ -h f ] && echo symlink || { [ -f f ] && echo file || echo other; }")
+    local there = { kind = "update", from = { occupied = kind }, to = { mode = "0755" }, differs = { occupied = true } }
+    t.equal(host:request({ script = directory.steps(path, there)[1].run }).rc, 0)
+    local from = case[2] ~= "rmdir f" and { mode = "0755", occupied = false } or nil
+    local back = { kind = from and "update" or "create", from = from, to = { occupied = kind, restore = true }, differs = {} }
+    local step = directory.steps(path, back)[1].run
+    kept.DIR = was
+    local r = host:request {
+      script = ("cd '%s'\n%s\n( %s\n); s=$?; cd '%s'; %s; ls -A | grep neap; exit $s"):format(host.dir, case[2], step, host.dir, case[3]),
+    }
+    t.equal({ r.out, r.rc }, { case[4], case[5] }, case[1] .. ", " .. case[2] .. ": " .. r.err)
+  end
+
+  t.case("what a directory has replaced comes back with all that it had, or stays where it is kept", function()
+    if not Host.can_be_private() then return end
+    for _, shell in ipairs(Host.shells()) do
+      for _, case in ipairs(FETCHED) do try_fetch(case, shell) end
     end
   end)
 end

@@ -201,6 +201,7 @@ local function made_of(entry, types, state, genesis)
   local attrs = recorded.attrs(entry, rtype, state)
   local back = rtype.rollback
   if state and back and back.wanted then attrs = back.wanted(entry.key, attrs, genesis) end
+  if attrs.occupied and rtype.attributes.force then attrs.force = true end
   local said = { after = {}, before = {}, tags = {} }
   for name, value in pairs(entry.meta) do said[name] = value end
   return {
@@ -216,7 +217,6 @@ end
 --   docs/writing-types.md): { allow_data_loss, … }
 function recorded.wanted(entry, types, back)
   local resource = made_of(entry, types, entry.state)
-  if resource.attrs.occupied and resource.rtype.attributes.force then resource.attrs.force = true end
   resource.as_recorded, resource.back = entry, back or {}
   return resource
 end

@@ -32,7 +32,7 @@ local directory = {
     within = { type = "list", option = true, recorded = false, readonly = true,
       doc = "What of that has no resource of its own, only something in it; the engine fills it in." },
     restore = { type = "boolean", option = true, recorded = false, readonly = true,
-      doc = "Bring it back with what was in it; a rollback says so." },
+      doc = "Bring it back with what was in it, or what it has replaced; a rollback says so." },
     surplus = { type = "list", readonly = true, doc = "What `purge` found and takes away." },
     spared = { type = "list", readonly = true,
       doc = "What `purge` found and leaves, since something in it is named; a later one may take it away." },
@@ -136,12 +136,14 @@ function directory.probe(host, key, want, attrs)
   if st.kind ~= "directory" then return look.occupied(key, st, "directory", want) end
   local owner, group = look.owner(st, want)
   local goes_whole = not want and attrs and attrs.force
-  return {
+  local found = {
     mode = st.mode, owner = owner, group = group,
     surplus = goes_whole and host:list(key) or surplus_of(host, key, want) or nil,
     spared = spared_of(host, key, want),
-    force = attrs and attrs.force, occupied = want and want.occupied,
+    force = attrs and attrs.force,
   }
+  if want and want.occupied ~= nil then found.occupied = false end
+  return found
 end
 
 local function check_kind(key, from)
@@ -160,10 +162,11 @@ function directory.foresee_delete(host, key, change, model)
 end
 
 local function create(key, from, to)
-  local how = { owner = to.owner, group = to.group, mode = to.mode or "0755", clear = true }
+  local dir, name = place.split(key)
+  local how = { owner = to.owner, group = to.group, mode = to.mode or "0755" }
   how.replaces = from and from.occupied
+  how.aside = how.replaces and kept.take(dir, { name })
   if to.restore then
-    local dir, name = place.split(key)
     local back = kept.bring_back(dir, { name }, place.give(to.owner, to.group, to.mode))
     return { run = place.at(key) .. place.expect(key, nil) .. back, title = "bring back " .. key }
   end
@@ -194,7 +197,11 @@ end
 function directory.steps(key, change)
   local from, to, differs = change.from, change.to, change.differs
   if change.kind == "delete" then return { delete(key, from, from.force) } end
-  if to.occupied and not from.occupied then
+  if to.occupied and to.restore then
+    local run = kept.fetch(key, to.occupied, from and (from.occupied or "directory"))
+    return { { run = run, title = "bring back what was at " .. key } }
+  end
+  if to.occupied then
     look.fail("'%s' was %s before, which a directory resource cannot bring back", key, to.occupied)
   end
   local steps, names = {}, directory_back.missing(from, to)
@@ -224,8 +231,9 @@ end
 
 function directory.effects(key, change, model)
   local to = change.to
-  if not to or change.from and change.from.occupied then model:clear_paths { key } end
+  if not to or to.occupied or change.from and change.from.occupied then model:clear_paths { key } end
   if not to then return end
+  if to.occupied then return model:forget("stat", { key }, ("it comes back with directory:%s"):format(key)) end
   if change.kind == "create" or change.from.occupied then model:set("list", { key }, {}) end
   surplus_effects(key, change, model)
   model:set("stat", { key }, look.predicted("directory", to, "0755"))
