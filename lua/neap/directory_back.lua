@@ -1,5 +1,6 @@
 --- Directories on a way back: what stays in them, and what comes back into them from where it was kept.
 local kept = require "neap.kept"
+local look = require "neap.look"
 local mounts = require "neap.mounts"
 local place = require "neap.place"
 
@@ -47,8 +48,22 @@ function directory_back.named(names)
   return table.concat(names, ", ", 1, math.min(3, #names)) .. (#names > 3 and (" and %d more"):format(#names - 3) or "")
 end
 
--- What else can stand in the place of a directory.
-local NAMES = { file = "file", symlink = "link", other = "device, pipe or socket" }
+--- What keeps a directory from being replaced by something else, or nil: only an empty one can be.
+function directory_back.in_the_way(host, key, change, model)
+  local from, to = change.from, change.to
+  if not from or from.occupied ~= "directory" or not to or to.occupied == "directory" then return nil end
+  local left, dir, name = directory_back.left_in(host, key, model), place.split(key)
+  if left[1] then return ("'%s' is a directory that is not empty (%s)"):format(key, directory_back.named(left)) end
+  local at = mounts.on(host, dir, { name })
+  return at and mounts.refusal(at)
+end
+
+--- A `foresee` of what can replace a directory.
+function directory_back.foresee_replacing(host, key, change, model)
+  look.foresee(host, key, change)
+  local why = not model.sweeps and directory_back.in_the_way(host, key, change, model)
+  if why then look.fail("%s, and only an empty one is replaced", why) end
+end
 
 local function with(attrs, values)
   for name, value in pairs(attrs) do
@@ -135,13 +150,13 @@ local function look_at_replaced(host, key, change, model)
   local to, dir, name = change.to, place.split(key)
   local away = host:stat(kept.place(dir) .. "/" .. name)
   if not away or away.kind ~= to.occupied or away.target ~= to.target then
-    return { barrier = ("the %s that it replaced was not kept"):format(NAMES[to.occupied]), stays = "it stays" }
+    return { barrier = ("the %s that it replaced was not kept"):format(look.NOUNS[to.occupied]), stays = "it stays" }
   end
   local is_there = change.from and not change.from.occupied
   local left = is_there and directory_back.left_in(host, key, model) or {}
   if left[1] then
     local why = ("it holds what Neap has not put there (%s), in the place of a %s that is kept"):format(
-      directory_back.named(left), NAMES[to.occupied])
+      directory_back.named(left), look.NOUNS[to.occupied])
     return { barrier = why, stays = "it stays", keeps = true }
   end
   local at = is_there and mounts.on(host, dir, { name }) or kept.obstacle_back(host)

@@ -26,6 +26,9 @@ local names = {
   file = "a file", directory = "a directory", symlink = "a symbolic link", other = "a device, pipe or socket",
 }
 
+--- What things at a path are called.
+look.NOUNS = { file = "file", directory = "directory", symlink = "link", other = "device, pipe or socket" }
+
 --- What stands at `path`, when it is of another kind than wanted: attributes that say so, or, unless `force`, an
 -- error.
 function look.occupied(path, st, kind, want)

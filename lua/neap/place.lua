@@ -193,8 +193,8 @@ function place.write(path, how)
 end
 
 --- A script that makes something other than a file: `make` is shell text that makes "./$n".
--- @param how { owner, group, mode, replaces = kind of what is to be replaced, aside = shell text that moves that away, in
---   its directory, clear = true where it is to be removed }: without either it is renamed over
+-- @param how { owner, group, mode, replaces = kind of what is to be replaced, aside = shell text that moves that away,
+--   run in its directory, clear = true where it is to be removed }: without either it is renamed over
 function place.make(path, make, how)
   local gone = ""
   if how.replaces and how.aside then

@@ -7,6 +7,7 @@
 -- @usage file "/etc/sudoers.d/ops" { source = "files/sudoers", mode = "0440", validate = "visudo -cf %s" }
 -- @usage absent.file "/etc/nginx/conf.d/old.conf"
 local crypto = require "neap.core.crypto"
+local directory_back = require "neap.directory_back"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -60,7 +61,16 @@ local function content_of(host, key, want)
   return host:content(key)
 end
 
-file.foresee = look.foresee
+file.foresee = directory_back.foresee_replacing
+
+-- What stands in its place. What would bring a directory back is found, too: where what is wanted differs anyhow.
+local function occupied(key, st, want)
+  local found = look.occupied(key, st, "file", want)
+  if st.kind == "directory" and want and (want.content or want.occupied) then
+    found.mode, found.owner, found.group = st.mode, look.owner(st, want)
+  end
+  return found
+end
 
 function file.probe(host, key, want)
   if want and want.content then host:expect("sha256", key) end
@@ -69,7 +79,7 @@ function file.probe(host, key, want)
     if want then look.parent(host, key) end
     return nil
   end
-  if st.kind ~= "file" then return look.occupied(key, st, "file", want) end
+  if st.kind ~= "file" then return occupied(key, st, want) end
   local owner, group = look.owner(st, want)
   local found = { content = content_of(host, key, want), mode = st.mode, owner = owner, group = group }
   if want and want.occupied ~= nil then found.occupied = false end
@@ -81,6 +91,11 @@ local function new_mode(attrs) return attrs.mode or (taint.is(attrs.content) and
 -- Whether a change brings back a link that the file has replaced.
 local function brings_link_back(change)
   return change.to.occupied == "symlink" and (change.kind == "create" or change.differs.target) or false
+end
+
+-- Whether it brings back an empty directory that the file has replaced: as it was, by what was found of it.
+local function brings_directory_back(change)
+  return change.to.occupied == "directory" and (change.kind == "create" or change.differs.occupied) or false
 end
 
 -- Shell text that fails unless the content is what was found, where that was looked at.
@@ -105,6 +120,11 @@ function file.steps(key, change)
     local how = { replaces = from and (from.occupied or "file") }
     return { { run = place.make(key, make, how), title = "link " .. key } }
   end
+  if brings_directory_back(change) then
+    local how = { owner = to.owner, group = to.group, mode = to.mode, replaces = from and (from.occupied or "file") }
+    how.clear = true
+    return { { run = place.make(key, 'mkdir -- "./$n" || exit 1\n', how), title = "make " .. key } }
+  end
   if to.occupied and not (from and from.occupied) then
     look.fail("'%s' was %s before, which a file resource cannot bring back", key, to.occupied)
   end
@@ -127,6 +147,11 @@ function file.effects(key, change, model)
     model:set("stat", { key }, look.predicted("symlink", { to = to.target }, "0777"))
     return
   end
+  if brings_directory_back(change) then
+    model:set("stat", { key }, look.predicted("directory", to))
+    model:set("list", { key }, {})
+    return
+  end
   model:set("stat", { key }, look.predicted("file", to, new_mode(to)))
   local content = to.content or (change.kind == "create" and "" or nil)
   if content then
@@ -134,5 +159,17 @@ function file.effects(key, change, model)
     model:set("sha256", { key }, crypto.sha256(content))
   end
 end
+
+-- What was in its place comes back where enough is known of it.
+local function way_back(host, key, change, _, model)
+  local to, why = change.to, directory_back.in_the_way(host, key, change, model)
+  if why then return { impossible = why } end
+  local comes_back = to and to.occupied and (change.kind == "create" or change.differs.occupied)
+  local is_directory = comes_back and brings_directory_back(change) and change.resource.attrs.mode
+  if not comes_back or is_directory or brings_link_back(change) then return nil end
+  return { barrier = ("the %s that it replaced was not kept"):format(look.NOUNS[to.occupied]), stays = "it stays" }
+end
+
+file.rollback = { look = way_back }
 
 return file

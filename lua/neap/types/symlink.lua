@@ -3,6 +3,7 @@
 -- @usage symlink "/etc/nginx/sites-enabled/app.conf" { to = "/etc/nginx/sites-available/app.conf" }
 -- @usage absent.symlink "/etc/nginx/sites-enabled/default"
 local crypto = require "neap.core.crypto"
+local directory_back = require "neap.directory_back"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -38,7 +39,7 @@ function symlink.depends(key, attrs)
   return ids
 end
 
-symlink.foresee = look.foresee
+symlink.foresee = directory_back.foresee_replacing
 
 function symlink.probe(host, key, want)
   local st = host:stat(key)
@@ -104,10 +105,11 @@ function symlink.effects(key, change, model)
   end
 end
 
-local function way_back(_, _, change)
-  local to = change.to
+local function way_back(host, key, change, _, model)
+  local to, why = change.to, directory_back.in_the_way(host, key, change, model)
+  if why then return { impossible = why } end
   if not to or not brings_back(change) or to.content then return nil end
-  return { barrier = ("the %s that it replaced was not kept"):format(to.occupied or "thing"), stays = "it stays" }
+  return { barrier = ("the %s that it replaced was not kept"):format(look.NOUNS[to.occupied]), stays = "it stays" }
 end
 
 symlink.rollback = { look = way_back }
