@@ -6,6 +6,7 @@ local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 local count_of = require "neap.count_of"
 local author = require "neap.engine.author"
+local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
 local leftover = require "neap.engine.leftover"
@@ -64,6 +65,21 @@ local function note_abandoned(abandoned, id)
   table.insert(abandoned.ids, id)
 end
 
+-- A host that was lost is not seen again in this run; what it was is known. Each record comes with the texts that it
+-- names.
+local function add_pre_images(host, recorded, changes)
+  local images, prefix = host.pre_images or {}, "hosts/" .. host.name .. "/"
+  for path, bytes in pairs(images) do
+    local root = path:match("^(.-)resources/")
+    if (root == "" or root == "genesis/") and not recorded[path] and changes[prefix .. path] == nil then
+      changes[prefix .. path] = bytes
+      for _, text in ipairs(entry_of.texts(json.decode(bytes))) do
+        changes[prefix .. root .. text] = images[root .. text]
+      end
+    end
+  end
+end
+
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
   local there = head and st:tree(head, "hosts/" .. host.name) or {}
@@ -78,11 +94,7 @@ local function record_host(self, st, head, host, changes, key)
   seen.brought, seen.rolling = brought_by(host), rolling_of(host)
   local news, others = record.host(host.name, recorded, seen, changes, key)
   for _, id in ipairs(host.abandoned and others or {}) do note_abandoned(host.abandoned, id) end
-  -- A host that was lost is not seen again in this run; what it was is known.
-  for path, bytes in pairs(host.pre_images or {}) do
-    local at = "hosts/" .. host.name .. "/" .. path
-    if not recorded[path] and changes[at] == nil then changes[at] = bytes end
-  end
+  add_pre_images(host, recorded, changes)
   drop_unknown(host, there, changes)
   return news
 end

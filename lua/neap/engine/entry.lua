@@ -2,7 +2,8 @@
 --
 --     resources/<type>/<key>.json   what the last probe saw, and what was said of it
 --     files/<path>                  the content of a file, as text
---     blobs/<type>/<key>.<name>     other large texts
+--     blobs/<type>/<key>.<name>     other large texts; and that content where its place is another file's folder, or a
+--                                   folder above it is a file here: one was made of the other since
 --
 -- A key that is a path keeps its slashes, so that the tree reads like the host's own. What holds a secret is sealed
 -- with the project's key.
@@ -56,21 +57,64 @@ end
 --- Path of a resource's record below hosts/<host>/ (or its genesis/).
 function entry.path(rtype_name, key) return "resources/" .. rtype_name .. "/" .. key_path(key) .. ".json" end
 
---- Path of a large attribute of it. Of the things that may stand at one path, only a file's content has the name that
--- people look for.
-function entry.blob_path(rtype_name, key, attribute)
-  if rtype_name == "file" and attribute == "content" then return "files/" .. key_path(key) end
-  return "blobs/" .. rtype_name .. "/" .. key_path(key) .. "." .. attribute
+--- The paths at which a large attribute of it may stand; the first is preferred. Of the things that may stand at one
+-- path, only a file's content has the name that people look for; the last never meets a folder.
+function entry.blob_paths(rtype_name, key, attribute)
+  local ending = "." .. attribute
+  local own = (key_path(key) .. ending):gsub("%" .. ending .. "/", "%%2E" .. attribute .. "/")
+  own = "blobs/" .. rtype_name .. "/" .. own
+  if rtype_name == "file" and attribute == "content" then return { "files/" .. key_path(key), own } end
+  return { own }
 end
 
---- The paths of a resource's record, its texts and what was before Neap, of those that are there.
+-- The folders in which contents of files are recorded, of each set of records that was asked for.
+local folders = setmetatable({}, { __mode = "k" })
+
+local function folders_of(recorded)
+  local known = folders[recorded]
+  if known then return known end
+  known = {}
+  for path in pairs(recorded) do
+    local folder = path:find("^files/") or path:find("^genesis/files/")
+    folder = folder and path:match("^(.*)/")
+    while folder and not known[folder] do
+      known[folder] = true
+      folder = folder:match("^(.*)/")
+    end
+  end
+  folders[recorded] = known
+  return known
+end
+
+-- Whether a path is a folder of what is recorded, or one above it is a file there.
+local function is_taken(path, recorded)
+  if folders_of(recorded)[path] then return true end
+  local folder = path:match("^(.*)/")
+  while folder do
+    if recorded[folder] then return true end
+    folder = folder:match("^(.*)/")
+  end
+  return false
+end
+
+-- Where a large attribute stands: where it stood, or at the first of its paths that is free.
+local function blob_path(resource, attribute, at)
+  local paths = entry.blob_paths(resource.type, resource.key, attribute)
+  for _, path in ipairs(paths) do
+    if at.recorded[at.root .. path] then return path end
+  end
+  return paths[2] and is_taken(at.root .. paths[1], at.recorded) and paths[2] or paths[1]
+end
+
+--- The paths of a resource's record and its texts, of those that are there.
 -- @param files { [path below hosts/<host>/] = … }
-function entry.recorded(rtype_name, rtype, key, files)
+-- @param root "" or "genesis/"
+function entry.recorded(rtype, key, files, root)
   local paths = {}
-  local function add(path) paths[#paths + 1] = files[path] and path or nil end
-  for _, root in ipairs { "", "genesis/" } do
-    add(root .. entry.path(rtype_name, key))
-    for attribute in pairs(rtype.attributes) do add(root .. entry.blob_path(rtype_name, key, attribute)) end
+  local function add(path) paths[#paths + 1] = files[root .. path] and root .. path or nil end
+  add(entry.path(rtype.name, key))
+  for attribute in pairs(rtype.attributes) do
+    for _, path in ipairs(entry.blob_paths(rtype.name, key, attribute)) do add(path) end
   end
   return paths
 end
@@ -94,16 +138,16 @@ end
 
 --- A state as JSON has it; large texts are put into `files`.
 -- @param context what sealed values are bound to
-function entry.state(resource, state, files, context, key)
+-- @param at { root, recorded } as entry.files takes them
+function entry.state(resource, state, files, context, key, at)
   if not state then return json.null end
   local out = {}
   for name, value in pairs(state) do
     local schema = resource.rtype.attributes[name]
     schema = type(schema) == "table" and schema or {}
     if not schema.option then
-      local place = {
-        files = files, blob = entry.blob_path(resource.type, resource.key, name), context = context .. "#" .. name,
-      }
+      local place = { files = files, context = context .. "#" .. name }
+      place.blob = schema.blob and blob_path(resource, name, at)
       out[name] = attribute_value(value, schema, place, key)
     end
   end
@@ -176,15 +220,27 @@ local function meta_value(resource)
   return meta
 end
 
+--- The paths of the texts that a decoded record names, below its root.
+function entry.texts(made)
+  local paths = {}
+  for _, values in ipairs { made.state or false, made.first or false } do
+    for _, value in pairs(type(values) == "table" and values ~= json.null and values or {}) do
+      if type(value) == "table" then paths[#paths + 1] = value.file or value.sealed_in end
+    end
+  end
+  return paths
+end
+
 --- The files that record `state` of `resource`, by path below the host.
 -- @param root "" or "genesis/"
 -- @param key sealing key of the project
-function entry.files(host, resource, state, root, key)
+-- @param recorded { [path below hosts/<host>/] = bytes } at HEAD, or nil where there is nothing
+function entry.files(host, resource, state, root, key, recorded)
   local files = {}
   local context = "hosts/" .. host .. "/" .. root .. resource.id
   local made = {
     type = resource.type, key = resource.key,
-    state = entry.state(resource, state, files, context, key),
+    state = entry.state(resource, state, files, context, key, { root = root, recorded = recorded or {} }),
   }
   if root == "" and resource.as_recorded then
     local old = resource.as_recorded.entry

@@ -63,8 +63,9 @@ end
 -- Those of a thing that a label stood for until now.
 local function by_label(recorded, resource)
   local files = {}
-  for _, path in ipairs(entry_of.recorded(resource.type, resource.rtype, resource.key, recorded)) do
-    files[path] = recorded[path]
+  for _, root in ipairs { "", "genesis/" } do
+    local paths = entry_of.recorded(resource.rtype, resource.key, recorded, root)
+    for _, path in ipairs(paths) do files[path] = recorded[path] end
   end
   return files
 end
@@ -77,10 +78,12 @@ local function pre_image(self, host, change)
   local path, before = entry_of.path(resource.type, resource.key), host.plan.observed[resource.id]
   local is_new = host.adopted or not standing.recorded(self, host).status
   local function is_first(root) return before ~= nil and (is_new or not standing.read(self, host, root .. path)) end
-  local files = is_first "" and entry_of.files(host.name, resource, before, "", key) or {}
-  if is_first "genesis/" then
-    host.recorded = host.recorded or is_new and {} or labeled(self, host)
-    if host.recorded[path] then return by_label(host.recorded, resource) end
+  local seen_first, known_first = is_first "", is_first "genesis/"
+  if not (seen_first or known_first) then return {} end
+  host.recorded = host.recorded or is_new and {} or labeled(self, host)
+  if known_first and host.recorded[path] then return by_label(host.recorded, resource) end
+  local files = seen_first and entry_of.files(host.name, resource, before, "", key, host.recorded) or {}
+  if known_first then
     local known = record.known(host.plan, self.types)
     for name, bytes in pairs(record.origin(host.name, resource, host.recorded, known, key)) do files[name] = bytes end
   end

@@ -114,10 +114,10 @@ end
 local function files_of(host, entry, rtype, key, seal)
   local as = renamed(entry, rtype, key)
   local resource = { type = entry.type, rtype = rtype, key = key, id = as.id, as_recorded = as }
-  local files = entry_of.files(host, resource, entry.state, "", seal)
+  local files = entry_of.files(host, resource, entry.state, "", seal, {})
   if entry.genesis == nil then return files end
   local path = "genesis/" .. entry_of.path(entry.type, key)
-  for at, bytes in pairs(entry_of.files(host, resource, entry.genesis, "genesis/", seal)) do files[at] = bytes end
+  for at, bytes in pairs(entry_of.files(host, resource, entry.genesis, "genesis/", seal, {})) do files[at] = bytes end
   if entry.under or entry.around then
     local genesis = json.decode(files[path])
     genesis.under, genesis.around = entry.under, entry.around
@@ -157,7 +157,9 @@ function labels.tree(host, recorded, resources, before, seal)
   local tree, names, others, ids = nil, {}, {}, nil
   local function move(from, rtype, key)
     local entry = recorded_host.resource(recorded, from, host, seal)
-    for _, path in ipairs(entry_of.recorded(entry.type, rtype, entry.key, recorded)) do tree[path] = nil end
+    for _, root in ipairs { "", "genesis/" } do
+      for _, path in ipairs(entry_of.recorded(rtype, entry.key, recorded, root)) do tree[path] = nil end
+    end
     names[entry.id] = entry.type .. ":" .. key
     return files_of(host, entry, rtype, key, seal)
   end

@@ -45,23 +45,11 @@ local function compare(changes, prefix, recorded, files)
   return news
 end
 
--- The files of a resource that are recorded at all, below the host.
-local function recorded_files(resource, recorded, root)
-  local files = {}
-  local path = root .. entry_of.path(resource.type, resource.key)
-  if recorded[path] then files[#files + 1] = path end
-  for attribute in pairs(resource.rtype.attributes) do
-    local blob = root .. entry_of.blob_path(resource.type, resource.key, attribute)
-    if recorded[blob] then files[#files + 1] = blob end
-  end
-  return files
-end
-
 -- A resource that is what it was before Neap is Neap's no longer.
 local function forget(name, resource, recorded, changes)
   local news = false
   for _, root in ipairs { "", "genesis/" } do
-    for _, path in ipairs(recorded_files(resource, recorded, root)) do
+    for _, path in ipairs(entry_of.recorded(resource.rtype, resource.key, recorded, root)) do
       changes["hosts/" .. name .. "/" .. path] = false
       news = true
     end
@@ -77,7 +65,8 @@ local function add_first(name, resource, recorded, before, changes, key)
   local news = lasting.first(resource.rtype, recorded[path] and json.decode(recorded[path]), genesis, before)
   if next(news) == nil then return end
   genesis.first = genesis.first or {}
-  for attribute, value in pairs(entry_of.state(resource, news, files, host .. "genesis/" .. resource.id, key)) do
+  local context, place = host .. "genesis/" .. resource.id, { root = "genesis/", recorded = recorded }
+  for attribute, value in pairs(entry_of.state(resource, news, files, context, key, place)) do
     genesis.first[attribute] = value
   end
   changes[host .. at] = json.encode(genesis, { indent = 2 }) .. "\n"
@@ -147,7 +136,7 @@ function record.origin(name, resource, recorded, seen, key)
   local origin, under = origins.of(resource, recorded, seen, entry_of.path)
   local about = { host = name, key = key, types = seen.types, resources = seen.resources }
   origin = origins.placed(resource, origin, recorded, seen.before, about)
-  local files = entry_of.files(name, resource, origin, "genesis/", key)
+  local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   if under or around then
     local entry = json.decode(files[path])
@@ -168,10 +157,10 @@ local function record_resource(name, resource, recorded, seen, changes, key)
     add_first(name, resource, recorded, first_seen, changes, key)
   end
   inherit(name, resource, recorded, changes)
-  local files = entry_of.files(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key)
+  local files = entry_of.files(name, resource, as_then(resource, seen_of(seen, resource.id)), "", key, recorded)
   carry(files, resource, recorded, before)
   local news = compare(changes, prefix, recorded, files)
-  for _, old in ipairs(recorded_files(resource, recorded, "")) do
+  for _, old in ipairs(entry_of.recorded(resource.rtype, resource.key, recorded, "")) do
     if not files[old] then
       changes[prefix .. old] = false
       news = true
