@@ -6,6 +6,7 @@ local fake = require "fake_host"
 local peers = require "neap.engine.peers"
 local plan = require "neap.engine.plan"
 local rollback = require "neap.engine.rollback"
+local verify = require "neap.engine.verify"
 local way_back = require "neap.engine.way_back"
 
 local rtypes = { thing = fake.thing, daemon = fake.daemon }
@@ -95,6 +96,32 @@ t.case("one path: what leads back to before Neap keeps its record while another 
   rollback.take_back(self, desired, now, { ["box:/x"] = true })
   t.equal({ ids(desired.list), ids(desired.dropped) }, { "bag:/x", "" })
 end)
+
+-- { what, records of now, of then, what was not done, whose records go }
+local IN_BOX = { { "box:/x", { occupied = "bag" }, OLD }, { "bag:/x", {}, { occupied = "box" } } }
+for _, case in ipairs {
+  { "what gives way, when the other has its place", IN_BOX, { { "box:/x", {}, OLD } }, "", "bag:/x" },
+  { "nothing of what gives way to one that was not done", IN_BOX, { { "box:/x", {}, OLD } }, "box:/x", "" },
+  { "all that were at a path, when that is as before Neap", IN_BOX, {}, "", "box:/x bag:/x" },
+  { "none of them, when it is not", IN_BOX, {}, "box:/x", "" },
+  { "what has no genesis, in any case", { { "thing:a", size(1), nil }, { "thing:b", size(1), false } }, {}, "thing:b", "thing:a" },
+} do
+  t.case("records that go: " .. case[1], function()
+    local desired = rollback.compose(self, {}, recorded(case[2]), recorded(case[3]))
+    local seen, left, gone = {}, {}, {}
+    for _, one in ipairs(desired.list) do
+      seen[one.id] = {}
+      if case[4] == one.id then left[1] = one end
+    end
+    verify.let_go({ plan = { desired = desired }, observed = seen, result = {} }, left)
+    for _, list in ipairs { desired.list, desired.dropped } do
+      for _, one in ipairs(list) do gone[#gone + 1] = one.left and one.id or nil end
+    end
+    t.equal(table.concat(gone, " "), case[5])
+    verify.let_go({ plan = { desired = desired }, observed = {}, result = {} }, {})
+    for _, one in ipairs(desired.list) do t.truthy(not one.left, one.id .. " that was not seen") end
+  end)
+end
 
 t.case("one path: what makes way for what a directory brings back is looked at no more", function()
   rtypes.directory = require "neap.types.directory"

@@ -262,7 +262,7 @@ local function abandoned_of(self)
       local gone, ids = {}, {}
       local desired = host.plan and host.plan.desired or { list = {} }
       for _, resource in ipairs(desired.list) do gone[resource.id] = resource.left end
-      for _, resource in ipairs(desired.dropped or {}) do gone[resource.id] = true end
+      for _, resource in ipairs(desired.dropped or {}) do gone[resource.id] = resource.left end
       for _, id in ipairs(known.ids) do
         if not gone[id] then ids[#ids + 1] = id end
       end

@@ -113,7 +113,7 @@ local function class_of(resource, entry, owner, settled)
   return is_owner(resource) and "owning" or "first"
 end
 
--- What a file that it is a part of makes of it.
+-- What a file that it is a part of makes of it: "dropped", or false; and the id of the file.
 local function heed_file(resource, entry, now, wanted, leaving_ids)
   local fate, file = parts.fate(resource.rtype, entry, now, wanted, leaving_ids)
   if fate == "covered" then
@@ -122,7 +122,7 @@ local function heed_file(resource, entry, now, wanted, leaving_ids)
     wanted[file].needs = table.move(needed, 1, #needed, 2, { resource.id })
   end
   if fate == "after" then resource.needs = { file } end
-  return fate == "dropped" and fate
+  return fate == "dropped" and fate, file
 end
 
 --- What goes: first those that others need, last those that need others;
@@ -135,7 +135,8 @@ end
 function going.of(self, now, target, wanted)
   local lists, owners = { first = {}, readers = {}, owning = {}, dropped = {} }, owners_of(wanted)
   local entries = leaving(self, now, target)
-  local settled, wanted_ids, going_ids = lineage.settle(entries, self.types), parts.by_id(wanted), parts.by_id(entries)
+  local wanted_ids, going_ids = parts.by_id(wanted), parts.by_id(entries)
+  local settled, heirs = lineage.settle(entries, self.types)
   local brought = brought_back(wanted, entries, self.types)
   for i = #entries, 1, -1 do
     local entry = settled[entries[i].id] or entries[i]
@@ -148,10 +149,11 @@ function going.of(self, now, target, wanted)
     end
     if settled[entry.id] and resource.rtype.attributes.force then resource.attrs.force = true end
     if not leads_back(owner, resource, entry, now) and not is_purged(resource, wanted) then
-      local class = class_of(resource, entry, owner, settled)
-      class = heed_file(resource, entry, now, wanted_ids, going_ids) or class
+      local class, with = class_of(resource, entry, owner, settled), owner and owner.id or heirs[entry.id]
+      local of_file, file = heed_file(resource, entry, now, wanted_ids, going_ids)
+      if of_file then class, with = of_file, with or file end
       if resource.absent and brought[entry.id] then class = "dropped" end
-      if class == "dropped" then resource = recorded.dropped(entry, self.types) end
+      if class == "dropped" then resource = recorded.dropped(entry, self.types, with) end
       local goes = class ~= "dropped"
       resource.stuck = goes and stuck_on(resource, wanted_ids) or nil
       resource.kept_for = goes and belonging.renumbered(resource, wanted_ids, now) or nil

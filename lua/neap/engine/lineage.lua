@@ -71,20 +71,23 @@ end
 
 --- Which of the resources that go to what was before Neap do so, and how.
 -- @param entries of recorded.host(), those that go
--- @return { [id] = entry, maybe with another genesis | false: its record goes, and no more }
+-- @return { [id] = entry, maybe with another genesis | false: its record goes, and no more }; and of these { [id] = the
+--   id of the one that goes back }
 function lineage.settle(entries, types)
-  local settled = {}
+  local settled, heirs = {}, {}
   for _, group in pairs(by_place(entries, types)) do
     local holder = holder_of(group)
     local origin = origin_of(group, holder)
-    for _, entry in ipairs(group[2] and group or {}) do settled[entry.id] = false end
+    for _, entry in ipairs(group[2] and group or {}) do
+      settled[entry.id], heirs[entry.id] = false, origin.genesis and origin.id or holder.id
+    end
     if group[2] and origin.genesis then
       settled[origin.id] = origin
     elseif group[2] then
       settled[holder.id] = setmetatable({ genesis = false }, { __index = holder })
     end
   end
-  return settled
+  return settled, heirs
 end
 
 return lineage

@@ -11,7 +11,7 @@ local planbody = {}
 -- What is read from a plan.
 local RESOURCE = {
   type = "string", key = "string", id = "string", where = "?string", absent = "?boolean", attrs = { "map", "any" },
-  meta = { "map", "any" },
+  meta = { "map", "any" }, with = "?string",
 }
 local CHANGE = {
   id = "string", kind = "string", notes = { "list", "string" }, from = { "map", "any", may = true },

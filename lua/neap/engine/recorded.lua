@@ -241,9 +241,10 @@ function recorded.to_genesis(entry, types, back)
 end
 
 --- The resource whose records go without a look at the host.
-function recorded.dropped(entry, types)
+-- @param with id of the one that takes its place: they go when that one is as wanted; nil: in any case
+function recorded.dropped(entry, types, with)
   local resource = made_of(entry, types, false)
-  resource.left = true
+  resource.left, resource.with = not with, with
   return resource
 end
 

@@ -80,15 +80,27 @@ local function count_accuracy(host)
   host.accuracy = { right = right, wrong = wrong }
 end
 
+-- Whether what takes the place of something that is dropped is as wanted. It may itself give way to another.
+local function took_place(dropped, done, id)
+  local other = dropped[id]
+  if not other then return done[id] or false end
+  return not other.with or done[other.with] or false
+end
+
 --- What was on its way back to what it was before Neap, and is there, is
--- Neap's no longer: its records go.
+-- Neap's no longer: its records go; and so do those of what had its place.
 function verify.let_go(host, left)
-  local still = {}
+  local still, done, dropped = {}, {}, {}
   for _, one in ipairs(left) do still[one.id] = true end
   for _, resource in ipairs(host.plan.desired.list) do
     local is_there = host.observed[resource.id] ~= nil and not still[resource.id]
     if resource.covered then is_there = not host.result.failure end
-    if resource.leaves and is_there and not resource.kept_for then resource.left = true end
+    if resource.leaves then resource.left = is_there and not resource.kept_for end
+    done[resource.id] = is_there
+  end
+  for _, resource in ipairs(host.plan.desired.dropped or {}) do dropped[resource.id] = resource end
+  for _, resource in pairs(dropped) do
+    if resource.with then resource.left = took_place(dropped, done, resource.with) end
   end
 end
 
