@@ -227,10 +227,11 @@ t.case("file: in the place of a link is a file, whatever was there before", func
   local file = require "neap.types.file"
   local host = {
     expect = function() end, stat = function() return { kind = "file", mode = "0644", owner = "root", group = "root" } end,
+    content = function() return "known\n" end,
   }
   local want = { occupied = "symlink", target = "/old", force = true }
   local found = file.probe(host, "/x", want)
-  t.equal(found.occupied, false)
+  t.equal({ found.occupied, found.content }, { false, "known\n" })
   local change = difference.change(file, found, want)
   t.matches(file.steps("/x", change)[1].run, "\n%[ %-f \"./$n\" %] &&.*ln %-s %-%- /old")
 end)

@@ -54,10 +54,12 @@ end
 
 function file.depends(key, attrs) return look.depends(key, attrs) end
 
---- The content found: what is wanted when the hashes agree, so that only what differs travels.
+--- The content found: what is wanted when the hashes agree, so that only what differs travels. That of a file which is
+-- to give way to a link again is known, too.
 local function content_of(host, key, want)
-  if want and want.content == nil then return nil end
-  if want and host:sha256(key) == crypto.sha256(want.content) then return want.content end
+  local wanted = want and want.content
+  if want and not wanted and not want.occupied then return nil end
+  if wanted and host:sha256(key) == crypto.sha256(wanted) then return wanted end
   return host:content(key)
 end
 
