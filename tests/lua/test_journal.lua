@@ -291,6 +291,8 @@ for _, case in ipairs {
     "^failed: is not the host that is recorded: .*m1 and was m0.*%-%-adopt" },
   { "a plan only says so", { machine_id = "m0" }, {}, "plan", "m1", "^n1: is not the host that is recorded" },
   { "it can be accepted", { machine_id = "m0" }, { adopt = true }, "apply", "m1", "^fine$" },
+  { "and what was pending is another's", { machine_id = "m0", status = "pending-rollback", target = "abc" },
+    { adopt = true }, "apply", "m1", "^fine$" },
   { "a rollback is pending", { machine_id = "m1", status = "pending-rollback", target = "abc" }, {}, "apply", "m1",
     "^stale: a rollback to abc is pending .*`neap rollback abc %-l n1`.*%-%-discard%-pending" },
   { "the same rollback may", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { target = "abc" },
@@ -303,6 +305,47 @@ for _, case in ipairs {
 } do
   t.case("standing: " .. case[1], function() t.matches(check(case[2], case[3], case[4], case[5]), case[6]) end)
 end
+
+t.case("of a host that is adopted nothing counts that was recorded of the other machine", function()
+  local was = { machine_id = "m0", status = "incomplete", step = 1, since = 5, journal = { { n = 1, id = "file:/a" } },
+    pending_restarts = { { id = "service:b", verb = "reload" } } }
+  local _, host = check(was, { adopt = true }, "apply", "m1")
+  t.equal({ host.adopted, standing.is_another({}, host) }, { true, true })
+  local self = { opts = { tags = { "x" } }, verb = "apply" }
+  host.status, host.plan = "ok", { changes = {}, desired = { list = {} } }
+  t.equal(standing.status(self, host), { status = "complete", machine_id = "m1" })
+  host.status, host.problem, host.since = "failed", { message = "x" }, 9
+  local status = standing.status(self, host)
+  t.equal({ status.status, status.since, #status.journal }, { "incomplete", 9, 0 })
+  _, host = check(was, {}, "plan", "m0")
+  t.equal({ host.adopted, standing.is_another({}, host) }, { nil, false })
+end)
+
+t.case("a run that adopted a host and died leaves nothing of what was recorded of the other machine", function()
+  local dir = folder()
+  local self = run_that_dies(dir, two)
+  self.book.handle:close()
+  local st = store.open(dir .. "/state.git")
+  assert(st:commit { parent = st:head(), message = "x", time = 1, name = "a", email = "a@b", changes = {
+    ["hosts/n1/status.json"] = '{"machine_id":"m0","status":"incomplete","journal":[{"id":"file:/z","n":1}]}',
+    ["hosts/n1/resources/thing/a.json"] = "{}", ["hosts/n1/genesis/resources/thing/a.json"] = "{}",
+    ["hosts/n1/order.json"] = "[]", ["hosts/n2/status.json"] = "{}",
+  } })
+  local head = st:head()
+  st:close()
+  -- It began after that was recorded.
+  local name = journal.folder(self.opts) .. "/" .. self.book.name
+  assert(sys.write_file(name, (sys.read_file(name):gsub('"head":""', '"head":"' .. head .. '"')), 384))
+  leftover.recover(self)
+  st = store.open(dir .. "/state.git")
+  local names, tree = {}, st:tree(st:head(), "hosts/n1")
+  for path in pairs(tree) do names[#names + 1] = path end
+  table.sort(names)
+  local status, genesis = status_of(dir), json.decode(tree["genesis/resources/thing/a.json"])
+  st:close()
+  t.equal(names, { "genesis/resources/thing/a.json", "resources/thing/a.json", "status.json" })
+  t.equal({ status.machine_id, #status.journal, genesis.key }, { "m1", 2, "a" })
+end)
 
 t.case("what a run with -t leaves due is recorded, until a run of all", function()
   local function told(opts, list, was, owed)

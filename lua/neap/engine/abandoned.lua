@@ -23,6 +23,7 @@ local remembered = require "neap.engine.remembered"
 local rollback = require "neap.engine.rollback"
 local shape = require "neap.engine.shape"
 local show = require "neap.engine.show"
+local standing = require "neap.engine.standing"
 
 local abandoned = {}
 
@@ -70,11 +71,13 @@ local function look_up(self, host, desired)
   return ids
 end
 
+-- Of a machine that is another than the recorded one nothing is abandoned.
 local function find(self, host, desired)
   local set = set_of(desired.list)
   local known = self.known[host.name]
-  if known and known.of == set and not self.opts.prune then return { of = set, ids = known.ids } end
-  return { of = set, ids = look_up(self, host.name, desired) }
+  local ids = known and known.of == set and not self.opts.prune and known.ids or look_up(self, host.name, desired)
+  if ids[1] and standing.is_another(self.session, host) then ids = {} end
+  return { of = set, ids = ids }
 end
 
 local function add_needed(needed, rtype, key, attrs)
@@ -102,7 +105,7 @@ end
 -- Adds the way back of what is abandoned to what is wanted.
 local function prune(self, host, desired, round)
   local st = store_of(self)
-  if not st then return end
+  if not st or standing.is_another(self.session, host) then return end
   self.types = self.types or self.session.project.types
   local at_head = recorded.host(st, self.head, host.name, self.key)
   local now, others = labels.apart(at_head, labels.of_list(desired.list), self.types)

@@ -86,10 +86,11 @@ local function may_change(self, host)
   return not host.held and standing.recorded(self, host).status == "incomplete"
 end
 
---- Notes on the host who stands by (host.bystanders), before it is changed.
+--- Notes on the host who stands by (host.bystanders), before it is changed. On one that is adopted nobody does: what is
+-- recorded is another machine's.
 function bystanders.note(self, host)
   host.bystanders = nil
-  if not self.types or not may_change(self, host) then return end
+  if host.adopted or not self.types or not may_change(self, host) then return end
   local st = project.open(self.opts)
   local head = st and st:head()
   if not head then return end

@@ -23,9 +23,12 @@ local TRIES = 5
 -- As git guesses the number of loose objects, of which it has 6700 at most: by those in one of 256 directories.
 local LOOSE_MAX, TIDY_TIMEOUT_MS = 27, 10 * 1000
 
--- The records of the host that went by this name before are another's.
+-- The records of the host that went by this name before are another's: what this run has not written goes.
 local function forget_all(host, recorded, changes)
-  for path in pairs(recorded) do changes["hosts/" .. host.name .. "/" .. path] = false end
+  for path in pairs(recorded) do
+    local at = "hosts/" .. host.name .. "/" .. path
+    if changes[at] == nil then changes[at] = false end
+  end
 end
 
 -- What came along with the changes that were made (packages that others
@@ -83,11 +86,7 @@ end
 -- Adds a host's records to `changes`; says whether they are news.
 local function record_host(self, st, head, host, changes, key)
   local there = head and st:tree(head, "hosts/" .. host.name) or {}
-  local recorded = there
-  if host.adopted then
-    forget_all(host, recorded, changes)
-    recorded = {}
-  end
+  local recorded = host.adopted and {} or there
   local besides, seen = host.besides or {}, record.known(host.plan, self.types)
   seen.others, seen.states, seen.more = besides.others, besides.states, besides.more
   seen.observed, seen.status = host.observed or {}, standing.status(self, host)
@@ -95,6 +94,7 @@ local function record_host(self, st, head, host, changes, key)
   local news, others = record.host(host.name, recorded, seen, changes, key)
   for _, id in ipairs(host.abandoned and others or {}) do note_abandoned(host.abandoned, id) end
   add_pre_images(host, recorded, changes)
+  if host.adopted then forget_all(host, there, changes) end
   drop_unknown(host, there, changes)
   return news
 end

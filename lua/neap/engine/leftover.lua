@@ -148,9 +148,14 @@ function leftover.by_host(opts)
   return dead, alive
 end
 
+-- Whether the run was about another machine than the recorded one, and began its records anew.
+local function has_adopted(host, was)
+  return was.machine_id ~= nil and host.machine_id ~= nil and was.machine_id ~= host.machine_id
+end
+
 --- status.json of a host in a journal.
 function leftover.status(run, host, was)
-  return standing.incomplete(was, {
+  return standing.incomplete(has_adopted(host, was) and {} or was, {
     machine_id = host.machine_id, problem = leftover.problem(run, host), at = host.at, step = host.step,
     steps = host.steps, owed = host.owed, entries = host.entries, by = run.by, verb = run.verb, since = host.time,
     out_of_rotation = host.out,
@@ -178,10 +183,14 @@ local function changes_of(st, head, one)
     if (host.step or host.out) and not is_overtaken(st, head, one.run, name, host) then
       local path = "hosts/" .. name .. "/status.json"
       local was = standing.decode(head and st:read(head, path) or nil, name .. "/status.json")
+      local is_new = not head or has_adopted(host, was)
+      for below in pairs(head and is_new and st:tree(head, "hosts/" .. name) or {}) do
+        changes["hosts/" .. name .. "/" .. below] = false
+      end
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
       for below, bytes in pairs(host.pre_images) do
         local at = "hosts/" .. name .. "/" .. below
-        if not head or not st:read(head, at) then changes[at] = bytes end
+        if is_new or not st:read(head, at) then changes[at] = bytes end
       end
       names[#names + 1] = name
     end

@@ -24,6 +24,7 @@ local objections = require "neap.engine.objections"
 local place = require "neap.place"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
+local standing = require "neap.engine.standing"
 local turns = require "neap.engine.turns"
 local writers = require "neap.engine.writers"
 local Types = require "neap.engine.types"
@@ -245,7 +246,9 @@ function rollback.source(session)
   }
   session.types = self.types -- of those who stand by
   return function(host, round)
-    local now, target_state = recorded_at(self, head, host.name), recorded_at(self, target, host.name)
+    -- Of a machine that is another than the recorded one nothing is known: what is there now was before Neap.
+    local now = recorded_at(self, not standing.is_another(session, host) and head or nil, host.name)
+    local target_state = recorded_at(self, target, host.name)
     now = labels.apart(now, labels.of_state(target_state, self.types), self.types)
     local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)
     roll(desired, now, target_state, session.opts)

@@ -68,6 +68,14 @@ function standing.recorded(self, host)
   return host.recorded_status
 end
 
+--- Whether a host is another machine than the one that is recorded under its name: nothing of what is recorded is true
+-- of it.
+function standing.is_another(self, host)
+  if host.adopted then return true end
+  local was, now = standing.recorded(self, host).machine_id, host.facts.machine_id
+  return was ~= nil and now ~= nil and was ~= now
+end
+
 local function pending_sentence(host, was)
   local target = tostring(was.target or "?")
   return string.format("a rollback to %s is pending since %s, when the host could not be reached: "
@@ -78,10 +86,11 @@ end
 -- What keeps this run from changing the host, as code and sentence.
 local function objection(self, host)
   local was, opts = standing.recorded(self, host), self.opts
-  local now = host.facts.machine_id
-  if was.machine_id and now and was.machine_id ~= now and not opts.adopt then
+  if standing.is_another(self, host) then
+    if opts.adopt then return nil end
     return "failed", string.format("is not the host that is recorded: its machine-id is %s and was %s, so it was "
-      .. "installed anew or replaced; --adopt accepts it and begins its records anew", now, was.machine_id)
+      .. "installed anew or replaced; --adopt accepts it and begins its records anew", host.facts.machine_id,
+      was.machine_id)
   end
   if was.status == "pending-rollback" and not opts.discard_pending
       and not (self.verb == "rollback" and self.target == was.target) then
@@ -129,8 +138,9 @@ function standing.check(self, host)
   local was = standing.recorded(self, host)
   if next(was) == nil then tell_renamed(self, host) end
   host.out = host.out or was.out_of_rotation
-  host.adopted = was.machine_id and host.facts.machine_id and was.machine_id ~= host.facts.machine_id or nil
-  if was.status == "incomplete" then
+  if standing.is_another(self, host) then
+    host.adopted, host.recorded_status = true, {}
+  elseif was.status == "incomplete" then
     self.ui:detail(string.format("%s: is incomplete since %s: %s", host.name, hostlock.when(was.since),
       was.problem or "?"))
   end
