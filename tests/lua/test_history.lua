@@ -49,14 +49,16 @@ local function run(host, list, message, extra)
   })
 end
 
-local function motd(line, mode) return resource(FILE, "/etc/motd", line, { content = "", mode = mode }) end
+local function motd(line, mode, tags)
+  return resource(FILE, "/etc/motd", line, { content = "", mode = mode }, { tags = tags })
+end
 local nginx = resource(SERVICE, "nginx", 9, { running = true }, { restart_on = { "file:/etc/motd" } })
 local password = resource(FILE, "/etc/pw", 7, { content = "" })
 local up = { running = true }
 local function secret(text) return { content = "user=app\npassword=" .. taint.new(text, "db") .. "\n" } end
 
 local first = run("web1", {
-  { motd(3), nil, { content = "hello\n", mode = "0644" } },
+  { motd(3, nil, { "page" }), nil, { content = "hello\n", mode = "0644" } },
   { nginx, up, up },
   { password, nil, secret("hunter2hunter2") },
 }, "apply site.lua: 2 changes on web1\n\nweb1: ok, 2 changes\n  + file:/etc/motd\n  + file:/etc/pw\n",
@@ -64,7 +66,7 @@ local first = run("web1", {
 local second = run("web2", { { nginx, { running = false }, up } },
   "apply site.lua: 1 change on web2\n\nweb2: ok, 1 change\n  ~ service:nginx\n")
 local third = run("web1", {
-  { motd(5), { content = "hello\n", mode = "0644" }, { content = "hello\nworld\n", mode = "0600" } },
+  { motd(5, nil, { "page" }), { content = "hello\n", mode = "0644" }, { content = "hello\nworld\n", mode = "0600" } },
   { nginx, up, up },
   { password, nil, secret("correct horse battery") },
 }, "apply site.lua: 3 changes on web1\n\nweb1: ok, 3 changes\n  ~ file:/etc/motd\n  ~ service:nginx (restart)\n",
@@ -98,9 +100,13 @@ end)
 for _, case in ipairs {
   { "web1", first, "pending-rollback" }, { "web1", second, "pending-rollback" }, { "web1", third, nil },
   { "web2", second, nil }, { "web2", first, "pending-rollback" }, { "web2", "genesis", "pending-rollback" },
+  { "web1", first, "pending-rollback", "page" },
+  { "web1", first, nil, "other" }, { "web1", third, nil, "page" }, { "web1", "genesis", "pending-rollback", "page" },
 } do
-  t.case(("a rollback that has not reached %s is %s"):format(case[1], case[3] and "pending" or "none"), function()
-    local self = { verb = "rollback", target = case[2], opts = { state = path, args = {} } }
+  t.case(("a rollback%s that has not reached %s is %s"):format(case[4] and " -t " .. case[4] or "", case[1],
+      case[3] and "pending" or "none"), function()
+    local tags = case[4] and { case[4] }
+    local self = { verb = "rollback", target = case[2], opts = { state = path, args = {}, tags = tags } }
     local host = { name = case[1], status = "unreachable", problem = { message = "no answer" } }
     local status = standing.pending(self, host)
     t.equal(status and status.status, case[3])

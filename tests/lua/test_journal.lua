@@ -270,10 +270,11 @@ t.case("a host whose part was over is incomplete since it was not recorded", fun
   t.matches(leftover.problem(one.run, one.hosts.n1), "^the apply of .* ended before it was recorded$")
 end)
 
-local function check(was, opts, verb, now)
+local function check(was, opts, verb, now, tags)
   local said = {}
   local self = {
-    verb = verb or "apply", target = opts.target, opts = { args = {}, adopt = opts.adopt, discard_pending = opts.discard },
+    verb = verb or "apply", target = opts.target, opts = { args = {}, adopt = opts.adopt, discard_pending = opts.discard,
+      tags = tags, remove_homes = opts.remove_homes },
     ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end },
   }
   local host = {
@@ -414,6 +415,53 @@ t.case("what a script that was killed has left goes with the host's part that fa
       { case[3], case[4] and case[4]:format(there) })
   end
 end)
+
+-- { name, what is pending, options, -t, wanted }
+local function due_to(tags, options)
+  return { machine_id = "m1", status = "pending-rollback", target = "abc", tags = tags, options = options }
+end
+for _, case in ipairs {
+  { "the same tags", due_to { "x", "y" }, {}, { "y,x" }, "^fine$" },
+  { "more tags", due_to { "x" }, {}, { "x", "y" }, "^fine$" },
+  { "all", due_to { "x" }, {}, nil, "^fine$" },
+  { "fewer tags", due_to { "x", "y" }, {}, { "x" }, "^stale.*`neap rollback abc %-l n1 %-t x,y` carries it out" },
+  { "other tags", due_to { "x" }, {}, { "y" }, "^stale" },
+  { "a part of all", due_to(nil), {}, { "x" }, "^stale.*`neap rollback abc %-l n1` carries" },
+  { "an odd tag", due_to { "x y" }, {}, { "y" }, "%-t 'x y'` carries" },
+  { "homes that go", due_to(nil, { "remove_homes", "theirs" }), { remove_homes = true }, nil, "^fine$" },
+  { "and that stay", due_to(nil, { "remove_homes", "theirs", "else" }), {}, nil,
+    "^stale.*`neap rollback abc %-l n1 %-%-theirs %-%-remove%-homes` carries" },
+} do
+  t.case("what is pending, and a rollback of " .. case[1], function()
+    case[3].target = "abc"
+    t.matches(check(case[2], case[3], "rollback", "m1", case[4]), case[5])
+  end)
+end
+
+-- { what was pending: target, tags, options; what one more is to do: target, tags, options; what is pending then }
+for i, case in ipairs {
+  { { "a", { "x" } }, { "a", { "y" } }, { "a", { "x", "y" } } },
+  { { "a", { "x", "y" } }, { "a", { "x" } }, "stays" },
+  { { "a", { "x" } }, { "a", nil }, { "a", nil } },
+  { { "a", nil }, { "a", { "x" } }, "stays" },
+  { { "a", nil }, { "a", nil, { remove_homes = true } }, { "a", nil, { "remove_homes" } } },
+  { { "a", { "x" } }, { "a", { "y" }, { theirs = true } }, { "a", { "x", "y" }, { "theirs" } } },
+  { { "a", nil }, { "b", nil }, { "b", nil } },
+  { { "a", { "x" } }, { "b", { "x", "y" } }, { "b", { "x", "y" } } },
+  { { "a", { "x" } }, { "b", { "y" } }, "stays" },
+  { { "a", { "x" } }, { "b", { "y" }, { discard_pending = true } }, { "b", { "y" } } },
+} do
+  t.case("two rollbacks that have not reached a host, one after the other: " .. i, function()
+    local was, more, wanted = case[1], case[2], case[3]
+    local opts = more[3] or {}
+    opts.tags = more[2]
+    local host = { name = "n1", status = "unreachable", problem = { message = "no answer" } }
+    host.recorded_status = due_to(was[2], was[3])
+    host.recorded_status.target = was[1]
+    local status = standing.pending({ verb = "rollback", target = more[1], opts = opts }, host)
+    t.equal(status and { status.target, status.tags, status.options } or "stays", wanted)
+  end)
+end
 
 t.case("a host that a rollback has not reached has it pending", function()
   local self = { verb = "rollback", target = "abc", opts = {} }

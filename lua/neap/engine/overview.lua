@@ -7,6 +7,7 @@ local hostlock = require "neap.engine.hostlock"
 local inventory = require "neap.inventory"
 local leftover = require "neap.engine.leftover"
 local log = require "neap.engine.log"
+local pending = require "neap.engine.pending"
 local rotation = require "neap.engine.rotation"
 local standing = require "neap.engine.standing"
 
@@ -124,7 +125,7 @@ local function why_lines(lines, host)
     lines[#lines + 1] = at .. (status.problem:match("[^\n]+") or "")
   end
   if status.status == "pending-rollback" then
-    lines[#lines + 1] = string.format("to do: neap rollback %s -l %s", tostring(status.target):sub(1, 12), host.name)
+    lines[#lines + 1] = "to do: " .. pending.command(status, host.name)
   end
   local due = {}
   for i, one in ipairs(status.pending_restarts or {}) do due[i] = string.format("%s (%s)", one.id, one.verb) end
@@ -179,6 +180,7 @@ function overview.event(host)
   return {
     event = "status", host = host.name, status = status.status, since = status.since or host.time, commit = host.commit,
     at = status.at, step = status.step, steps = status.steps, problem = status.problem, target = status.target,
+    tags = status.tags, options = status.options,
     pending_restarts = json.array(status.pending_restarts or {}), unrecorded = status.unrecorded,
     running = host.running and host.running.run, pending_there = there and json.array(there.pending or {}),
     out_of_rotation = status.out_of_rotation, out_of_rotation_there = there and there.lock and there.lock.drained,

@@ -119,13 +119,19 @@ local function notes_of(old, new)
   return notes
 end
 
---- The change of the resource whose record, at `path` below a host, differs; nil where neither side has one that can be
--- read, or it says the same.
--- @param a, b sides: { read = function(path below the host) -> text|nil }
-return function(path, a, b)
-  local old, new = entry_in(a.read(path)), entry_in(b.read(path))
+-- The tags that one of two records has, so that -t finds the resource.
+local function tags_of(old, new)
+  local list = {}
+  for _, entry in ipairs { old or new, new } do
+    local tags = type(entry.meta) == "table" and entry.meta.tags
+    for _, tag in ipairs(type(tags) == "table" and tags or {}) do list[#list + 1] = tag end
+  end
+  return list
+end
+
+-- The change from one record to the other, one of which may be missing.
+local function between_records(path, old, new, a, b)
   local entry, change = new or old
-  if not entry then return nil end
   if old and new then
     change = change_of(entry, state_of(old), state_of(new), { a, b }, { "", "" })
     change.notes = notes_of(old, new)
@@ -140,4 +146,14 @@ return function(path, a, b)
     change.notes = { "no longer recorded: it is as it was before Neap" }
   end
   return change
+end
+
+--- The change of the resource whose record, at `path` below a host, differs; nil where neither side has one that can be
+-- read, or it says the same.
+-- @param a, b sides: { read = function(path below the host) -> text|nil }
+return function(path, a, b)
+  local old, new = entry_in(a.read(path)), entry_in(b.read(path))
+  local change = (old or new) and between_records(path, old, new, a, b)
+  if change then change.resource.meta.tags = tags_of(old, new) end
+  return change or nil
 end

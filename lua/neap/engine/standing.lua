@@ -12,15 +12,18 @@ local brief = require "neap.engine.brief"
 local between = require "neap.engine.between"
 local fault = require "neap.engine.fault"
 local hostlock = require "neap.engine.hostlock"
+local pending = require "neap.engine.pending"
 local project = require "neap.engine.project"
 local shape = require "neap.engine.shape"
+local tags = require "neap.engine.tags"
 
 local standing = {}
 
 -- What is read from status.json.
 local STATUS = {
   status = "?string", machine_id = "?string", problem = "?string", at = "?string", step = "?number", steps = "?number",
-  target = "?string", since = "?number", by = "?string", verb = "?string",
+  target = "?string", tags = { "list", "string", may = true }, options = { "list", "string", may = true },
+  since = "?number", by = "?string", verb = "?string",
   pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
   out_of_rotation = { by = "?string", since = "?number", may = true },
   journal = { "list", {
@@ -77,10 +80,14 @@ function standing.is_another(self, host)
 end
 
 local function pending_sentence(host, was)
-  local target = tostring(was.target or "?")
   return string.format("a rollback to %s is pending since %s, when the host could not be reached: "
-    .. "`neap rollback %s -l %s` carries it out, --discard-pending forgets it",
-    target:sub(1, 12), hostlock.when(was.since), target:sub(1, 12), host.name)
+    .. "`%s` carries it out, --discard-pending forgets it",
+    tostring(was.target or "?"):sub(1, 12), hostlock.when(was.since), pending.command(was, host.name))
+end
+
+-- Whether this run does what is pending on a host.
+local function carries_out(self, was)
+  return self.verb == "rollback" and self.target == was.target and pending.covers(pending.asked(self.opts), was)
 end
 
 -- What keeps this run from changing the host, as code and sentence.
@@ -92,8 +99,7 @@ local function objection(self, host)
       .. "installed anew or replaced; --adopt accepts it and begins its records anew", host.facts.machine_id,
       was.machine_id)
   end
-  if was.status == "pending-rollback" and not opts.discard_pending
-      and not (self.verb == "rollback" and self.target == was.target) then
+  if was.status == "pending-rollback" and not opts.discard_pending and not carries_out(self, was) then
     return "stale", pending_sentence(host, was)
   end
 end
@@ -217,14 +223,14 @@ function standing.status(self, host)
   return status
 end
 
--- Whether a host is, as it is recorded, what a rollback leads to.
+-- Whether a host is, as it is recorded, what a rollback leads to, as far as that goes.
 local function is_there(self, host, was)
   local at = self.standings
   if was.status ~= "complete" or not at or not at.head then return false end
   local target = self.target ~= "genesis" and self.target or nil
   for _, plan in ipairs(between.plans(at.st, target, at.head, { [host.name] = true })) do
     for _, change in ipairs(plan.changes) do
-      if not change.same then return false end
+      if not change.same and tags.only({ change.resource }, self.opts.tags)[1] then return false end
     end
   end
   return true
@@ -235,11 +241,16 @@ end
 function standing.pending(self, host)
   if self.verb ~= "rollback" or host.status ~= "unreachable" or not self.target then return nil end
   local was = standing.recorded(self, host)
-  if not was.machine_id or was.status == "pending-rollback" and was.target == self.target then return nil end
-  if is_there(self, host, was) then return nil end
+  if not was.machine_id or is_there(self, host, was) then return nil end
+  local asked = pending.asked(self.opts)
+  if was.status == "pending-rollback" and not self.opts.discard_pending then
+    asked = pending.after(was, self.target, asked)
+    if not asked then return nil end
+  end
   return {
-    status = "pending-rollback", machine_id = was.machine_id, target = self.target, since = math.floor(sys.time()),
-    by = hostlock.person(), problem = host.problem.message, was = was.status, out_of_rotation = was.out_of_rotation,
+    status = "pending-rollback", machine_id = was.machine_id, target = self.target, tags = asked.tags,
+    options = asked.options, since = math.floor(sys.time()), by = hostlock.person(), problem = host.problem.message,
+    was = was.status, out_of_rotation = was.out_of_rotation,
   }
 end
 

@@ -4,8 +4,9 @@ local near = require "neap.near"
 
 local tags = {}
 
--- The tags that are asked for, as a list, or nil where all resources are.
-local function wanted(said)
+--- The tags that are asked for, as a list, or nil where all resources are.
+-- @param said what -t says
+function tags.asked(said)
   if not said then return nil end
   local list = {}
   for tag in table.concat(said, ","):gmatch("[^,]+") do list[#list + 1] = tag end
@@ -24,7 +25,7 @@ end
 --- Of a list of resources, those that are asked for.
 -- @param said what -t says, or nil: all
 function tags.only(resources, said)
-  local names = wanted(said)
+  local names = tags.asked(said)
   if not names then return resources end
   local list = {}
   for _, resource in ipairs(resources) do
@@ -47,7 +48,7 @@ function tags.check(seen, hosts, said)
   for _, host in ipairs(said and hosts or {}) do
     if host.status ~= "ok" or host.resources > 0 then return end
   end
-  local names = wanted(said)
+  local names = tags.asked(said)
   if not names or not hosts[1] then return end
   fault.raise("usage", nil, "no resource of these hosts has the tag '%s'%s", table.concat(names, "' or '"),
     #names == 1 and near.hint(names[1], seen) or "")
