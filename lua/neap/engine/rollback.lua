@@ -26,6 +26,7 @@ local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local standing = require "neap.engine.standing"
 local turns = require "neap.engine.turns"
+local unlisted = require "neap.engine.unlisted"
 local writers = require "neap.engine.writers"
 local Types = require "neap.engine.types"
 
@@ -237,6 +238,7 @@ function rollback.source(session)
   destination.hold(session, st, target)
   session.what, session.target = "to " .. name, target or destination.GENESIS
   destination.tell(session, st, target)
+  unlisted.tell(session, st, head, target)
   -- The state stays where it was found: a playbook is told as that run was, which may have been in another folder.
   session.opts.state = project.place(session.opts)
   session.opts.playbook = playbook_of(st, head)

@@ -16,6 +16,7 @@ local pending = require "neap.engine.pending"
 local project = require "neap.engine.project"
 local shape = require "neap.engine.shape"
 local tags = require "neap.engine.tags"
+local unlisted = require "neap.engine.unlisted"
 
 local standing = {}
 
@@ -107,14 +108,12 @@ end
 -- Recorded hosts that the inventory no longer has: { [machine-id] = { names } }.
 local function former_hosts(self)
   local at, former = self.standings, {}
-  for _, entry in ipairs(at.st:list(at.head, "hosts")) do
-    if not self.inventory.by_name[entry.name] then
-      local path = entry.name .. "/status.json"
-      local id = standing.decode(at.st:read(at.head, "hosts/" .. path), path).machine_id
-      if id then
-        former[id] = former[id] or {}
-        table.insert(former[id], entry.name)
-      end
+  for _, name in ipairs(unlisted.names(at.st, at.head, self.inventory)) do
+    local path = name .. "/status.json"
+    local id = standing.decode(at.st:read(at.head, "hosts/" .. path), path).machine_id
+    if id then
+      former[id] = former[id] or {}
+      table.insert(former[id], name)
     end
   end
   return former
