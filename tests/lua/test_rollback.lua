@@ -3,6 +3,7 @@ local t = require "harness"
 local ask = require "neap.engine.ask"
 local conflicts = require "neap.engine.conflicts"
 local fake = require "fake_host"
+local fault = require "neap.engine.fault"
 local peers = require "neap.engine.peers"
 local plan = require "neap.engine.plan"
 local rollback = require "neap.engine.rollback"
@@ -238,6 +239,77 @@ for _, case in ipairs {
     end
   end)
 end
+
+-- A thing that lies in a box, and in whose place a bag may stand: neither lets it be looked at as it is to be.
+local spot = setmetatable({ name = "spot", attributes = { size = { type = "integer" }, occupied = { type = "string" } } },
+  { __index = fake.thing })
+function spot.probe(host, key, want)
+  if want and not host:thing("box") then fault.raise("failed", nil, "no box: declare box \"box\"") end
+  local found = host:thing(key)
+  if not found or found.size then return found end
+  if want then fault.raise("failed", nil, "a bag, no spot: take it away, or say force = true") end
+  return { occupied = "bag" }
+end
+function spot.foresee_delete(_, _, change)
+  if change.from.occupied then fault.raise("failed", nil, "no spot: use absent.bag") end
+end
+spot.effects = nil
+rtypes.spot = spot
+local EMPTY_BOX, BAG = { box = size(0) }, { box = size(0), a = {} }
+local THEIRS, OURS = { theirs = true }, { ours = true }
+
+-- { what, what is on the host, state now, state then, before Neap, options, the conflict, remarks, "kept" | "dropped" }
+for _, case in ipairs {
+  { "another thing stands there", BAG, 1, 2, false, {}, "cannot be compared with its record: a bag, no spot: take it away" },
+  { "theirs: it stays", BAG, 1, 2, false, THEIRS, "stays as it is on the host: a bag, no spot", "", "kept" },
+  { "ours: it cannot be brought back", BAG, 1, 2, false, OURS, nil, "impossible: a bag, no spot: take it away" },
+  { "another thing stands where one is to come back", BAG, 1, nil, 3, {}, "cannot be compared with .*: a bag, no spot" },
+  { "theirs: it stays, and is Neap's no more", BAG, 1, nil, 3, THEIRS, "stays as it is", "", "dropped" },
+  { "another thing stands where one is to go", BAG, 1, nil, false, {}, "cannot be compared with its record: a bag" },
+  { "theirs: it stays there", BAG, 1, nil, false, THEIRS, "stays as it is on the host: a bag, no spot", "", "dropped" },
+  { "ours: nor is it taken away", BAG, 1, nil, false, OURS, nil, "impossible: no spot: use absent.bag" },
+  { "another thing stands where nothing was", BAG, false, 2, false, {},
+    "was made on the host since its absence was recorded: a bag, no spot" },
+  { "theirs: it stays where nothing was", BAG, false, 2, false, THEIRS, "stays as it is", "", "kept" },
+  { "it is gone with what it lay in", {}, 1, 2, false, {}, "was taken away on the host since it was recorded: no box$" },
+  { "theirs: it stays away", {}, 1, 2, false, THEIRS, "stays absent", "" },
+  { "ours: nor has it where to lie", {}, 1, 2, false, OURS, nil, "impossible: no box" },
+  { "gone, and to be gone", {}, 1, nil, false, {}, nil, "" },
+  { "nothing of it is recorded", {}, nil, 2, false, {}, nil, "impossible: no box" },
+  { "theirs: it stays away, too", {}, nil, 2, false, THEIRS, nil, "stays: no box", "kept" },
+  { "it is there", EMPTY_BOX, 1, 2, false, {}, "was taken away on the host", "" },
+} do
+  t.case("what cannot be looked at as it was: " .. case[1], function()
+    local function state(value) return recorded(value ~= nil and { { "spot:a", value and size(value), case[5] and size(case[5]) } }
+      or {}) end
+    local now, target = state(case[3]), state(case[4])
+    local desired = rollback.compose({ types = self.types, permissions = {} }, {}, now, target)
+    local resource, host = desired.list[1], fake.new(case[2])
+    local round = host.round()
+    local found = conflicts.find(round, desired, now, self.types, case[6])
+    local planned, remarks = plan.host(round, desired), {}
+    for i, remark in ipairs(planned.remarks) do remarks[i] = remark.kind .. ": " .. remark.text end
+    t.equal({ #planned.errors, #found }, { 0, case[7] and 1 or 0 })
+    if case[7] then t.matches(conflicts.lines(found[1])[1].text, "^spot a: " .. case[7]) end
+    t.equal(table.concat(remarks, " "), case[8] or "")
+    t.equal(resource.keeps and "kept" or resource.left and "dropped", case[9])
+    local is_told = found[1] and (found[1].settled or found[1].blocks or planned.changed["spot:a"])
+    t.equal(is_told and true or nil, case[7] and true)
+  end)
+end
+
+t.case("a host that could not be asked is no matter of other hands", function()
+  local deaf = setmetatable({ name = "deaf" }, { __index = fake.thing })
+  function deaf.probe(host) return host:thing("a").size end
+  rtypes.deaf = deaf
+  for _, opts in ipairs { {}, THEIRS, OURS } do
+    local now, round = recorded { { "deaf:a", size(1), false } }, fake.new({ a = { failed = "it does not answer" } }).round()
+    local desired = rollback.compose(self, {}, now, recorded { { "deaf:a", size(2), false } })
+    conflicts.find(round, desired, now, self.types, opts)
+    local planned = plan.host(round, desired)
+    t.equal({ #planned.errors, #planned.remarks, desired.list[1].keeps }, { 1, 0 })
+  end
+end)
 
 t.case("what moves by itself is nobody's change", function()
   rtypes.clock = setmetatable({ name = "clock", live = true }, { __index = fake.thing })

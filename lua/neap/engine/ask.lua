@@ -74,8 +74,9 @@ local function question(self, job, kind, args)
 end
 
 -- An answer, unless it says that the host could not be looked at.
-local function checked(answer)
-  if type(answer) == "table" and answer.failed then fault.raise("failed", nil, "%s", answer.failed) end
+local function checked(job, answer)
+  job.unheard = type(answer) == "table" and answer.failed ~= nil
+  if job.unheard then fault.raise("failed", nil, "%s", answer.failed) end
   return answer
 end
 
@@ -86,8 +87,8 @@ local function lookup(self, job, kind, args)
     if edit.unknown then error(setmetatable({ why = edit.unknown }, Unknown), 0) end
     return edit.answer
   end
-  if heard then return checked(heard.answer) end
-  return checked(coroutine.yield(kind, args, key))
+  if heard then return checked(job, heard.answer) end
+  return checked(job, coroutine.yield(kind, args, key))
 end
 
 -- A question that the probe is likely to ask next: it travels with the next
@@ -135,6 +136,7 @@ local function resume(job, ...)
       a = fault.caught(a) or a
       local is_mistake = type(a) == "string" and not fault.is_sentence(a)
       job.error = is_mistake and debug.traceback(job.thread, a) or tostring(a)
+      job.refused = not is_mistake and not job.unheard
     end
   elseif coroutine.status(job.thread) == "dead" then
     job.done, job.found = true, a
@@ -227,8 +229,9 @@ end
 
 --- Runs functions `fn(host)` that ask questions, all together.
 -- @param jobs { { run = function(host), model = Model|nil }, … }; each gets
---   found (what it returned), unknown (why it cannot be known), error (text)
---   and asked ({ kind, key } pairs).
+--   found (what it returned), unknown (why it cannot be known), error (text),
+--   refused (whether that is its own word: what it looks for is not as it can
+--   be) and asked ({ kind, key } pairs).
 -- Raises a fault when the connection fails.
 function Round:run(jobs)
   for _, job in ipairs(jobs) do

@@ -58,11 +58,6 @@ local function find(now, types, desired)
   return list
 end
 
--- As a resource that is to be absent: it may be gone with what it needs, its directory.
-local function as_absent(resource)
-  return setmetatable({ absent = true }, { __index = resource })
-end
-
 -- What is there of each: { found = attrs|nil, problem }.
 local function look(host, list)
   local round, resources, again = ask.new(host.conn, host.facts), {}, {}
@@ -73,7 +68,7 @@ local function look(host, list)
     seen[i] = { found = plan.hide(job.found, one.resource.attrs), problem = job.error or job.unknown }
     if seen[i].problem and not one.names then again[#again + 1] = i end
   end
-  for i, number in ipairs(again) do resources[i] = as_absent(list[number].resource) end
+  for i, number in ipairs(again) do resources[i] = recorded.as_absent(list[number].resource) end
   for i, job in ipairs(again[1] and plan.probe(round, table.move(resources, 1, #again, 1, {})) or {}) do
     if not (job.found or job.error or job.unknown) then seen[again[i]] = {} end
   end

@@ -13,6 +13,7 @@ local plan = require "neap.engine.plan"
 local recorded = require "neap.engine.recorded"
 local show = require "neap.engine.show"
 local taint = require "neap.core.taint"
+local way_back = require "neap.engine.way_back"
 
 local conflicts = {}
 
@@ -21,8 +22,21 @@ function conflicts.is_free(rtype)
   return rtype.live or rtype.barrier or rtype.rollback and rtype.rollback.momentary
 end
 
+-- What is gone with what it lay in cannot be looked at as it was: it is asked for as if it were to be absent.
+local function look_for_gone(round, resources, seen)
+  local again = {}
+  for _, resource in ipairs(resources) do
+    local is_refused = seen[resource.id].refused and not resource.absent
+    again[#again + 1] = is_refused and recorded.as_absent(resource) or nil
+  end
+  for i, job in ipairs(again[1] and plan.probe(round, again) or {}) do
+    local one = seen[again[i].id]
+    if not (job.found or job.error or job.unknown) then one.problem, one.refused = nil, nil end
+  end
+end
+
 -- Each recorded resource as it is now, looked at the way it was recorded:
--- { [id] = { was = attrs|nil, found = attrs|nil, problem = text|nil } }.
+-- { [id] = { was = attrs|nil, found = attrs|nil, problem = text|nil, refused = see ask.run } }.
 local function look(round, now, types, wanted)
   local all, resources = {}, {}
   for i, id in ipairs(now.order) do all[i] = recorded.wanted(now.resources[id], types) end
@@ -36,9 +50,10 @@ local function look(round, now, types, wanted)
     local job = jobs[i]
     seen[resource.id] = {
       was = recorded.known(resource), found = plan.hide(job.found, plan.wanted(resource)),
-      problem = job.error or job.unknown,
+      problem = job.error or job.unknown, refused = job.refused,
     }
   end
+  look_for_gone(round, resources, seen)
   return seen
 end
 
@@ -61,10 +76,11 @@ function conflicts.is_untouched(rtype, one)
 end
 
 -- The conflict of one resource, or nil: { id, resource, kind, names, was,
--- found, wanted, problem }.
+-- found, wanted, problem, refused }.
 local function conflict_of(resource, one)
   if conflicts.is_untouched(resource.rtype, one) then return nil end
   local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
+  made.refused = one.refused
   made.wanted = plan.wanted(resource)
   if one.problem then return made end
   local change = difference.change(resource.rtype, one.found, made.wanted)
@@ -81,9 +97,16 @@ local function conflict_of(resource, one)
   return next(made.names) and made or nil
 end
 
+-- What others have put in a thing's place, or nil.
+local function stands_instead(conflict)
+  local was, found = conflict.was, conflict.found
+  return found and found.occupied ~= (was and was.occupied) and found.occupied or nil
+end
+
 -- Leaves to the host what was changed there: what was found is what is wanted.
 local function yield(conflict)
   local resource, found = conflict.resource, conflict.found
+  if conflict.problem or stands_instead(conflict) then return way_back.leave(resource) end
   if conflict.kind == "update" then
     for name in pairs(conflict.names) do resource.attrs[name] = found[name] end
     return
@@ -96,8 +119,8 @@ local function yield(conflict)
   if found then resource.attrs = difference.overlay(said, found) end
 end
 
---- The conflicts of one host. With --theirs what is wanted yields to them; with
--- --ours there are none.
+--- The conflicts of one host, noted on what is wanted (`contested`). With --theirs that yields to them, and to what is
+-- in its way else (`gives_in`); with --ours there are none.
 -- @param round questions to the host
 -- @param desired what is wanted, not yet planned
 -- @param now what recorded.host says of HEAD
@@ -111,9 +134,10 @@ function conflicts.find(round, desired, now, types, opts)
     local conflict = one and conflict_of(resource, one)
     -- A run that did not end has made it, and left its journal.
     if conflict and brief.has_made(now.status, resource, one.found) then conflict = nil end
+    resource.contested, resource.gives_in = conflict, opts.theirs
     if conflict then
       list[#list + 1] = conflict
-      if opts.theirs and not conflict.problem then
+      if opts.theirs and (conflict.refused or not conflict.problem) then
         yield(conflict)
         conflict.settled = true
       end
@@ -142,15 +166,26 @@ end
 local WHAT = { settled = "stays as it is on the host", open = "was changed on the host since it was recorded" }
 
 local function headline(conflict)
-  local what = conflict.settled and WHAT.settled or WHAT.open
-  if conflict.problem then
-    what = "cannot be compared with its record: " .. conflict.problem:match("^[^\n]*")
+  local what, instead = conflict.settled and WHAT.settled or WHAT.open, stands_instead(conflict)
+  if conflict.problem and conflict.settled then
+    what = what .. ": " .. way_back.words(conflict.problem):gsub(": take it away$", "")
+  elseif conflict.problem then
+    what = "cannot be compared with its record: " .. way_back.words(conflict.problem)
+  elseif instead and not conflict.blocks then
+    what = ("%s: what is in its place is a %s"):format(what, instead)
   elseif not conflict.found then
     what = conflict.settled and "stays absent" or "was taken away on the host since it was recorded"
   elseif not conflict.was then
     what = conflict.settled and what or "was made on the host since its absence was recorded"
   end
+  if conflict.blocks and not conflict.problem then what = what .. ": " .. conflict.blocks end
   return string.format("%s %s: %s", conflict.resource.type, conflict.resource.key, what)
+end
+
+--- What can be done about one that is not settled.
+function conflicts.remedy(conflict)
+  if conflict.problem or conflict.blocks then return "mend that on the host, or --theirs leaves it as it is" end
+  return "--theirs keeps what is there, --ours overwrites it"
 end
 
 --- A conflict as lines { text }: the first says what, the others show what was

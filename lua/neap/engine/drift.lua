@@ -96,7 +96,7 @@ local function look(round, resources)
   local again, at = {}, {}
   for i, resource in ipairs(resources) do
     if jobs[i].error and not resource.absent then
-      again[#again + 1] = setmetatable({ absent = true }, { __index = resource })
+      again[#again + 1] = recorded.as_absent(resource)
       at[#at + 1] = i
     end
   end

@@ -53,7 +53,7 @@ local function conflicts_of(self)
   local list = {}
   for _, host in ipairs(self.hosts) do
     for _, conflict in ipairs(host.conflicts or {}) do
-      local concerned = conflict.settled or host.plan and host.plan.changed[conflict.id]
+      local concerned = conflict.settled or conflict.blocks or host.plan and host.plan.changed[conflict.id]
       if concerned then list[#list + 1] = { host = host.name, conflict = conflict } end
     end
   end
@@ -97,8 +97,8 @@ function objections.stop(self)
   stop_at_remarks(self)
   for _, one in ipairs(self.conflicts) do
     if not one.conflict.settled then
-      fault.raise("stale", one.host, "nothing was changed: %s; --theirs keeps what is there, --ours overwrites it",
-        conflicts.lines(one.conflict)[1].text)
+      fault.raise("stale", one.host, "nothing was changed: %s; %s", conflicts.lines(one.conflict)[1].text,
+        conflicts.remedy(one.conflict))
     end
   end
 end

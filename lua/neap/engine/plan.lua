@@ -86,10 +86,13 @@ local function trigger_of(self, resource, owed)
   return verb, because
 end
 
-local function describe(job, resource)
-  if job.error then
-    return fault.new("failed", resource.where, "%s: %s", resource.id, job.error)
+-- Notes what is against a resource; returns whether something is.
+local function has_failed(self, resource, job)
+  if not job.error then return false end
+  if not way_back.takes(self, resource, job) then
+    self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: %s", resource.id, job.error)
   end
+  return true
 end
 
 local function change_of(self, resource, job)
@@ -155,22 +158,23 @@ local function look_again(self, resource, job)
   return again
 end
 
--- The type's own foresight of a change, as a job, or nil. A way back is not stopped by it.
+-- The type's own foresight of a change, as a job, or nil. A way back is not stopped by it, but where another thing
+-- stands there than is to go.
 local function foresight(self, resource, change)
-  local foresee = change.to and resource.rtype.foresee
-  if change.kind == "delete" then foresee = resource.rtype.foresee_delete end
-  if not foresee or resource.back then return nil end
+  local foresee, is_delete = change.to and resource.rtype.foresee, change.kind == "delete"
+  if is_delete then foresee = resource.rtype.foresee_delete end
+  if not foresee or resource.back and not (is_delete and change.from.occupied) then return nil end
   return { run = function(host) foresee(host, resource.key, change, self.model) end }
 end
 
--- What stands against a change by it, or nil.
-local function foreseen(self, change)
+-- Notes what stands against a change by it.
+local function heed_foresight(self, change)
   local resource = change.resource
   local job = foresight(self, resource, change)
-  if not job then return nil end
+  if not job then return end
   job.model = self.model
   self.round:run { job }
-  return job.error and describe(job, resource)
+  has_failed(self, resource, job)
 end
 
 -- The same for all that differs at first sight, together, so that the walk finds its answers heard.
@@ -188,18 +192,13 @@ local function plan_one(self, resource, job)
   if way_back.is_stuck(self, resource) then return nil end
   way_back.tell_kept(self, resource)
   job = look_again(self, resource, job)
-  local problem = describe(job, resource)
-  if problem then
-    self.errors[#self.errors + 1] = problem
-    return
-  end
+  if has_failed(self, resource, job) then return nil end
   local change = change_of(self, resource, job)
   change = change and way_back.hear(self, resource, change, function()
     return change_of(self, resource, plan.probe(self.round, { resource }, self.model)[1])
   end)
-  problem = change and foreseen(self, change)
-  if problem then self.errors[#self.errors + 1] = problem end
   if change then
+    heed_foresight(self, change)
     add(self, change)
     take_effect(self, change)
     unsure(self, change)

@@ -22,8 +22,8 @@ local PRIVATE_FILE = 384 -- 0600
 local HEAD = { id = "string", made = "integer", expires = "integer", state = "string" }
 local SECRET, BYTES = "$neap-secret", "$neap-bytes"
 
--- Of a resource, what its type and its declaration are told by is not written.
-local LEFT_OUT = { rtype = true, declaration = true, mentions = true }
+-- Of a resource, what its type and its declaration are told by is not written, nor who has changed it meanwhile.
+local LEFT_OUT = { rtype = true, declaration = true, mentions = true, contested = true }
 
 local function string_told(text)
   if utf8.len(text) and not text:find("%z") then return text end

@@ -221,6 +221,9 @@ function recorded.wanted(entry, types, back)
   return resource
 end
 
+--- The same resource as one that is to be absent: so it can be looked at where what it lies in is gone, too.
+function recorded.as_absent(resource) return setmetatable({ absent = true }, { __index = resource }) end
+
 --- What is recorded of such a resource and can be compared: without what its type does not want, since nobody knows it.
 -- nil where it was absent.
 function recorded.known(resource)

@@ -93,8 +93,37 @@ function way_back.put_off(self, resources, jobs, first, last)
   return last
 end
 
---- Whether a resource has to stay since what it would need is wanted away: its record is kept until that is not so.
+--- What a type says of a resource that it cannot look at, without what could be said in a playbook.
+function way_back.words(text)
+  return (text:match("^[^\n]*"):gsub(", or say .*$", ""):gsub(": declare .*$", ""))
+end
+
+--- A resource stays on the host as it is: its record is kept, unless it was on its way to what was before Neap.
+function way_back.leave(resource)
+  resource.yielded, resource.left, resource.keeps = true, resource.leaves, not resource.leaves
+end
+
+--- What a type cannot look at as it is to be, since it is not there any more, or another thing is, cannot be brought
+-- back; with --theirs it stays so.
+-- @param job see ask.run
+-- @return whether it is such; else it is an error of the plan
+function way_back.takes(self, resource, job)
+  if not resource.back or not job.refused then return false end
+  if resource.gives_in then
+    way_back.leave(resource)
+    way_back.remark(self, resource, "stays", way_back.words(job.error))
+  elseif resource.contested then
+    resource.contested.blocks = way_back.words(job.error)
+  else
+    way_back.remark(self, resource, "impossible", way_back.words(job.error))
+  end
+  return true
+end
+
+--- Whether a resource stays as it is: what others have made of it wins; or it has to stay since what it would need is
+-- wanted away, and its record is kept until that is not so.
 function way_back.is_stuck(self, resource)
+  if resource.yielded then return true end
   if not resource.stuck then return false end
   way_back.remark(self, resource, "stays", ("it would need %s, which is to be absent"):format(resource.stuck))
   resource.keeps = true
