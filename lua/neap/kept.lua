@@ -95,7 +95,7 @@ local BRING_BACK = [[
 n=NAME
 if [ ! -e "../$n" ] && [ ! -h "../$n" ]; then
   back AWAY
-  GIVEput
+  ( GIVEput ) || { mv -- "./$n" "$away"; exit 1; }
 fi
 ]]
 

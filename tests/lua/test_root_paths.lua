@@ -275,4 +275,23 @@ if Host.is_root() then
       for _, case in ipairs(FETCHED) do try_fetch(case, shell) end
     end
   end)
+
+  t.case("what cannot be given to its owner goes back to where it is kept", function()
+    for _, shell in ipairs(Host.shells()) do
+      local host <close> = setmetatable(Host.new { shell = shell }, { __index = Host, __close = Host.close })
+      local kept = require "neap.kept"
+      local was, path = kept.DIR, host.dir .. "/d"
+      kept.DIR = host.top .. "/kept"
+      host:sh("mkdir d; echo theirs >d/f")
+      local delete = { kind = "delete", from = { force = true, surplus = { "f" } }, differs = {} }
+      t.equal(host:request({ script = directory.steps(path, delete)[1].run }).rc, 0)
+      local back = { kind = "create", to = { restore = true, owner = "no-such" }, differs = {} }
+      t.equal(host:request({ script = directory.steps(path, back)[1].run }).rc, 1)
+      t.equal(host:sh("cat ../kept/*/d/f; ls -A"), "theirs")
+      back.to.owner = "root"
+      t.equal(host:request({ script = directory.steps(path, back)[1].run }).rc, 0)
+      t.equal(host:sh("ls -A ../kept/*; cat d/f"), "theirs")
+      kept.DIR = was
+    end
+  end)
 end
