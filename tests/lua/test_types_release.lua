@@ -34,6 +34,29 @@ t.case("release: of one that was there before Neap, only its name is known", fun
   t.equal(release.rollback.wanted("/srv/app", attrs), attrs)
 end)
 
+-- Where something is mounted in /srv/app, as the kernel writes it, and what is said of changes of it.
+local function host_of(mounted)
+  return {
+    run = function() return { rc = 0, out = mounted .. "\n", err = "" } end, content = function() return "1.0\n" end,
+    stat = function() return nil end, list = function() return {} end,
+  }
+end
+
+t.case("release: nothing goes with something mounted in it", function()
+  local change = { kind = "delete", from = { id = "1.0" }, resource = { attrs = {}, leaves = true } }
+  local why = "something is mounted on '/srv/app/releases/1.0/up'"
+  local function refused_by(mounted, sweeps)
+    local ok, problem = pcall(release.foresee_delete, host_of(mounted), "/srv/app", change, { sweeps = sweeps })
+    return ok and "" or tostring(problem)
+  end
+  t.matches(refused_by "releases/1.0/up", why)
+  t.equal({ refused_by("releases/1.0/up", true), refused_by "shared/up" }, { "", "" })
+  t.matches(release.rollback.look(host_of "releases/1.0/up", "/srv/app", change).impossible, why)
+  change.to, change.kind = { id = "0.9", files = {} }, "update"
+  t.matches(release.rollback.look(host_of "1.0/up", "/srv/app", change).impossible, why)
+  t.equal(release.rollback.look(host_of "0.9/up", "/srv/app", change), nil)
+end)
+
 if not Host.is_root() then return io.stdout:write("the rest is skipped: needs root\n") end
 
 local function found(host, key)
@@ -79,6 +102,30 @@ for _, shell in ipairs(Host.shells()) do
     t.equal(host:sh("cat app/current/f"), "3")
   end)
 end
+
+t.case("release: one in which something is mounted is neither pruned nor taken away", function()
+  if not Host.can_be_private() then return end
+  for _, shell in ipairs(Host.shells()) do
+    local host <close> = setmetatable(Host.new { private = true, shell = shell }, { __index = Host, __close = Host.close })
+    local key = host.dir .. "/app"
+    for i = 1, 3 do deploy(host, key, { id = tostring(i), files = { f = tostring(i) } }) end
+    local resource = { attrs = {}, leaves = true }
+    local to = { id = "3", keep = 1, files = { f = "3" } }
+    local update = { kind = "update", from = { id = "2" }, to = to, differs = { id = true } }
+    local prune = release.steps(key, update)[3].run
+    update.resource = resource
+    local leave = release.steps(key, update)[3].run
+    local delete = { kind = "delete", from = { id = "3" }, differs = {} }
+    local away = release.steps(key, delete)[1].run
+    delete.resource = resource
+    local goes = release.steps(key, delete)[1].run
+    local script = ("cd '%s/releases'; mkdir 1/up; mount -t tmpfs none 1/up; echo volume >1/up/f\n"):format(key)
+    for _, step in ipairs { prune, leave, away, goes } do script = script .. "( " .. step .. "\n); echo $?\n" end
+    local r = host:request { script = script .. ("ls '%s/releases'; cat 1/up/f"):format(key) }
+    t.equal(r.out, "0\n75\n75\n75\n1\n3\nvolume\n", r.err)
+    t.matches(r.err, "something is mounted on '.*/app/releases/1/up'")
+  end
+end)
 
 -- { what an application that owns its directory has planted there, what of a stranger's must be as it was }
 for _, planted in ipairs {

@@ -7,13 +7,14 @@
 -- there. It comes from files of the project (`files`, or an archive), or from a git repository that the host can reach
 -- (with git on the host). A rollback switches to a release that is still there, and makes one of files again that is
 -- not. What `absent.release` takes away, and what others have deployed once it is too old to be kept there, is moved to
--- /var/lib/neap/kept on the host, where a rollback finds it.
+-- /var/lib/neap/kept on the host, where a rollback finds it. One in which something is mounted stays.
 -- @usage release "/srv/app" { files = { ["wsgi.py"] = read_file "app/wsgi.py" }, owner = "root" }
 -- @usage release "/srv/app" { id = "2.1", archive = "dist/app-2.1.tar.gz", strip = 1, keep = 5 }
 -- @usage release "/srv/app" { id = "v2.1", repository = "https://git.example.org/app.git" }
 local crypto = require "neap.core.crypto"
 local kept = require "neap.kept"
 local look = require "neap.look"
+local mounts = require "neap.mounts"
 local place = require "neap.place"
 local sh = require "neap.sh"
 local shape = require "neap.engine.shape"
@@ -161,6 +162,7 @@ store=%s
 need_store() { [ -d "$store" ] || ( umask 077; mkdir -p -- "$store" ) || exit 1; }
 away() { # NAME
   need_store
+  unmounted "$(cd -P -- "$store" && pwd -P)" "$1"
   rm -rf -- "$store/$1" && mv -- "./$1" "$store/" || exit 1
 }
 ]]
@@ -169,6 +171,8 @@ local PRUNE = [[
 now=%s
 ls -1t | tail -n +%d | while IFS= read -r old; do
   if [ "$old" = "$now" ]; then continue; fi
+  m=$(mounted "$top/releases" "$old") || exit 1
+  if [ -n "$m" ]; then continue; fi # it goes when that is unmounted
   if is_ours "$old"; then rm -rf "./$old"; else away "$old"; fi
 done
 ]]
@@ -177,7 +181,7 @@ done
 local LEAVE = [[
 now=%s
 for old in *; do
-  if [ "$old" != "$now" ] && is_ours "$old"; then rm -rf "./$old"; fi
+  if [ "$old" != "$now" ] && is_ours "$old"; then unmounted "$top/releases" "$old"; rm -rf "./$old"; fi
 done
 rm -rf .made .repository
 ]]
@@ -230,14 +234,15 @@ end
 local function delete(key, change)
   local goes = change.resource and change.resource.leaves
   local remove = goes and "rm -rf ./current ./releases\n" or sh(AWAY, kept_in(key)) .. REMOVE
-  return { run = place.at(key .. "/.") .. remove, title = "remove the releases of " .. key }
+  local check = mounts.FUNCTIONS .. 'unmounted "$top" releases\n'
+  return { run = place.at(key .. "/.") .. check .. remove, title = "remove the releases of " .. key }
 end
 
 -- What becomes of the others when one is switched to.
 local function tidy(key, change)
   local to = change.to
   local others = change.resource and change.resource.leaves and sh(LEAVE, to.id) or sh(PRUNE, to.id, (to.keep or 3) + 1)
-  return { run = open(key) .. sh(AWAY, kept_in(key)) .. others, title = "keep the newest releases" }
+  return { run = open(key) .. mounts.FUNCTIONS .. sh(AWAY, kept_in(key)) .. others, title = "keep the newest releases" }
 end
 
 function release.steps(key, change)
@@ -274,10 +279,26 @@ local function made(host, key, to)
   return paths
 end
 
+--- Nothing goes with something mounted in it.
+function release.foresee_delete(host, key, _, model)
+  local at = not model.sweeps and mounts.on(host, key, { "releases" })
+  if at then look.fail("%s", mounts.refusal(at)) end
+end
+
+-- Where something is mounted in what a way back takes away, or nil.
+local function obstacle(host, key, change)
+  if not change.to then return mounts.on(host, key, { "releases" }) end
+  local names = {}
+  for i, path in ipairs(change.resource.going or {}) do names[i] = path:match("[^/]+$") end
+  return names[1] and mounts.on(host, key .. "/releases", names) or nil
+end
+
 --- A release is switched to where it is still there, or was kept, or can be had again.
 local function way_back(host, key, change)
   local resource, to = change.resource, change.to
   resource.going = to and resource.leaves and made(host, key, to) or nil
+  local at = obstacle(host, key, change)
+  if at then return { impossible = mounts.refusal(at) } end
   if not to or to.repository or to.files then return nil end
   if host:stat(("%s/releases/%s"):format(key, to.id)) then return nil end
   if host:stat(kept_in(key) .. "/" .. to.id) then
