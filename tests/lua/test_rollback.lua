@@ -311,6 +311,35 @@ t.case("a host that could not be asked is no matter of other hands", function()
   end
 end)
 
+-- { what, found on the host, state now, before Neap, options, names in conflict, what is planned }
+local BAGGED, OTHER = { occupied = "bag", hue = 1 }, { occupied = "bag", hue = 2 }
+for _, case in ipairs {
+  { "another thing than the recorded one", OTHER, { size = 1 }, BAGGED, {}, "hue occupied", "update" },
+  { "a thing in which all is of others", { size = 2 }, BAGGED, { size = 1 }, {}, "occupied size", "update" },
+  { "another thing that is as it is wanted", BAGGED, { size = 1 }, BAGGED, {}, "" },
+  { "the other thing that is recorded", BAGGED, BAGGED, { size = 1 }, {}, "", "update" },
+  { "ours: another thing goes", OTHER, { size = 1 }, BAGGED, { ours = true }, "", "update" },
+  { "theirs: another thing stays, whole", OTHER, { size = 1 }, BAGGED, { theirs = true }, "hue occupied" },
+  { "theirs: a thing of a third kind stays, whole", { occupied = "link" }, { size = 1 }, BAGGED, { theirs = true }, "hue occupied" },
+} do
+  t.case("conflicts: " .. case[1], function()
+    rtypes.crate = setmetatable({
+      name = "crate", probe = function() return case[2] end,
+      attributes = { size = { type = "integer" }, hue = { type = "integer" }, occupied = BOX.occupied, force = BOX.force },
+    }, { __index = rtypes.box })
+    local now = recorded { { "crate:/x", case[3], case[4], options = { force = true } } }
+    local desired = rollback.compose(self, {}, now, recorded {})
+    local round, names = ask.new(fake.new({}).conn, {}), {}
+    for _, found in ipairs(conflicts.find(round, desired, now, self.types, case[5])) do
+      for name in pairs(found.names) do names[#names + 1] = name end
+      t.truthy(#conflicts.lines(found) == #names + 1, "lines of each")
+    end
+    table.sort(names)
+    local change = plan.host(round, desired).changes[1]
+    t.equal({ table.concat(names, " "), change and change.kind }, { case[6], case[7] })
+  end)
+end
+
 t.case("what moves by itself is nobody's change", function()
   rtypes.clock = setmetatable({ name = "clock", live = true }, { __index = fake.thing })
   local host = fake.new { a = size(5) }

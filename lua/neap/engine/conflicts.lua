@@ -57,12 +57,17 @@ local function look(round, now, types, wanted)
   return seen
 end
 
--- The names of the attributes that are not as recorded; nil where the whole
--- thing came or went.
+-- Whether another thing stands there than the one that is recorded.
+local function is_other(was, found)
+  return was and found and (was.occupied or false) ~= (found.occupied or false)
+end
+
+-- The names of the attributes that are not as recorded, of another thing also those that the recorded one had not; nil
+-- where the whole thing came or went.
 local function moved(rtype, was, found)
   if not was or not found then return nil end
   local names = {}
-  for name in pairs(was) do
+  for name in pairs(is_other(was, found) and difference.overlay(was, found) or was) do
     if not difference.same_state(rtype, found, was, { [name] = true }) then names[name] = true end
   end
   return names
@@ -75,8 +80,8 @@ function conflicts.is_untouched(rtype, one)
   return next(moved(rtype, one.was, one.found)) == nil
 end
 
--- The conflict of one resource, or nil: { id, resource, kind, names, was,
--- found, wanted, problem, refused }.
+-- The conflict of one resource, or nil: { id, resource, kind, names, was, found, wanted, problem, refused, whole =
+-- whether it is another thing than what is recorded }.
 local function conflict_of(resource, one)
   if conflicts.is_untouched(resource.rtype, one) then return nil end
   local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
@@ -91,9 +96,11 @@ local function conflict_of(resource, one)
     made.names = names or {}
     return made
   end
+  made.whole = is_other(one.was, one.found)
   for name in pairs(change.differs) do
-    if not names or names[name] then made.names[name] = true end
+    if made.whole or not names or names[name] then made.names[name] = true end
   end
+  if made.whole then made.names.occupied = true end
   return next(made.names) and made or nil
 end
 
@@ -107,7 +114,7 @@ end
 local function yield(conflict)
   local resource, found = conflict.resource, conflict.found
   if conflict.problem or stands_instead(conflict) then return way_back.leave(resource) end
-  if conflict.kind == "update" then
+  if conflict.kind == "update" and not conflict.whole then
     for name in pairs(conflict.names) do resource.attrs[name] = found[name] end
     return
   end
