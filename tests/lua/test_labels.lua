@@ -29,6 +29,10 @@ for _, case in ipairs {
   { "not of this run", { record("line:k", line "a") }, {}, "line:k=a" },
   { "the same pattern", { record("line:k", line("a", { match = "^a" })) }, { line("b", { match = "^a" }) }, "line:k=a" },
   { "a pattern", { record("line:k", line "a") }, { line("a", { match = "^a" }) }, "line:k#=a" },
+  { "another path that a command creates", { record("command:k", { { run = "a", creates = "/a" } }) },
+    { { nil, { creates = "/b" } } }, "command:k#=none" },
+  { "another way to tell that a command is done", { record("command:k", { { run = "a", unless = "grep a /f" } }) },
+    { { nil, { unless = "grep b /f" } } }, "command:k=none" },
   { "another file", { record("block:k", { { path = "/f", content = "a\n" } }) }, { { nil, { path = "/g" } } }, "block:k#=a\n" },
 } do
   t.case("a label: " .. case[1], function()
@@ -37,7 +41,8 @@ for _, case in ipairs {
     local rtype = types:get(id:match "^%w+")
     local wanted = {}
     for _, one in ipairs(case[3]) do
-      local attrs = { path = one[2].path, line = one[2].line, match = one[3] and one[3].match }
+      local said = one[2]
+      local attrs = { path = said.path, line = said.line, match = one[3] and one[3].match, creates = said.creates }
       wanted[id] = rtype.denotes("k", attrs)
     end
     t.equal(told((labels.apart(now, wanted, types))), case[4])

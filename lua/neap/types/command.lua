@@ -66,10 +66,8 @@ function command.check(_, attrs, meta)
   return attrs
 end
 
---- By what it is told that what its label stands for is done.
-function command.denotes(_, attrs)
-  return (attrs.creates or attrs.unless) and (attrs.creates or "") .. "\0" .. (attrs.unless or "")
-end
+--- What its label stands for is what it creates: of what another command has done, none can say whether it is still so.
+function command.denotes(_, attrs) return attrs.creates end
 
 function command.depends(_, attrs)
   local ids = {}
