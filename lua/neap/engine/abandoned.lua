@@ -104,11 +104,13 @@ end
 
 -- Adds the way back of what is abandoned to what is wanted.
 local function prune(self, host, desired, round)
-  local st = store_of(self)
+  local wanted = labels.of_list(desired.list)
+  local may_go = host.abandoned.ids[1] or next(wanted) ~= nil
+  local st = may_go and store_of(self)
   if not st or standing.is_another(self.session, host) then return end
   self.types = self.types or self.session.project.types
   local at_head = recorded.host(st, self.head, host.name, self.key)
-  local now, others = labels.apart(at_head, labels.of_list(desired.list), self.types)
+  local now, others = labels.apart(at_head, wanted, self.types)
   for _, id in ipairs(others) do table.insert(host.abandoned.ids, id) end
   local going = dispensable(self, desired, now, host.abandoned.ids)
   local added = rollback.take_back(self, desired, now, going)
