@@ -12,6 +12,7 @@ local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local entry_of = require "neap.engine.entry"
 local json = require "neap.core.json"
+local parts = require "neap.engine.parts"
 local recorded_host = require "neap.engine.recorded"
 
 local labels = {}
@@ -63,8 +64,9 @@ end
 -- @return the same, where none is such, and the list of the ids by which others are recorded on
 function labels.apart(now, wanted, types)
   local resources, order, others = nil, nil, {}
-  for id, entry in pairs(now.resources) do
-    local rtype, thing = types:get(entry.type), wanted[id]
+  for _, id in ipairs(now.order) do
+    local entry, thing = now.resources[id], wanted[id]
+    local rtype = types:get(entry.type)
     local is = thing and thing_of(entry, rtype)
     if is and is ~= thing then
       resources = resources or difference.overlay(now.resources, {})
@@ -133,12 +135,6 @@ local function first_of(files)
   return first
 end
 
-local function ids_of(resources)
-  local ids = {}
-  for _, resource in ipairs(resources) do ids[resource.id] = true end
-  return ids
-end
-
 -- The same tree with other names in its order.
 local function reorder(tree, names)
   local order = json.decode(tree["order.json"] or "[]")
@@ -154,7 +150,7 @@ end
 -- @param seal the project's key
 -- @return the same, where none is such, and the ids by which others are recorded on
 function labels.tree(host, recorded, resources, before, seal)
-  local tree, names, others, ids = nil, {}, {}, nil
+  local tree, names, others, by_id = nil, {}, {}, nil
   local function move(from, rtype, key)
     local entry = recorded_host.resource(recorded, from, host, seal)
     for _, root in ipairs { "", "genesis/" } do
@@ -168,10 +164,10 @@ function labels.tree(host, recorded, resources, before, seal)
     local entry = rtype.denotes and recorded[path] and recorded_host.resource(recorded, path, host, seal)
     local thing, is = nil, nil
     if entry then thing, is = moved(resource, entry) end
-    ids = thing and (ids or ids_of(resources))
+    by_id = by_id or thing and parts.by_id(resources)
     local found = thing and is_found(rtype, entry, before[resource.id])
     local other = thing and alias_of(resource.key, is)
-    if thing and (not found or ids[resource.type .. ":" .. other]) then
+    if thing and (not found or by_id[resource.type .. ":" .. other]) then
       tree = tree or difference.overlay(recorded, {})
       local files, back = move(path, rtype, other), entry_of.path(resource.type, alias_of(resource.key, thing))
       local more = recorded[back] and move(back, rtype, resource.key) or
