@@ -1,6 +1,7 @@
 --- Labels that stand for something else than what is recorded of them.
 local t = require "harness"
 local fake = require "fake_host"
+local json = require "neap.core.json"
 local labels = require "neap.engine.labels"
 local Types = require "neap.engine.types"
 
@@ -61,7 +62,54 @@ end)
 
 t.case("a block has its markers by any name, a line no pattern", function()
   local now = host { record("block:k", { { path = "/f", content = "a\n" } }), record("line:k", line("a", { match = "^a" })) }
-  local away = labels.apart(now, { ["block:k"] = "/g", ["line:k"] = "/f\0b" }, types)
+  local away = labels.apart(now, { ["block:k"] = "/g\0k", ["line:k"] = "/f\0b" }, types)
   local block, one = away.resources[away.order[1]], away.resources[away.order[2]]
   t.equal({ block.options.label, block.entry.options.label, one.options.match }, { "k", "k", nil })
+end)
+
+-- { what, recorded, what is wanted, whether that is all, what is recorded then }
+for _, case in ipairs {
+  { "by another name", { record("line:k", line "a") }, { ["line:l"] = "a" }, true, "line:l=a" },
+  { "of which some are asked for", { record("line:k", line "a") }, { ["line:l"] = "a" }, false, "line:k=a" },
+  { "that stay, and another like it", { record("line:k", line "a") }, { ["line:k"] = "a", ["line:l"] = "a" }, true, "line:k=a" },
+  { "that change places", { record("line:k", line "a"), record("line:l", line "b") },
+    { ["line:k"] = "b", ["line:l"] = "a" }, true, "line:l=a line:k=b" },
+  { "that move up", { record("line:1", line "a"), record("line:2", line "b") }, { ["line:1"] = "b" }, true,
+    "line:1#=a line:1=b" },
+  { "of which one goes in this run", { record("line:k", line "a") }, { ["line:k"] = false, ["line:l"] = "a" }, true, "line:k=a" },
+} do
+  t.case("labels " .. case[1], function()
+    local wanted = {}
+    for id, text in pairs(case[3]) do wanted[id] = text and "/f\0" .. text end
+    t.equal(told((labels.apart(host(case[2]), wanted, types, case[4]))), case[5])
+  end)
+end
+
+t.case("labels by another name: what lies over one of them lies over it by that name", function()
+  local now = host { record("line:k", line "a"), record("line:x", line "x") }
+  now.resources["line:x"].over = "line:k"
+  local apart = labels.apart(now, { ["line:l"] = "/f\0a" }, types, true)
+  t.equal({ apart.resources["line:x"].over, apart.order }, { "line:l", { "line:l", "line:x" } })
+end)
+
+t.case("labels by another name: so it is recorded, with what was there before", function()
+  local rtype = types:get("line")
+  local function text(entry) return json.encode(entry) end
+  local tree = {
+    ["order.json"] = '["line:k"]', ["resources/line/k.json"] = text { type = "line", key = "k", state = line("a")[1] },
+    ["genesis/resources/line/k.json"] = text { type = "line", key = "k", over = "hosts_entry:h" },
+    ["genesis/resources/line/x.json"] = text { type = "line", key = "x", over = "line:k" },
+  }
+  local run = {
+    resources = { { id = "line:l", type = "line", key = "l", rtype = rtype, attrs = line("a")[1] } }, before = {}, whole = true,
+  }
+  local made, others = labels.tree("h", tree, run, nil)
+  t.equal(others, {})
+  t.equal({ json.decode(made["order.json"]), made["resources/line/k.json"], made["genesis/resources/line/k.json"] },
+    { { "line:l" }, nil, nil })
+  t.equal(json.decode(made["resources/line/l.json"]).state.line, "a")
+  t.equal(json.decode(made["genesis/resources/line/l.json"]).over, "hosts_entry:h")
+  t.equal(json.decode(made["genesis/resources/line/x.json"]).over, "line:l")
+  run.whole = false
+  t.equal((labels.tree("h", tree, run, nil)), tree)
 end)

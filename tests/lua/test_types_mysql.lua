@@ -261,6 +261,6 @@ end
 t.case("mysql_user: a password that was recorded ends where the socket lets in", function()
   local rtype, lasting = require "neap.types.mysql_user", require "neap.engine.lasting"
   local old = { state = { password = "x", socket = false, tls = true } }
-  local function carried(socket) return lasting.carried(rtype, old, { state = { socket = socket } }, {}) end
+  local function carried(socket) return lasting.carried(rtype, old, { state = { socket = socket } }, {}, {}) end
   t.equal({ carried(false), carried(true) }, { { password = "x", tls = true }, { tls = true } })
 end)

@@ -16,6 +16,7 @@ local converge = require "neap.engine.converge"
 local entry_of = require "neap.engine.entry"
 local fault = require "neap.engine.fault"
 local labels = require "neap.engine.labels"
+local layers = require "neap.engine.layers"
 local objections = require "neap.engine.objections"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
@@ -71,11 +72,27 @@ local function look_up(self, host, desired)
   return ids
 end
 
+-- Of these, what no label of the playbook stands for by another name.
+local function without_renamed(self, host, desired, ids)
+  local may_be = {}
+  for _, resource in ipairs(desired.list) do may_be[resource.type] = resource.rtype.denotes ~= nil end
+  local any = false
+  for _, id in ipairs(ids) do any = any or may_be[id:match("^[^:]*")] end
+  if not any then return ids end
+  self.types = self.types or self.session.project.types
+  local now = recorded.host(store_of(self), self.head, host.name, self.key)
+  local _, _, names = labels.apart(now, labels.of_list(desired.list), self.types, true)
+  local others = {}
+  for _, id in ipairs(ids) do others[#others + 1] = not names[id] and id or nil end
+  return others
+end
+
 -- Of a machine that is another than the recorded one nothing is abandoned.
 local function find(self, host, desired)
   local set = set_of(desired.list)
   local known = self.known[host.name]
-  local ids = known and known.of == set and not self.opts.prune and known.ids or look_up(self, host.name, desired)
+  local ids = known and known.of == set and not self.opts.prune and known.ids or
+    without_renamed(self, host, desired, look_up(self, host.name, desired))
   if ids[1] and standing.is_another(self.session, host) then ids = {} end
   return { of = set, ids = ids }
 end
@@ -90,10 +107,13 @@ local function dispensable(self, desired, now, ids)
   for _, resource in ipairs(desired.list) do
     if not resource.absent then add_needed(needed, resource.rtype, resource.key, resource.attrs) end
   end
+  local function is_needed(entry, rtype) -- but not where another has its place
+    return needed[entry.id] and rtype and not layers.is_shared(entry, rtype, desired.list, now)
+  end
   for i = #ids, 1, -1 do -- those that need others come after them
     local entry = now.resources[ids[i]]
     local rtype = entry and self.types:get(entry.type)
-    if entry and needed[entry.id] and rtype then
+    if entry and is_needed(entry, rtype) then
       add_needed(needed, rtype, entry.key, entry.state or {})
     elseif entry then
       going[entry.id] = true
@@ -110,7 +130,7 @@ local function prune(self, host, desired, round)
   if not st or standing.is_another(self.session, host) then return end
   self.types = self.types or self.session.project.types
   local at_head = recorded.host(st, self.head, host.name, self.key)
-  local now, others = labels.apart(at_head, wanted, self.types)
+  local now, others = labels.apart(at_head, wanted, self.types, true)
   for _, id in ipairs(others) do table.insert(host.abandoned.ids, id) end
   local going = dispensable(self, desired, now, host.abandoned.ids)
   local added = rollback.take_back(self, desired, now, going)
@@ -136,6 +156,7 @@ function abandoned.source(session)
   }
   return function(host, round)
     local desired = desired_of(host, round)
+    desired.whole = true
     host.abandoned = find(self, host, desired)
     if opts.prune or desired.managed_only then prune(self, host, desired, round) end
     return desired

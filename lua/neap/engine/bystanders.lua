@@ -90,8 +90,9 @@ function bystanders.note(self, host)
   local head = st and st:head()
   if not head then return end
   local now = recorded.host(st, head, host.name, project.key(self.opts))
-  now = labels.apart(now, labels.of_list(host.plan.desired.list), self.types)
-  local list = find(now, self.types, host.plan.desired)
+  local desired = host.plan.desired
+  now = labels.apart(now, labels.of_list(desired.list), self.types, desired.whole)
+  local list = find(now, self.types, desired)
   st:close()
   if not list[1] then return end
   local seen, kept = look(host, list), {}

@@ -2,6 +2,7 @@
 -- in which order.
 
 local belonging = require "neap.engine.belonging"
+local layers = require "neap.engine.layers"
 local lineage = require "neap.engine.lineage"
 local needs = require "neap.engine.needs"
 local parts = require "neap.engine.parts"
@@ -19,15 +20,11 @@ local function owners_of(list)
   return owners
 end
 
--- Whether a resource that goes lies where one that is wanted lies: that one
--- decides what is there then, and may have to replace what is there now.
-local function gives_way(resource, owners)
+-- The one that is wanted and lies where a resource lies that goes: that one decides what is there then.
+local function owner_of(resource, owners)
   for _, path in ipairs(recorded.paths_of(resource)) do
     local owner = owners[path]
-    if owner then
-      if owner.rtype.attributes.force then owner.attrs.force = true end
-      return owner
-    end
+    if owner then return owner end
   end
 end
 
@@ -137,13 +134,16 @@ function going.of(self, now, target, wanted)
   local entries = leaving(self, now, target)
   local wanted_ids, going_ids = parts.by_id(wanted), parts.by_id(entries)
   local settled, heirs = lineage.settle(entries, self.types)
-  local brought = brought_back(wanted, entries, self.types)
+  local brought, above = brought_back(wanted, entries, self.types), layers.above(wanted, now)
   for i = #entries, 1, -1 do
     local entry = settled[entries[i].id] or entries[i]
     local resource = recorded.to_genesis(entry, self.types, self.permissions)
     resource.before = entry
-    local owner = gives_way(resource, owners)
-    if owner then
+    local owner = owner_of(resource, owners)
+    local layer = layers.other(resource, entry, owner, wanted_ids, above)
+    if layer == owner then owner = nil end
+    if owner then -- it may have to replace what is there now
+      if owner.rtype.attributes.force then owner.attrs.force = true end
       owner.displaced = owner.displaced or {}
       table.insert(owner.displaced, resource)
     end
@@ -155,13 +155,16 @@ function going.of(self, now, target, wanted)
       if resource.absent and brought[entry.id] then class = "dropped" end
       if class == "dropped" then resource = recorded.dropped(entry, self.types, with) end
       local goes = class ~= "dropped"
+      if layer and goes then layers.cover(resource, layer, now) end
       resource.stuck = goes and stuck_on(resource, wanted_ids) or nil
       resource.kept_for = goes and belonging.renumbered(resource, wanted_ids, now) or nil
       table.insert(lists[class], class == "readers" and 1 or #lists[class] + 1, resource)
     end
   end
-  local readers, owning = lists.readers, lists.owning
-  return lists.first, table.move(owning, 1, #owning, #readers + 1, readers), lists.dropped
+  local first, readers, owning = lists.first, lists.readers, lists.owning
+  local last = table.move(owning, 1, #owning, #readers + 1, readers)
+  layers.settle(table.move(last, 1, #last, #first + 1, table.move(first, 1, #first, 1, {})), now)
+  return first, last, lists.dropped
 end
 
 return going

@@ -56,8 +56,9 @@ end
 
 -- The records of a host, as its labels will stand for things.
 local function labeled(self, host)
-  local plan = host.plan
-  return (labels.tree(host.name, standing.tree(self, host), plan.desired.list, plan.observed, self.book.key))
+  local desired = host.plan.desired
+  local run = { resources = desired.list, before = host.plan.observed, whole = desired.whole }
+  return (labels.tree(host.name, standing.tree(self, host), run, self.book.key))
 end
 
 -- Those of a thing that a label stood for until now.

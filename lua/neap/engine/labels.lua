@@ -4,23 +4,28 @@
 --     A: authorized_key "ada" { key = OLD }    recorded: ada       OLD
 --     B: authorized_key "ada" { key = NEW }    recorded: ada       NEW
 --                                                        ada#9f…   OLD, abandoned
+--     C: authorized_key "eva" { key = NEW }    recorded: eva       NEW
+--                                                        ada#9f…   OLD, abandoned
 --
--- So a way back to A takes NEW away, one to before Neap both, and --prune what is abandoned. A type says by `denotes`
--- which thing a label stands for.
+-- So a way back to A takes NEW away, one to before Neap both, and --prune what is abandoned; and another label for the
+-- same thing makes nothing new. A type says by `denotes` which thing a label stands for.
 
 local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local entry_of = require "neap.engine.entry"
+local frozen = require "neap.engine.frozen"
 local json = require "neap.core.json"
-local parts = require "neap.engine.parts"
 local recorded_host = require "neap.engine.recorded"
 
 local labels = {}
 
 local DIGITS = 8
 
+-- A label without what tells apart what it has stood for.
+local function base_of(key) return (key:gsub("#%x+$", "")) end
+
 -- The key by which something is recorded that its label no longer stands for.
-local function alias_of(key, thing) return key:gsub("#%x+$", "") .. "#" .. crypto.sha256(thing):sub(1, DIGITS) end
+local function alias_of(key, thing) return base_of(key) .. "#" .. crypto.sha256(thing):sub(1, DIGITS) end
 
 -- What a record's label stands for, or nil.
 local function thing_of(entry, rtype)
@@ -51,60 +56,93 @@ local function renamed(entry, rtype, key)
   return setmetatable({ id = id, key = key, options = options, entry = decoded }, { __index = entry })
 end
 
-local function replace(order, old, new)
-  for i, id in ipairs(order) do
-    if id == old then order[i] = new end
+-- The labels of a run that stand for something that is not recorded of them: { [type\0thing] = id }, one of each; but
+-- for those that stand again for what is recorded by their own key, which get their `names`.
+-- @param things { [id] = what it is, or false } of what is recorded
+local function takers_of(things, wanted, names)
+  local takers = {}
+  for _, id in ipairs(frozen.keys(wanted)) do
+    local is, thing, rtype, key = things[id], wanted[id], id:match("^([^:]*):(.*)$")
+    if thing and is ~= thing and is ~= false then
+      local alias, place = rtype .. ":" .. alias_of(key, thing), rtype .. "\0" .. thing
+      if things[alias] ~= nil and wanted[alias] == nil then
+        names[alias] = id
+      else
+        takers[place] = takers[place] or id
+      end
+    end
   end
+  return takers
+end
+
+-- By which ids things are recorded from now on: { [id] = id }, of those that change. One that its label does not stand
+-- for any more goes by the label that does (one of before that stands for it again, or one that has another name now),
+-- or by a key of its own.
+-- @param list { { id, type, key, thing = what it is, or false } … } of what is recorded
+-- @param wanted { [id] = what the label is to stand for, or false }, of all of a run
+-- @param whole whether that is all of the host: what else is recorded is no longer in the playbook
+local function names_of(list, wanted, whole)
+  local things, names = {}, {}
+  for _, one in ipairs(list) do things[one.id] = one.thing end
+  local takers = takers_of(things, wanted, names)
+  for _, one in ipairs(list) do
+    local stands = one.thing and wanted[one.id] ~= one.thing and not names[one.id]
+    local place = stands and one.type .. "\0" .. one.thing
+    if stands and takers[place] and wanted[one.id] ~= false and (whole or wanted[one.id]) then
+      names[one.id], takers[place] = takers[place], nil
+    elseif stands and wanted[one.id] then
+      names[one.id] = one.type .. ":" .. alias_of(one.key, one.thing)
+    end
+  end
+  return names
+end
+
+-- The ids by which something is recorded that no label of the run stands for.
+local function others_of(names, wanted)
+  local others = {}
+  for _, id in pairs(names) do others[#others + 1] = wanted[id] == nil and id or nil end
+  table.sort(others)
+  return others
 end
 
 --- What is recorded of a host, such that a label that is to stand for another thing than the one that is recorded does
--- not: that is there by its own key, and what the label is to stand for, by the label, where it is recorded.
+-- not: that is there by its own key, or by the label that stands for it now.
 -- @param now of recorded.host()
--- @param wanted { [id] = what the label is to stand for }
--- @return the same, where none is such, and the list of the ids by which others are recorded on
-function labels.apart(now, wanted, types)
-  local resources, order, others = nil, nil, {}
-  for _, id in ipairs(now.order) do
-    local entry, thing = now.resources[id], wanted[id]
-    local rtype = types:get(entry.type)
-    local is = thing and thing_of(entry, rtype)
-    if is and is ~= thing then
-      resources = resources or difference.overlay(now.resources, {})
-      order = order or table.move(now.order, 1, #now.order, 1, {})
-      local other = renamed(entry, rtype, alias_of(entry.key, is))
-      local back = entry.type .. ":" .. alias_of(entry.key, thing)
-      local known = now.resources[back]
-      resources[id], resources[back] = known and renamed(known, rtype, entry.key), nil
-      resources[other.id] = other
-      replace(order, id, other.id)
-      replace(order, back, id)
-      others[#others + 1] = other.id
-    end
+-- @param wanted { [id] = what the label is to stand for, or false }
+-- @param whole whether that is all of the host, and not some of it by tags
+-- @return the same, where none is such; the list of the ids by which others are recorded on; and { [id] = id by which
+--   it is recorded from now on }
+function labels.apart(now, wanted, types, whole)
+  local list = {}
+  for i, id in ipairs(now.order) do
+    local entry = now.resources[id]
+    list[i] = { id = id, type = entry.type, key = entry.key, thing = thing_of(entry, types:get(entry.type)) or false }
   end
-  if not resources then return now, others end
-  return setmetatable({ resources = resources, order = order }, { __index = now }), others
+  local names = names_of(list, wanted, whole)
+  if next(names) == nil then return now, {}, names end
+  local resources, order = {}, {}
+  for i, id in ipairs(now.order) do
+    local entry, name = now.resources[id], names[id]
+    if name then entry = renamed(entry, types:get(entry.type), name:match(":(.*)$")) end
+    if names[entry.over] then entry = setmetatable({ over = names[entry.over] }, { __index = entry }) end
+    resources[entry.id], order[i] = entry, entry.id
+  end
+  return setmetatable({ resources = resources, order = order }, { __index = now }), others_of(names, wanted), names
 end
 
 --- What the labels of a state stand for, as labels.apart() takes it.
 -- @param state of recorded.host()
 function labels.of_state(state, types)
   local wanted = {}
-  for id, entry in pairs(state.resources) do wanted[id] = thing_of(entry, types:get(entry.type)) end
+  for id, entry in pairs(state.resources) do wanted[id] = thing_of(entry, types:get(entry.type)) or false end
   return wanted
 end
 
 --- The same of resources.
 function labels.of_list(list)
   local wanted = {}
-  for _, resource in ipairs(list) do wanted[resource.id] = thing_wanted(resource) end
+  for _, resource in ipairs(list) do wanted[resource.id] = thing_wanted(resource) or false end
   return wanted
-end
-
--- What a resource of a run stands for, and its record; nil where that is the same.
-local function moved(resource, entry)
-  local thing, is = thing_wanted(resource), thing_of(entry, resource.rtype)
-  if not thing or not is or thing == is then return nil end
-  return thing, is
 end
 
 -- Whether what was found is the recorded thing all the same: a line that a pattern tells from now on.
@@ -120,9 +158,9 @@ local function files_of(host, entry, rtype, key, seal)
   if entry.genesis == nil then return files end
   local path = "genesis/" .. entry_of.path(entry.type, key)
   for at, bytes in pairs(entry_of.files(host, resource, entry.genesis, "genesis/", seal, {})) do files[at] = bytes end
-  if entry.under or entry.around then
+  if entry.under or entry.around or entry.over then
     local genesis = json.decode(files[path])
-    genesis.under, genesis.around = entry.under, entry.around
+    genesis.under, genesis.around, genesis.over = entry.under, entry.around, entry.over
     files[path] = json.encode(genesis, { indent = 2 }) .. "\n"
   end
   return files
@@ -135,50 +173,85 @@ local function first_of(files)
   return first
 end
 
--- The same tree with other names in its order.
+-- The same tree with other names in its order, and in what tells which one lies over which.
 local function reorder(tree, names)
   local order = json.decode(tree["order.json"] or "[]")
   for i, id in ipairs(order) do order[i] = names[id] or id end
   tree["order.json"] = json.encode(json.array(order), { indent = 2 }) .. "\n"
+  for path, bytes in pairs(tree) do
+    local entry = path:find("^genesis/resources/") and bytes:find('"over"', 1, true) and json.decode(bytes)
+    if type(entry) == "table" and names[entry.over] then
+      entry.over = names[entry.over]
+      tree[path] = json.encode(entry, { indent = 2 }) .. "\n"
+    end
+  end
+end
+
+-- The records of a host of types with labels that a run has some of: { { id, type, key, thing, path, entry } … }.
+local function labeled(host, recorded, rtypes, seal)
+  local list = {}
+  for path in pairs(next(rtypes) and recorded or {}) do
+    local rtype = rtypes[path:match("^resources/([^/]+)/")]
+    if rtype then
+      local entry = recorded_host.resource(recorded, path, host, seal)
+      list[#list + 1] = {
+        id = entry.id, type = entry.type, key = entry.key, thing = thing_of(entry, rtype) or false, rtype = rtype,
+        path = path, entry = entry,
+      }
+    end
+  end
+  table.sort(list, function(a, b) return a.id < b.id end)
+  return list
+end
+
+-- The types of a run with labels, by name, where a label may stand for what is not recorded of it.
+local function rtypes_of(resources, recorded, host, seal)
+  local rtypes = {}
+  for _, resource in ipairs(resources) do
+    local rtype, path = resource.rtype, entry_of.path(resource.type, resource.key)
+    local thing = rtype.denotes and not rtypes[rtype.name] and thing_wanted(resource)
+    local entry = thing and recorded[path] and recorded_host.resource(recorded, path, host, seal)
+    if thing and not (entry and thing_of(entry, rtype) == thing) then rtypes[rtype.name] = rtype end
+  end
+  return rtypes
 end
 
 --- The records of a host as they would be had each label always stood for what it stands for in a run.
 -- @param host its name
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
--- @param resources of the run
--- @param before { [id] = attrs|false } as they were found first
+-- @param run { resources = of the run, before = { [id] = attrs|false } as they were found first, whole = as
+--   labels.apart() has it }
 -- @param seal the project's key
 -- @return the same, where none is such, and the ids by which others are recorded on
-function labels.tree(host, recorded, resources, before, seal)
-  local tree, names, others, by_id = nil, {}, {}, nil
-  local function move(from, rtype, key)
-    local entry = recorded_host.resource(recorded, from, host, seal)
-    for _, root in ipairs { "", "genesis/" } do
-      for _, path in ipairs(entry_of.recorded(rtype, entry.key, recorded, root)) do tree[path] = nil end
-    end
-    names[entry.id] = entry.type .. ":" .. key
-    return files_of(host, entry, rtype, key, seal)
+function labels.tree(host, recorded, run, seal)
+  local list = labeled(host, recorded, rtypes_of(run.resources, recorded, host, seal), seal)
+  local wanted, again = labels.of_list(run.resources), {}
+  for _, one in ipairs(list) do
+    local moves = one.thing and wanted[one.id] and wanted[one.id] ~= one.thing
+    local found = moves and is_found(one.rtype, one.entry, run.before[one.id])
+    again[one.id] = found and one or nil
+    if found and wanted[one.type .. ":" .. alias_of(one.key, one.thing)] == nil then one.thing = wanted[one.id] end
   end
-  for _, resource in ipairs(resources) do
-    local rtype, path = resource.rtype, entry_of.path(resource.type, resource.key)
-    local entry = rtype.denotes and recorded[path] and recorded_host.resource(recorded, path, host, seal)
-    local thing, is = nil, nil
-    if entry then thing, is = moved(resource, entry) end
-    by_id = by_id or thing and parts.by_id(resources)
-    local found = thing and is_found(rtype, entry, before[resource.id])
-    local other = thing and alias_of(resource.key, is)
-    if thing and (not found or by_id[resource.type .. ":" .. other]) then
-      tree = tree or difference.overlay(recorded, {})
-      local files, back = move(path, rtype, other), entry_of.path(resource.type, alias_of(resource.key, thing))
-      local more = recorded[back] and move(back, rtype, resource.key) or
-        found and first_of(files_of(host, entry, rtype, resource.key, seal)) or {}
-      files = difference.overlay(files, more)
-      for at, bytes in pairs(files) do tree[at] = bytes end
-      others[#others + 1] = names[entry.id]
+  local names = names_of(list, wanted, run.whole)
+  if next(names) == nil then return recorded, {} end
+  local tree, files = difference.overlay(recorded, {}), {}
+  for _, one in ipairs(list) do
+    for _, root in ipairs { names[one.id] and "" or nil, names[one.id] and "genesis/" or nil } do
+      for _, path in ipairs(entry_of.recorded(one.rtype, one.key, recorded, root)) do tree[path] = nil end
     end
   end
-  if tree then reorder(tree, names) end
-  return tree or recorded, others
+  for _, one in ipairs(list) do
+    local id = names[one.id]
+    if id then files[#files + 1] = files_of(host, one.entry, one.rtype, id:match(":(.*)$"), seal) end
+    if id and again[one.id] then
+      table.insert(files, 1, first_of(files_of(host, one.entry, one.rtype, one.key, seal)))
+    end
+  end
+  for _, some in ipairs(files) do
+    for path, bytes in pairs(some) do tree[path] = bytes end
+  end
+  reorder(tree, names)
+  return tree, others_of(names, wanted)
 end
 
 return labels

@@ -51,16 +51,18 @@ function lasting.first(rtype, old, genesis, before)
   return news
 end
 
---- The attributes of the old record that the new one has not: { [name] = value as recorded }.
+--- The attributes of the old record that the new one has not, and that nobody has looked at: { [name] = value as
+-- recorded }.
+-- @param wanted { [name] = value } of what was looked at
 -- @param before false where the resource was made by this run
-function lasting.carried(rtype, old, new, before)
+function lasting.carried(rtype, old, new, wanted, before)
   local out = {}
   local was, is = states(old or false, new)
   if not before or not was or not is or is.occupied then return out end
   for name, value in pairs(was) do
     local ends = rtype.ends and rtype.ends[name]
-    local stays = is[name] == nil and difference.is_compared(rtype, name) and not (ends and ends(is))
-    if stays then out[name] = value end
+    local is_unseen = is[name] == nil and wanted[name] == nil
+    if is_unseen and difference.is_compared(rtype, name) and not (ends and ends(is)) then out[name] = value end
   end
   return out
 end

@@ -44,25 +44,42 @@ local function holder_of(group)
 end
 
 -- The only one that was not found in place of another of them, or nil.
-local function first_of(group)
+-- @param below { [entry] = the one of them over which it lies }
+local function first_of(group, below)
   local first
   for _, entry in ipairs(group) do
-    if not entry.under and first then return nil end
-    first = first or not entry.under and entry
+    local is_first = not (entry.under or below[entry])
+    if is_first and first then return nil end
+    first = first or is_first and entry
   end
   return first or nil
 end
 
+-- Of each of them, the one over which it lies, by way of others that do not belong to them (see layers.lua).
+local function below_of(group, by_id)
+  local is_one, below = {}, {}
+  for _, entry in ipairs(group) do is_one[entry] = true end
+  for _, entry in ipairs(group) do
+    local seen, at = {}, entry
+    while at and at.over and not seen[at] do
+      seen[at], at = true, by_id[at.over]
+      if is_one[at] then at, below[entry] = nil, at end
+    end
+  end
+  return below
+end
+
 -- The one that knows what was there first.
-local function origin_of(group, holder)
-  local first = first_of(group)
+local function origin_of(group, holder, by_id)
+  local below = below_of(group, by_id)
+  local first = first_of(group, below)
   if first then return first end
   local by_name, seen, at = {}, {}, holder
   for _, entry in ipairs(group) do by_name[group.only and entry.key or entry.type] = entry end
   while not seen[at] do
     seen[at] = true
     local name = at.genesis and (group.only and group.only(at.genesis) or at.genesis.occupied)
-    local before = name and by_name[name]
+    local before = below[at] or name and by_name[name]
     if not before or seen[before] then return at end
     at = before
   end
@@ -74,10 +91,11 @@ end
 -- @return { [id] = entry, maybe with another genesis | false: its record goes, and no more }; and of these { [id] = the
 --   id of the one that goes back }
 function lineage.settle(entries, types)
-  local settled, heirs = {}, {}
+  local settled, heirs, by_id = {}, {}, {}
+  for _, entry in ipairs(entries) do by_id[entry.id] = entry end
   for _, group in pairs(by_place(entries, types)) do
     local holder = holder_of(group)
-    local origin = origin_of(group, holder)
+    local origin = origin_of(group, holder, by_id)
     for _, entry in ipairs(group[2] and group or {}) do
       settled[entry.id], heirs[entry.id] = false, origin.genesis and origin.id or holder.id
     end

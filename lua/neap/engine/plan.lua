@@ -241,6 +241,21 @@ local function plan_batch(self, resources, jobs, first)
   return last + 1
 end
 
+-- What goes to what was before Neap, and will not be that in the end, since something that is wanted writes the same
+-- part of a file: that is the other's business then (see covered.lua).
+local function cover(self, resources, jobs)
+  local list = {}
+  for i, resource in ipairs(resources) do
+    local is_part = resource.leaves and not resource.covered and resource.rtype.inside
+    list[#list + 1] = is_part and self.model:touches(jobs[i].asked) and resource or nil
+  end
+  for i, job in ipairs(list[1] and plan.probe(self.round, list, self.model) or {}) do
+    local want = wanted(list[i])
+    local is_known = not (job.error or job.unknown)
+    list[i].covered = is_known and difference.change(list[i].rtype, plan.hide(job.found, want), want) ~= nil
+  end
+end
+
 --- Plans one host.
 -- @param round neap.engine.ask round of the host
 -- @param desired what evaluate.host returned, its list in order
@@ -276,6 +291,7 @@ function plan.host(round, desired, secrets_of)
       i = i + 1
     end
   end
+  cover(self, resources, jobs)
   way_back.part(desired)
   return {
     changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,

@@ -16,6 +16,7 @@ local difference = require "neap.engine.difference"
 local entry_of = require "neap.engine.entry"
 local labels = require "neap.engine.labels"
 local lasting = require "neap.engine.lasting"
+local layers = require "neap.engine.layers"
 local ledger = require "neap.engine.ledger"
 local origins = require "neap.engine.origins"
 
@@ -101,7 +102,8 @@ end
 local function carry(files, resource, recorded, before)
   local path = entry_of.path(resource.type, resource.key)
   local entry = json.decode(files[path])
-  local carried = lasting.carried(resource.rtype, recorded[path] and json.decode(recorded[path]), entry, before)
+  local old = recorded[path] and json.decode(recorded[path])
+  local carried = lasting.carried(resource.rtype, old, entry, resource.attrs, before)
   if next(carried) == nil then return end
   for attribute, value in pairs(carried) do
     entry.state[attribute] = value
@@ -138,9 +140,10 @@ function record.origin(name, resource, recorded, seen, key)
   origin = origins.placed(resource, origin, recorded, seen.before, about)
   local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
-  if under or around then
+  local over = layers.below(resource, origin, recorded, about)
+  if under or around or over then
     local entry = json.decode(files[path])
-    entry.under, entry.around = under or nil, around
+    entry.under, entry.around, entry.over = under or nil, around, over
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end
   return files
@@ -150,7 +153,7 @@ local function record_resource(name, resource, recorded, seen, changes, key)
   local prefix = "hosts/" .. name .. "/"
   local path = entry_of.path(resource.type, resource.key)
   local before = seen.before[resource.id]
-  if not recorded["genesis/" .. path] then
+  if not recorded["genesis/" .. path] or resource.found_by and resource.found_by.left then
     compare(changes, prefix, recorded, record.origin(name, resource, recorded, seen, key))
   else
     local first_seen = lasting.foreign(resource.key, (seen.origins or seen.before)[resource.id], recorded)
@@ -176,12 +179,12 @@ local function resources_of(desired)
   return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
 end
 
---- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around` and `types` of
+--- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around`, `types` and `whole` of
 -- record.host.
 function record.known(plan, types)
   return {
     resources = resources_of(plan.desired), before = plan.observed, origins = plan.before, around = plan.around,
-    types = types,
+    types = types, whole = plan.desired.whole,
   }
 end
 
@@ -205,12 +208,13 @@ end
 --   had gone (`before` of plan.host), around = as plan.host has it, status = { … }, brought = { [type] = {
 --   [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
---   types = where resource types are found, or nil; others, states, more = what bystanders.look gives, or nil;
+--   types = where resource types are found, or nil; whole = as labels.apart() has it; others, states, more = what
+--   bystanders.look gives, or nil;
 --   rolling = what rolling_words.kept gives
 -- @param changes table to add { [path] = bytes|false } to
 -- @return whether something is worth a commit; and the ids by which is recorded what labels no longer stand for
 function record.host(name, head, seen, changes, key)
-  local recorded, others = labels.tree(name, head, seen.resources, seen.before, key)
+  local recorded, others = labels.tree(name, head, seen, key)
   local news = move(name, head, recorded, changes)
   for _, resource in ipairs(seen.resources) do
     if resource.left then

@@ -18,6 +18,7 @@ local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local going = require "neap.engine.going"
 local labels = require "neap.engine.labels"
+local layers = require "neap.engine.layers"
 local log = require "neap.engine.log"
 local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
@@ -83,6 +84,7 @@ local function wanted_of(self, now, target)
     resource.before = before
     list[#list + 1] = resource
   end
+  layers.stack(list, target)
   return list
 end
 
@@ -251,8 +253,10 @@ function rollback.source(session)
     -- Of a machine that is another than the recorded one nothing is known: what is there now was before Neap.
     local now = recorded_at(self, not standing.is_another(session, host) and head or nil, host.name)
     local target_state = recorded_at(self, target, host.name)
-    now = labels.apart(now, labels.of_state(target_state, self.types), self.types)
+    local whole = not session.opts.tags
+    now = labels.apart(now, labels.of_state(target_state, self.types), self.types, whole)
     local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)
+    desired.whole = whole
     roll(desired, now, target_state, session.opts)
     host.conflicts = conflicts.find(round, desired, now, self.types, session.opts)
     return desired

@@ -157,7 +157,7 @@ local function edges(list, facts)
     for id in pairs(fact.said) do wait(i, of_id[id]) end
     for id in pairs(fact.needs) do
       local j = of_id[id]
-      local may_wait = j and not list[j].absent and not leaves(fact, id, facts[j])
+      local may_wait = j and not list[j].absent and not facts[j].said[list[i].id] and not leaves(fact, id, facts[j])
       wait(i, may_wait and not (fact.by_name[id] and facts[j].is_there) and j)
     end
     for number in pairs(fact.takes) do wait(i, of_number[number]) end

@@ -20,7 +20,7 @@ end
 --- Looks at all resources of a host again, after the changes, but for those that are another's business by then
 -- (see covered.lua).
 -- @return observed { [id] = attrs|false }, left { { id, change } … } that are
---   not as wanted, errors
+--   not as wanted, but for what lies beneath another (see layers.lua)
 function verify.look(host, resources)
   local round = ask.new(host.conn, host.facts)
   resources = not_covered(resources)
@@ -28,13 +28,14 @@ function verify.look(host, resources)
   local observed, left = {}, {}
   for i, resource in ipairs(resources) do
     local job = jobs[i]
-    if job.error or job.unknown then
-      left[#left + 1] = { id = resource.id, resource = resource, message = job.error or job.unknown }
-    else
+    local problem, change = job.error or job.unknown, nil
+    if not problem then
       local found = plan.hide(job.found, plan.wanted(resource))
       observed[resource.id] = found or false
-      local change = difference.change(resource.rtype, found, plan.wanted(resource))
-      if change then left[#left + 1] = { id = resource.id, resource = resource, change = change } end
+      change = difference.change(resource.rtype, found, plan.wanted(resource))
+    end
+    if (problem or change) and not resource.beneath then
+      left[#left + 1] = { id = resource.id, resource = resource, change = change, message = problem }
     end
   end
   return observed, left
@@ -68,7 +69,8 @@ local function count_accuracy(host)
     local predicted = plan.wanted(change.resource) and change.to or nil
     local done = host.done_ids[change.id]
     local ended = done and not done.broken and not done.put_back
-    if change.kind ~= "unknown" and ended and not change.resource.covered then
+    local is_judged = not (change.resource.covered or change.resource.beneath)
+    if change.kind ~= "unknown" and ended and is_judged then
       local found = seen or nil
       if difference.same_state(change.resource.rtype, found, predicted, plan.wanted(change.resource) or {}) then
         right = right + 1

@@ -67,8 +67,8 @@ function block.check(key, attrs)
   return attrs
 end
 
---- Which block its label stands for.
-function block.denotes(_, attrs) return attrs.path end
+--- Which block its label stands for: that between its markers.
+function block.denotes(key, attrs) return attrs.path and attrs.path .. "\0" .. (attrs.label or key) end
 
 function block.depends(_, attrs)
   local ids = look.depends(attrs.path, {})

@@ -1,5 +1,6 @@
 --- The name of the host: in the running kernel and in /etc/hostname.
 -- @usage hostname(host.name)
+local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -51,7 +52,9 @@ end
 function hostname.effects(_, change, model)
   if not change.to then return end
   model:set("sysctl", { "kernel.hostname" }, change.to.live)
-  model:set("content", { "/etc/hostname" }, change.to.static .. "\n")
+  local text = change.to.static .. "\n"
+  model:set("content", { "/etc/hostname" }, text)
+  model:set("sha256", { "/etc/hostname" }, crypto.sha256(text))
 end
 
 return hostname

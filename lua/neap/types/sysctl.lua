@@ -2,6 +2,7 @@
 -- The value is written to the running kernel and to a file of its own in /etc/sysctl.d.
 -- @usage sysctl "net.ipv4.ip_nonlocal_bind" { value = "1" }
 -- @usage sysctl "vm.swappiness" { value = "10", live = false }
+local crypto = require "neap.core.crypto"
 local look = require "neap.look"
 local place = require "neap.place"
 local question = require "neap.questions.sysctl"
@@ -133,7 +134,10 @@ end
 
 function sysctl.effects(key, change, model)
   local live, boot = live_of(change), boot_of(change)
-  model:set("content", { file_of(key) }, boot and text_of(key, boot))
+  local path, text = file_of(key), boot and text_of(key, boot) or nil
+  model:set("stat", { path }, text and look.predicted("file", {}, "0644"))
+  model:set("content", { path }, text)
+  model:set("sha256", { path }, text and crypto.sha256(text))
   if live then model:set("sysctl", { key }, live) end
 end
 

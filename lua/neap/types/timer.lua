@@ -144,6 +144,12 @@ function timer.effects(key, change, model)
     model:set("content", { path }, text)
     model:set("sha256", { path }, text and crypto.sha256(text))
   end
+  local to, state = change.to, nil
+  if to and to.timer then
+    state = { load = "loaded", active = "inactive", enabled = "disabled", reloads = false, stale = false }
+    if to.running then state.active, state.enabled = "active", "enabled" end
+  end
+  model:set("unit", { key .. ".timer" }, state)
 end
 
 return timer

@@ -1,0 +1,179 @@
+--- One thing by two resources, one after the other, where neither stands in the place of the other as a whole (those:
+-- lineage.lua): a host's name and then its file, a timer and then its unit, an address and then a line in /etc/hosts.
+--
+--     hostname "a"            before Neap: the name of then
+--     file "/etc/hostname"    over hostname:a    before that one: "a"
+--
+-- On a way back
+--
+--     both go, or the name is wanted   first the file, to what it found; then the name
+--     the file is wanted               first the name, to what was before Neap; what the file finds then was before it
+--
+-- The one that comes first is not looked at afterwards (`covered`): what is there then is the other's.
+
+local lineage = require "neap.engine.lineage"
+local recorded_host = require "neap.engine.recorded"
+local writers = require "neap.engine.writers"
+
+local layers = {}
+
+-- Whether a type says of its resources by which paths they are there.
+local function has_paths(rtype) return rtype and (rtype.paths ~= nil or rtype.key == "path") end
+
+--- Whether one of two that lie at one path lies over the other, since neither stands in the other's place.
+function layers.overlap(one, other) return one.id ~= other.id and not lineage.may_replace(one, other) end
+
+-- The records of a host that may be such: { entry, rtype }; of each set of records they are read once.
+local known = setmetatable({}, { __mode = "k" })
+
+local function entries_of(recorded, about)
+  local list = known[recorded]
+  if list then return list end
+  list = {}
+  for path in pairs(recorded) do
+    local rtype = about.types:get(path:match("^resources/([^/]+)/") or "")
+    if has_paths(rtype) or rtype and rtype.last_line then
+      local entry = recorded_host.resource(recorded, path, about.host, about.key)
+      list[#list + 1] = { id = entry.id, key = entry.key, rtype = rtype, entry = entry }
+    end
+  end
+  table.sort(list, function(a, b) return a.id < b.id end)
+  known[recorded] = list
+  return list
+end
+
+local function attrs_of(one)
+  local attrs = {}
+  for name, value in pairs(one.entry.options) do attrs[name] = value end
+  for name, value in pairs(one.entry.state or {}) do attrs[name] = value end
+  return attrs
+end
+
+local function paths_of(one)
+  return recorded_host.paths_of { rtype = one.rtype, key = one.key, attrs = attrs_of(one) }
+end
+
+-- The one that lies at one of the paths of a resource, or nil.
+local function at_path(resource, list)
+  local paths = {}
+  for _, path in ipairs(has_paths(resource.rtype) and recorded_host.paths_of(resource) or {}) do paths[path] = true end
+  for _, one in ipairs(next(paths) and list or {}) do
+    for _, path in ipairs(has_paths(one.rtype) and layers.overlap(one, resource) and paths_of(one) or {}) do
+      if paths[path] then return one.id end
+    end
+  end
+end
+
+-- The one that has written one of the lines that were found, or nil.
+local function at_line(resource, found, list)
+  local lines = {}
+  if found then writers.add(lines, resource.rtype, resource.key, found, true) end
+  for _, one in ipairs(next(lines) and list or {}) do
+    local attrs = one.id ~= resource.id and one.entry.state and
+      writers.known(one.rtype, one.key, recorded_host.attrs(one.entry, one.rtype))
+    local own = {}
+    if attrs then writers.add(own, one.rtype, one.key, attrs, true) end
+    for line in pairs(own) do
+      if lines[line] then return one.id end
+    end
+  end
+end
+
+--- The id of the resource that has made what a resource has found that is recorded for the first time, or nil.
+-- @param found what was there: attrs, or false
+-- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
+-- @param about { host = name, key = of the project, types = where resource types are found, or nil }
+function layers.below(resource, found, recorded, about)
+  if not about.types or not (has_paths(resource.rtype) or found and resource.rtype.last_line) then return nil end
+  local list = entries_of(recorded, about)
+  return at_path(resource, list) or at_line(resource, found, list)
+end
+
+--- Of what is wanted, what lies over others: { [id of the one below] = resource }.
+-- @param now of recorded.host()
+function layers.above(wanted, now)
+  local above = {}
+  for _, resource in ipairs(wanted) do
+    local entry = now.resources[resource.id]
+    if entry and entry.over then above[entry.over] = resource end
+  end
+  return above
+end
+
+--- Whether something that is wanted lies over a recorded resource, or under it, or will.
+-- @param entry of recorded.host()
+-- @param wanted list of what is wanted
+-- @param now of recorded.host()
+function layers.is_shared(entry, rtype, wanted, now)
+  local one, paths = { id = entry.id, rtype = rtype, key = entry.key, entry = entry }, {}
+  for _, path in ipairs(has_paths(rtype) and paths_of(one) or {}) do paths[path] = true end
+  for _, resource in ipairs(wanted) do
+    local is = now.resources[resource.id]
+    if entry.over == resource.id or is and is.over == entry.id then return true end
+    local own = has_paths(resource.rtype) and not resource.absent and layers.overlap(one, resource)
+    for _, path in ipairs(own and recorded_host.paths_of(resource) or {}) do
+      if paths[path] then return true end
+    end
+  end
+  return false
+end
+
+--- The one that is wanted and lies over one that goes, or under it; nil where there is none.
+-- @param resource that goes, and its entry of recorded.host()
+-- @param owner the one that is wanted and lies at one of its paths, or nil
+-- @param wanted { [id] = resource } of what is wanted
+-- @param above of layers.above()
+function layers.other(resource, entry, owner, wanted, above)
+  local other = entry.over and wanted[entry.over] or above[entry.id]
+  return other or owner and layers.overlap(owner, resource) and owner or nil
+end
+
+local function wait(resource, id)
+  local needed = resource.needs or {}
+  resource.needs = table.move(needed, 1, #needed, 2, { id })
+end
+
+--- One that goes, before one that is wanted and lies over it or under it.
+-- @param before the one that goes
+-- @param after the one that is wanted
+function layers.cover(before, after, now)
+  before.covered = true
+  wait(after, before.id)
+  local is = now.resources[after.id]
+  if is and is.over == before.id then after.found_by = before end
+end
+
+-- Of those of a list that lie over others of it, pairs { above, below }.
+local function pairs_of(list, state)
+  local by_id, found = {}, {}
+  for _, resource in ipairs(list) do by_id[resource.id] = resource end
+  for _, resource in ipairs(list) do
+    local entry = state.resources[resource.id]
+    local below = entry and entry.over and by_id[entry.over]
+    if below then found[#found + 1] = { above = resource, below = below } end
+  end
+  return found
+end
+
+--- Those that are wanted as they were recorded: what lies over another comes after that, and is what is there then; the
+-- other is what it is by that (`beneath`).
+-- @param list resources
+-- @param state of recorded.host(), of then
+function layers.stack(list, state)
+  for _, pair in ipairs(pairs_of(list, state)) do
+    pair.below.beneath = true
+    wait(pair.above, pair.below.id)
+  end
+end
+
+--- Those that go, each before the one that goes, too, and over which it lies.
+-- @param list resources
+-- @param now of recorded.host()
+function layers.settle(list, now)
+  for _, pair in ipairs(pairs_of(list, now)) do
+    pair.above.covered = true
+    wait(pair.below, pair.above.id)
+  end
+end
+
+return layers
