@@ -23,6 +23,7 @@ require("paths")(item, made)
 require("parts")(item, made)
 require("services")(item, made)
 require("system")(item, made)
+require("overlaps")(item, made)
 if os.getenv("DATABASES") then require("databases")(item) end
 
 return items

@@ -65,7 +65,7 @@ return function(item, made)
   end, { spot = CONF })
   for i = 1, 2 do
     item("hosts_entry", "10.99.0." .. i, function() return { names = { "h" .. i .. ".test", maybe(50, "h" .. i) } } end,
-      { absent = {} })
+      { absent = {}, spot = "10.99.0." .. i })
     item("authorized_key", "pk" .. i, function()
       return { user = made.users[1].key, key = KEYS[i] .. one_of { "", " somebody" }, options = maybe(30, "restrict") }
     end, { needs = { made.users[1] } })

@@ -48,7 +48,7 @@ local function timers_of(item)
       command = one_of { "/bin/true", "echo 'x y'" }, running = maybe(40, chance(50)),
       persistent = maybe(20, false), random_delay = maybe(20, "5min"), description = maybe(20, "What it is 100%"),
     }
-  end, { absent = {} })
+  end, { absent = {}, spot = "ptimer" })
 end
 
 return function(item, made)

@@ -16,7 +16,7 @@ local function packages_of(item)
   -- a source on the host itself, with two versions of a package that another needs
   local source = item("apt_repository", "prop", function()
     return { uris = { one_of { "file:/srv/repo", "copy:/srv/repo" } }, suites = { "./" }, trusted = true }
-  end, { absent = {} })
+  end, { absent = {}, spot = "prop.sources" })
   local needs = { source }
   for i, name in ipairs { "prop-lib", "prop-tool" } do
     needs[i + 1] = item("package", name, function()
@@ -62,8 +62,9 @@ return function(item, made)
   for _, name in ipairs { "one.prop.test", "two" } do
     item("hostname", name, function() return {} end, { spot = "hostname" })
   end
-  item("sysctl", one_of { "net.ipv4.tcp_syncookies", "net.ipv4.conf.all.log_martians", "net.ipv4.ip_forward" },
-    function() return { value = one_of { "0", "1" }, live = maybe(20, false) } end)
+  made.parameter = one_of { "net.ipv4.tcp_syncookies", "net.ipv4.conf.all.log_martians", "net.ipv4.ip_forward" }
+  item("sysctl", made.parameter, function() return { value = one_of { "0", "1" }, live = maybe(20, false) } end,
+    { spot = made.parameter })
   commands_of(item)
   looks_of(item, made)
 end
