@@ -492,3 +492,19 @@ t.case("and one that was put back is not", function()
   self.book.handle:close()
   t.equal(leftover.list(self.opts)[1].hosts.n1.out, nil)
 end)
+
+t.case("a rollback that does not reach a host leaves what is known of a run that did not end there", function()
+  local entries = { { id = "thing:a", n = 2, kind = "create" } }
+  local was = standing.incomplete({}, { machine_id = "m1", step = 2, steps = 3, at = "thing:a", entries = entries, since = 7,
+    owed = { ["daemon:d"] = "restart" } })
+  local function unreached(recorded, target)
+    local host = { name = "n1", status = "unreachable", problem = { message = "gone" }, recorded_status = recorded }
+    return standing.pending({ verb = "rollback", target = target, opts = { discard_pending = true } }, host)
+  end
+  local again = unreached(unreached(was, "a1"), "a2")
+  t.equal({ again.status, again.target, again.was, again.step }, { "pending-rollback", "a2", "incomplete", 2 })
+  t.equal(again.pending_restarts, { { id = "daemon:d", verb = "restart" } })
+  t.equal(brief.has_made(standing.decode(json.encode(again), "n1"), fake.resource("a", { size = 1 }), { size = 1 }), true)
+  local next_one = standing.incomplete(again, { step = 1, entries = {}, since = 9 })
+  t.equal({ next_one.since, next_one.journal[1].id, next_one.journal[1].cut_off }, { again.since, "thing:a", true })
+end)

@@ -74,6 +74,12 @@ local function add_entry(list, by_text, entry, n, cut_off, seen)
   list[#list + 1], by_text[text] = made, made
 end
 
+--- Whether the last run that has reached a host did not end, also where a rollback has not reached it since.
+-- @param was decoded status.json
+function brief.is_unfinished(was)
+  return was.status == "incomplete" or was.status == "pending-rollback" and was.was == "incomplete"
+end
+
 --- Entries of the journal as they are recorded: first those of runs before this one that did not end either and whose
 -- work nobody has looked at since; of each, the last one may have been cut off. One whose resource was as
 -- wanted when it was looked at in the end is `seen`: it is recorded so, and what is otherwise later has been made by
@@ -81,7 +87,7 @@ end
 -- @param was, now see standing.incomplete
 function brief.entries(was, now)
   local list, by_text = {}, {}
-  for _, entry in ipairs(was.status == "incomplete" and not now.is_seen and was.journal or {}) do
+  for _, entry in ipairs(brief.is_unfinished(was) and not now.is_seen and was.journal or {}) do
     add_entry(list, by_text, entry, nil, entry.cut_off or entry.n and entry.n == was.step or nil, entry.seen)
   end
   for _, entry in ipairs(now.entries or {}) do

@@ -78,7 +78,7 @@ end
 -- Whether there may be any whose record is to change: by this run, or one that did not end.
 local function may_change(self, host)
   if host.plan.changes[1] then return true end
-  return not host.held and standing.recorded(self, host).status == "incomplete"
+  return not host.held and brief.is_unfinished(standing.recorded(self, host))
 end
 
 --- Notes on the host who stands by (host.bystanders), before it is changed. On one that is adopted nobody does: what is

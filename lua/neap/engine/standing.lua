@@ -24,7 +24,7 @@ local standing = {}
 local STATUS = {
   status = "?string", machine_id = "?string", problem = "?string", at = "?string", step = "?number", steps = "?number",
   target = "?string", tags = { "list", "string", may = true }, options = { "list", "string", may = true },
-  since = "?number", by = "?string", verb = "?string",
+  since = "?number", by = "?string", verb = "?string", was = "?string",
   pending_restarts = { "list", { id = "string", verb = "string" }, may = true },
   out_of_rotation = { by = "?string", since = "?number", may = true },
   journal = { "list", {
@@ -176,7 +176,7 @@ function standing.incomplete(was, now)
     at = now.at, step = now.step, steps = now.steps,
     pending_restarts = due(now.owed), journal = brief.entries(was, now),
     by = now.by, verb = now.verb,
-    since = was.status == "incomplete" and was.since or now.since, out_of_rotation = now.out_of_rotation,
+    since = brief.is_unfinished(was) and was.since or now.since, out_of_rotation = now.out_of_rotation,
   }
 end
 
@@ -249,7 +249,8 @@ function standing.pending(self, host)
   return {
     status = "pending-rollback", machine_id = was.machine_id, target = self.target, tags = asked.tags,
     options = asked.options, since = math.floor(sys.time()), by = hostlock.person(), problem = host.problem.message,
-    was = was.status, out_of_rotation = was.out_of_rotation,
+    was = was.was or was.status, out_of_rotation = was.out_of_rotation, at = was.at, step = was.step,
+    steps = was.steps, journal = was.journal, pending_restarts = was.pending_restarts,
   }
 end
 
