@@ -167,11 +167,15 @@ forward_start() {
 		systemd-socket-activate -E "NEAP_LAB_OF=$STATE" -l "$2:$PROXY_PORT" \
 		nsenter "--net=/proc/$cacher/ns/net" \
 		/lib/systemd/systemd-socket-proxyd "127.0.0.1:$(<"$CACHE/acng/port")"
-	wait_for 5 forward_answers "$1" "$2" || die "no package cache on $2 in '$1': see '$STATE/forward.log'"
+	wait_for 10 forward_answers "$1" "$2" && return
+	tail -n 20 "$STATE/forward.log" >&2
+	die "no package cache on $2 in '$1': the last words of its forwarder are above"
 }
 
+# forward_answers NETNS ADDRESS: whether the cache itself answers there; the forwarder listens before it is one
 forward_answers() {
-	nsenter "--net=/run/netns/$1" bash -c ": <'/dev/tcp/$2/$PROXY_PORT'" 2>/dev/null
+	timeout 5 nsenter "--net=/run/netns/$1" bash -c "exec 3<>'/dev/tcp/$2/$PROXY_PORT' &&
+		printf 'HEAD / HTTP/1.0\r\n\r\n' >&3 && read -r line <&3 && [[ \$line == HTTP/* ]]" 2>/dev/null
 }
 
 # base_path SUITE: where the base of this recipe lies, made or not
