@@ -124,7 +124,7 @@ listing() {
 			[ "$uid" -lt 1000 ] || stat -c "home of $name: %F %a %U %G" "$home" 2>/dev/null
 		done | sort
 		getent group | others | while IFS=: read -r name _ gid members; do
-			echo "$name:$gid:$(echo "$members" | tr , '\n' | sort | tr '\n' ' ')"
+			echo "$name:$gid:$(echo "$members" | tr , '\n' | sed 's/$/:/' | others | sort | tr ':\n' '  ')"
 		done | sort
 		awk -F: '{ print $1, substr($2, 1, 1), $8 }' /etc/shadow | others | sort
 		for user in pu1 pu2 uold; do
