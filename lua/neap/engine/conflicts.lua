@@ -9,9 +9,11 @@
 
 local brief = require "neap.engine.brief"
 local difference = require "neap.engine.difference"
+local parts = require "neap.engine.parts"
 local plan = require "neap.engine.plan"
 local recorded = require "neap.engine.recorded"
 local show = require "neap.engine.show"
+local tags = require "neap.engine.tags"
 local taint = require "neap.core.taint"
 local way_back = require "neap.engine.way_back"
 
@@ -135,8 +137,9 @@ end
 function conflicts.find(round, desired, now, types, opts)
   local list = {}
   if opts.ours then return list end
-  local seen = look(round, now, types, desired.by_id)
-  for _, resource in ipairs(desired.list) do
+  local asked = tags.only(desired.list, opts.tags)
+  local seen = look(round, now, types, parts.by_id(asked))
+  for _, resource in ipairs(asked) do
     local one = seen[resource.id]
     local conflict = one and conflict_of(resource, one)
     -- A run that did not end has made it, and left its journal.
