@@ -11,6 +11,10 @@
 --
 -- The one that comes first is not looked at afterwards (`covered`): what is there then is the other's.
 
+local difference = require "neap.engine.difference"
+local entry_of = require "neap.engine.entry"
+local frozen = require "neap.engine.frozen"
+local json = require "neap.core.json"
 local lineage = require "neap.engine.lineage"
 local recorded_host = require "neap.engine.recorded"
 local writers = require "neap.engine.writers"
@@ -23,58 +27,72 @@ local function has_paths(rtype) return rtype and (rtype.paths ~= nil or rtype.ke
 --- Whether one of two that lie at one path lies over the other, since neither stands in the other's place.
 function layers.overlap(one, other) return one.id ~= other.id and not lineage.may_replace(one, other) end
 
--- The records of a host that may be such: { entry, rtype }; of each set of records they are read once.
+-- What is recorded of a host, by what may lie below something; of each set of records that is looked for once:
+-- { places = names of types whose key is their path, placed = { { id, type, rtype, key, paths } … } of types that lie
+-- elsewhere, parts = paths of the records of types that write lines }
 local known = setmetatable({}, { __mode = "k" })
 
-local function entries_of(recorded, about)
-  local list = known[recorded]
-  if list then return list end
-  list = {}
+local function placed_of(path, recorded, rtype)
+  local entry = json.decode(recorded[path])
+  if not entry_of.is(entry) then return nil end
+  local attrs = difference.overlay(entry.options or {}, entry.state and entry.state ~= json.null and entry.state or {})
+  local one = { id = entry.type .. ":" .. entry.key, type = entry.type, rtype = rtype, key = entry.key, attrs = attrs }
+  one.paths = recorded_host.paths_of(one)
+  return one
+end
+
+local function index_of(recorded, types)
+  local index = known[recorded]
+  if index then return index end
+  local places = {}
+  index = { places = {}, placed = {}, parts = {} }
   for path in pairs(recorded) do
-    local rtype = about.types:get(path:match("^resources/([^/]+)/") or "")
-    if has_paths(rtype) or rtype and rtype.last_line then
-      local entry = recorded_host.resource(recorded, path, about.host, about.key)
-      list[#list + 1] = { id = entry.id, key = entry.key, rtype = rtype, entry = entry }
+    local name = path:match("^resources/([^/]+)/")
+    local rtype = name and types:get(name)
+    if rtype and rtype.paths then
+      table.insert(index.placed, placed_of(path, recorded, rtype))
+    elseif has_paths(rtype) then
+      places[name] = true
+    elseif rtype and rtype.last_line then
+      table.insert(index.parts, path)
     end
   end
-  table.sort(list, function(a, b) return a.id < b.id end)
-  known[recorded] = list
-  return list
-end
-
-local function attrs_of(one)
-  local attrs = {}
-  for name, value in pairs(one.entry.options) do attrs[name] = value end
-  for name, value in pairs(one.entry.state or {}) do attrs[name] = value end
-  return attrs
-end
-
-local function paths_of(one)
-  return recorded_host.paths_of { rtype = one.rtype, key = one.key, attrs = attrs_of(one) }
+  index.places = frozen.keys(places)
+  table.sort(index.placed, function(one, other) return one.id < other.id end)
+  table.sort(index.parts)
+  known[recorded] = index
+  return index
 end
 
 -- The one that lies at one of the paths of a resource, or nil.
-local function at_path(resource, list)
+local function at_path(resource, recorded, index, types)
   local paths = {}
-  for _, path in ipairs(has_paths(resource.rtype) and recorded_host.paths_of(resource) or {}) do paths[path] = true end
-  for _, one in ipairs(next(paths) and list or {}) do
-    for _, path in ipairs(has_paths(one.rtype) and layers.overlap(one, resource) and paths_of(one) or {}) do
+  for _, path in ipairs(has_paths(resource.rtype) and recorded_host.paths_of(resource) or {}) do
+    paths[path] = true
+    for _, name in ipairs(index.places) do
+      local one = { id = name .. ":" .. path, rtype = types:get(name), key = path }
+      if recorded[entry_of.path(name, path)] and layers.overlap(one, resource) then return one.id end
+    end
+  end
+  for _, one in ipairs(next(paths) and index.placed or {}) do
+    for _, path in ipairs(layers.overlap(one, resource) and one.paths or {}) do
       if paths[path] then return one.id end
     end
   end
 end
 
 -- The one that has written one of the lines that were found, or nil.
-local function at_line(resource, found, list)
+local function at_line(resource, found, recorded, index, about)
   local lines = {}
   if found then writers.add(lines, resource.rtype, resource.key, found, true) end
-  for _, one in ipairs(next(lines) and list or {}) do
-    local attrs = one.id ~= resource.id and one.entry.state and
-      writers.known(one.rtype, one.key, recorded_host.attrs(one.entry, one.rtype))
-    local own = {}
-    if attrs then writers.add(own, one.rtype, one.key, attrs, true) end
+  for _, path in ipairs(next(lines) and index.parts or {}) do
+    local entry = recorded_host.resource(recorded, path, about.host, about.key)
+    local rtype, own = about.types:get(entry.type), {}
+    local attrs = entry.id ~= resource.id and entry.state and
+      writers.known(rtype, entry.key, difference.overlay(entry.options, entry.state))
+    if attrs then writers.add(own, rtype, entry.key, attrs, true) end
     for line in pairs(own) do
-      if lines[line] then return one.id end
+      if lines[line] then return entry.id end
     end
   end
 end
@@ -85,8 +103,8 @@ end
 -- @param about { host = name, key = of the project, types = where resource types are found, or nil }
 function layers.below(resource, found, recorded, about)
   if not about.types or not (has_paths(resource.rtype) or found and resource.rtype.last_line) then return nil end
-  local list = entries_of(recorded, about)
-  return at_path(resource, list) or at_line(resource, found, list)
+  local index = index_of(recorded, about.types)
+  return at_path(resource, recorded, index, about.types) or at_line(resource, found, recorded, index, about)
 end
 
 --- Of what is wanted, what lies over others: { [id of the one below] = resource }.
@@ -105,8 +123,9 @@ end
 -- @param wanted list of what is wanted
 -- @param now of recorded.host()
 function layers.is_shared(entry, rtype, wanted, now)
-  local one, paths = { id = entry.id, rtype = rtype, key = entry.key, entry = entry }, {}
-  for _, path in ipairs(has_paths(rtype) and paths_of(one) or {}) do paths[path] = true end
+  local one, paths = { id = entry.id, rtype = rtype, key = entry.key }, {}
+  one.attrs = difference.overlay(entry.options, entry.state or {})
+  for _, path in ipairs(has_paths(rtype) and recorded_host.paths_of(one) or {}) do paths[path] = true end
   for _, resource in ipairs(wanted) do
     local is = now.resources[resource.id]
     if entry.over == resource.id or is and is.over == entry.id then return true end
