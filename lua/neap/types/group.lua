@@ -26,6 +26,13 @@ end
 --- What only one group can have.
 function group.numbers(_, attrs) return attrs.gid and { "gid " .. attrs.gid } or {} end
 
+--- Who is to be in it again has to be there; but one of its name makes it himself where it is not there yet.
+function group.depends(key, attrs)
+  local ids = {}
+  for _, name in ipairs(attrs.members or {}) do ids[#ids + 1] = name ~= key and "user:" .. name or nil end
+  return ids
+end
+
 function group.probe(host, key, want)
   local line = host:getent("group", key)
   if not line then return nil end
@@ -115,13 +122,19 @@ local function leave(user, resource)
   table.insert(user.inherits, { from = resource, attribute = "groups", value = resource.key })
 end
 
+-- Whether a user is told to have it as his own group: then he is in it, and comes after it.
+local function is_own(user, resource)
+  local own = user and not user.absent and user.attrs.group
+  return own and (own == resource.key or look.is_number(own, resource.attrs.gid)) or false
+end
+
 -- Who was in it when it was taken away, and is of this run himself, may have been looked at only after that.
 local function settle(resource, by_id)
   local others = {}
   for _, name in ipairs(resource.attrs.members or {}) do
     local user = by_id["user:" .. name]
     local knows = user and user.attrs.groups
-    if not knows then others[#others + 1] = name end
+    if not knows and not is_own(user, resource) then others[#others + 1] = name end
     if knows and user.leaves then join(user.attrs, resource.key) end
     if knows and resource.leaves and not user.leaves then leave(user, resource) end
   end
