@@ -221,3 +221,17 @@ t.case("what a change will need and will not find is an error of the plan, all a
   local _, way_back = planned(fake.new(), { back })
   t.equal(#way_back.errors, 0, "errors of a way back")
 end)
+
+t.case("what is around a part that is not there is known though its directory is still to come", function()
+  local part = setmetatable({
+    name = "part", inside = function(key) return key end,
+    probe = function(host, key, want)
+      if want and not host:thing("dir") then host:missing "no dir" end
+      return host:thing(key), { file = host:thing(key) ~= nil }
+    end,
+  }, { __index = fake.thing })
+  local dir = resource("dir", { size = 1 })
+  local lines, result = planned(fake.new(), { dir, resource("p", { size = 1 }, {}, part), resource("q", nil, {}, part) })
+  t.equal({ lines, #result.errors, result.around }, { { "create thing:dir", "create part:p" }, 0,
+    { ["part:p"] = { file = false }, ["part:q"] = { file = false } } })
+end)

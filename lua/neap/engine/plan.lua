@@ -256,6 +256,19 @@ local function cover(self, resources, jobs)
   end
 end
 
+-- What is around things that are not there, as they were looked at first. A part of a file in a directory that is still
+-- to be made is refused as it is wanted; it is asked for as if it were to be absent.
+local function around_of(round, resources, jobs)
+  local around, refused = {}, {}
+  for i, resource in ipairs(resources) do
+    around[resource.id] = jobs[i].around
+    local is_refused = jobs[i].refused and resource.rtype.inside and not resource.absent
+    refused[#refused + 1] = is_refused and recorded.as_absent(resource) or nil
+  end
+  for i, job in ipairs(refused[1] and plan.probe(round, refused) or {}) do around[refused[i].id] = job.around end
+  return around
+end
+
 --- Plans one host.
 -- @param round neap.engine.ask round of the host
 -- @param desired what evaluate.host returned, its list in order
@@ -276,10 +289,9 @@ function plan.host(round, desired, secrets_of)
   local resources = desired.list
   local jobs = plan.probe(round, resources)
   self.asked = round:asked_by_kind()
-  local observed, around = {}, {}
+  local observed, around = {}, around_of(round, resources, jobs)
   for i, resource in ipairs(resources) do
     observed[resource.id] = plan.hide(jobs[i].found, wanted(resource)) or false
-    around[resource.id] = jobs[i].around
   end
   foresee_all(self, resources, jobs)
   local i = 1
