@@ -1,9 +1,9 @@
 --- What a package transaction will do, and what is in the packages that it brings.
 -- apt(spec) -> { problem = text } or { groups = { neap.apt transaction … }, debs = { what neap.debs reads … } }.
 -- The spec is JSON (a question's arguments are text): { groups, repositories, paths, contents, units, users }; see
--- neap.types.package. The packages are downloaded and their control archives read in one pass over all of them: a
--- .deb begins with three short members whose sizes stand in its first 132 bytes, and apt's helper unpacks every
--- kind of compression, so that looking costs one `dd` a package and five processes more.
+-- neap.types.package. The packages are downloaded, but for those of a source `file:`, and their control archives read
+-- in one pass over all of them: a .deb begins with three short members whose sizes stand in its first 132 bytes, and
+-- apt's helper unpacks every kind of compression, so that looking costs one `dd` a package and five processes more.
 local apt = require "neap.apt"
 local base64 = require "neap.base64"
 local json = require "neap.core.json"
@@ -15,13 +15,20 @@ local RESOLVE = [[
 [ "$before" = "$(changed)" ] ||
   fail "another run has changed packages on this host since it was looked at: plan again"
 group=0 broken=
+: >"$D/local" || fail "cannot write to $D"
+in_place() { # packages of a source `file:` are read where they are: apt does not fetch them, and only tells their URIs
+  grep -q '^Get:[0-9]* file:' "$D/plan.log" || return 0
+  apt_get -y --print-uris -o Debug::NoLocking=true --allow-downgrades --allow-change-held-packages "$@" 2>/dev/null |
+    perl -ne 'if (m{^\x27file:(?://)?(/[^\x27]*)}) { ($_ = $1) =~ s/%([0-9a-f]{2})/chr hex $1/gie; print "$_\n" }' \
+      >>"$D/local"
+}
 resolve() {
   group=$((group + 1))
   for try in 1 2; do
     fresh && [ $try = 1 ] || update
     if apt_get -y -d -V -o Debug::NoLocking=true --allow-downgrades --allow-change-held-packages "$@" \
       >"$D/plan.log" 2>&1; then
-      printf '#group %s\n' "$group"; cat "$D/plan.log"; return
+      printf '#group %s\n' "$group"; cat "$D/plan.log"; in_place "$@"; return
     fi
     grep -q 'Failed to fetch' "$D/plan.log" || break
   done
@@ -145,8 +152,11 @@ left() {
 
 local INSPECT = LEFT .. [[
 cd "$D/archives" || fail "cannot read $D/archives"
+sort -u -o "$D/local" "$D/local"
 set -- *.deb
-[ -f "$1" ] || exit 0
+[ -f "$1" ] || set --
+while IFS= read -r deb; do [ ! -f "$deb" ] || set -- "$@" "$deb"; done <"$D/local"
+[ $# -gt 0 ] || exit 0
 W=$(mktemp -d "$D/look.XXXXXX") || fail "cannot write to $D"
 trap 'rm -rf "$W"' EXIT
 asked=$W/asked want=$W/want DPKG_DEB_THREADS_MAX=1; export asked want DPKG_DEB_THREADS_MAX
