@@ -238,6 +238,19 @@ t.case("of a long text that was said of a resource, its digest is shown", functi
   })
 end)
 
+local function said(managed, tags)
+  local text = json.encode {
+    type = "note", key = "a", state = { size = 1 }, managed = json.array(managed), meta = { tags = tags },
+  }
+  return { read = function(path) return path == "resources/note/a.json" and text or nil end }
+end
+
+t.case("which attributes are managed is recorded, and no news", function()
+  local record = "resources/note/a.json"
+  t.equal(recorded_change(record, said { "size" }, said { "names", "size" }), nil)
+  t.equal(recorded_change(record, said { "size" }, said({ "names", "size" }, { "x" })).notes, { "tags: (none) → x" })
+end)
+
 t.case("a key that git would take for its own folder is recorded under another name", function()
   local odd = assert(store.open(dir .. "/odd.git", { create = true }))
   local changes = {}

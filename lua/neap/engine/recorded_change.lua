@@ -78,8 +78,6 @@ local function state_of(entry)
   return type(state) == "table" and state or nil
 end
 
-local function words_of(list) return table.concat(list or {}, ", ") end
-
 -- A recorded setting as text: lists as words, a long text by its digest, a secret not at all.
 local function setting(value)
   if value == nil then return "(none)" end
@@ -108,12 +106,9 @@ local function add_notes(notes, was, is)
   end
 end
 
--- What is said about the resource, beside its state.
+-- What is said about the resource, beside its state. Which attributes are managed is for the way back, and no news.
 local function notes_of(old, new)
   local notes = {}
-  if not difference.same(old.managed, new.managed) then
-    notes[1] = ("managed: %s → %s"):format(words_of(old.managed), words_of(new.managed))
-  end
   add_notes(notes, old.options or {}, new.options or {})
   add_notes(notes, old.meta or {}, new.meta or {})
   return notes
