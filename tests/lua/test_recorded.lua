@@ -246,9 +246,9 @@ local function said(managed, tags)
 end
 
 t.case("which attributes are managed is recorded, and no news", function()
-  local record = "resources/note/a.json"
-  t.equal(recorded_change(record, said { "size" }, said { "names", "size" }), nil)
-  t.equal(recorded_change(record, said { "size" }, said({ "names", "size" }, { "x" })).notes, { "tags: (none) → x" })
+  local path = "resources/note/a.json"
+  t.equal(recorded_change(path, said { "size" }, said { "names", "size" }), nil)
+  t.equal(recorded_change(path, said { "size" }, said({ "names", "size" }, { "x" })).notes, { "tags: (none) → x" })
 end)
 
 t.case("a key that git would take for its own folder is recorded under another name", function()
