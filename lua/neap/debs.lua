@@ -169,15 +169,16 @@ end
 
 local function because(deb) return ("the set-up of package '%s' decides it"):format(deb.name) end
 
-local function put(edits, kind, args, answer, why)
-  edits[#edits + 1] = { kind = kind, args = args, answer = answer, why = why }
+-- @param deb the package, of what is at a path
+local function put(edits, kind, args, answer, why, deb)
+  edits[#edits + 1] = { kind = kind, args = args, answer = answer, why = why, package = deb and deb.name }
 end
 
 local function content_edits(edits, deb, path)
   local content = deb.content[path]
   local why = not content and ("package '%s' brings it"):format(deb.name)
-  put(edits, "content", { path }, content, why)
-  put(edits, "sha256", { path }, content and crypto.sha256(content), why)
+  put(edits, "content", { path }, content, why, deb)
+  put(edits, "sha256", { path }, content and crypto.sha256(content), why, deb)
 end
 
 -- What becomes of one asked path: nil where the package leaves it alone.
@@ -196,7 +197,7 @@ local function path_edits(edits, deb, setup, path, before)
   -- what scripts make at a first installation they may leave alone at a later one
   local unsure = answer.unsure or deb.known and not new
   answer.unsure, answer.given = nil, nil
-  put(edits, "stat", { path }, not unsure and answer or nil, unsure and because(deb) or nil)
+  put(edits, "stat", { path }, not unsure and answer or nil, unsure and because(deb) or nil, deb)
   if answer.kind == "file" and not unsure then content_edits(edits, deb, path) end
   return true
 end
@@ -243,7 +244,7 @@ end
 -- @param list packages as the question `apt` tells of them
 -- @param asked { [kind] = { args … } }
 -- @param view { answer(kind, args…) what is known before the transaction; managed(unit) whether Neap starts it }
--- @return { { kind, args, answer | why } … }
+-- @return { { kind, args, answer | why, package = the name of the one that brings what is at a path } … }
 function debs.predict(list, asked, view)
   local edits, found, new_dirs = {}, {}, {}
   for i, deb in ipairs(list) do found[i] = { deb = deb, setup = setup_of(deb) } end

@@ -143,7 +143,19 @@ local function predict_versions(changes, transaction, model)
   return versions
 end
 
-local function predict_content(host, list, asked, model)
+-- The ids of the packages with which another comes: its own, or, of one that comes along, of all that come now.
+local function with_whom(changes, name)
+  local ids = {}
+  for _, change in ipairs(changes) do
+    if change.kind ~= "delete" then
+      if change.resource.key:match("^[^:]*") == name then return { change.id } end
+      ids[#ids + 1] = change.id
+    end
+  end
+  return ids
+end
+
+local function predict_content(host, list, changes, asked, model)
   local managed = {}
   for _, args in ipairs(asked.pending or {}) do
     local key = args[1]:match("^service:(.*)$")
@@ -156,12 +168,14 @@ local function predict_content(host, list, asked, model)
     return host[kind](host, ...)
   end
   for _, edit in ipairs(debs.predict(list, asked, view)) do
+    model.came_with = edit.package and with_whom(changes, edit.package)
     if edit.why then
       model:forget(edit.kind, edit.args, edit.why)
     else
       model:set(edit.kind, edit.args, edit.answer)
     end
   end
+  model.came_with = nil
 end
 
 -- The change that a complaint of apt is about, when it names one.
@@ -236,7 +250,7 @@ function package_plan.simulate(host, changes, asked, model)
   for _, deb in ipairs(answer.debs) do
     if brought[deb.name] == deb.version then list[#list + 1] = deb end
   end
-  predict_content(host, list, asked, model)
+  predict_content(host, list, changes, asked, model)
   return notes
 end
 

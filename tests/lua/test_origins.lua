@@ -61,3 +61,23 @@ t.case("a file that was made for one line was not there before the next one, eit
   t.equal(origins.around(resource("line", "a", { path = "/g", line = "a" }), nil, recorded), nil)
   t.equal(origins.around(LINE, nil, {}), nil)
 end)
+
+local CAME = { ["file:/f"] = { with = { "package:p" }, found = { content = "p" } } }
+local FILE = resource("file", "/f", { content = "x" })
+local THEN = resource("file", "/f", { content = "x" })
+THEN.as_recorded = { genesis = { content = "p" }, came = { "package:q" } }
+
+-- { what, resource, found, what came with packages of the run, what is recorded as before Neap }
+for _, case in ipairs {
+  { "it is what a package brings where nothing was", FILE, false, CAME, { with = { "package:p" }, found = { content = "p" } } },
+  { "what was there was there", FILE, { content = "o" }, CAME, nil },
+  { "nothing comes", FILE, false, {}, nil },
+  { "the package has not brought it after all", FILE, false, { ["file:/f"] = { with = { "package:p" }, found = false } }, nil },
+  { "it came then and is not brought again", THEN, false, {}, { with = { "package:q" }, found = { content = "p" } } },
+  { "it came then and is still that", THEN, { content = "p" }, {}, { with = { "package:q" }, found = { content = "p" } } },
+  { "it came then and is somebody else's now", THEN, { content = "o" }, {}, nil },
+} do
+  t.case("before Neap: " .. case[1], function()
+    t.equal(origins.came(case[2], case[3], {}, { came = case[4] }), case[5])
+  end)
+end

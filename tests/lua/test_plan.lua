@@ -235,3 +235,24 @@ t.case("what is around a part that is not there is known though its directory is
   t.equal({ lines, #result.errors, result.around }, { { "create thing:dir", "create part:p" }, 0,
     { ["part:p"] = { file = false }, ["part:q"] = { file = false } } })
 end)
+
+t.case("what a transaction brings is known of what comes later and was not there", function()
+  local pack = setmetatable({ name = "pack", batch = true }, { __index = fake.thing })
+  function pack.simulate(_, _, _, model)
+    for _, kind in ipairs { "stat", "thing" } do
+      model.came_with = { "pack:p" }
+      model:set(kind, { "/brought" }, { size = 2 })
+      model:set(kind, { "/old" }, { size = 2 })
+      model:forget(kind, { "/unsure" }, "p decides it")
+      model.came_with = nil
+      model:set(kind, { "/ours" }, { size = 2 })
+    end
+    return {}
+  end
+  local list = { resource("p", { size = 1 }, {}, pack) }
+  for _, path in ipairs { "/brought", "/old", "/unsure", "/ours", "/other" } do list[#list + 1] = resource(path, { size = 3 }) end
+  local _, result = planned(fake.new { ["/old"] = { size = 1 } }, list)
+  t.equal(result.came, {
+    ["thing:/brought"] = { with = { "pack:p" }, found = { size = 2 } }, ["thing:/unsure"] = { with = { "pack:p" } },
+  })
+end)

@@ -51,6 +51,16 @@ t.case("what lies where something wanted lies goes before it, and is not looked 
   t.equal({ fake.told(desired.list, true), ids(desired.dropped) }, { "-link:/x* note:/x", "" })
 end)
 
+t.case("what came with something is that where one of these stays, and else there was nothing", function()
+  local function back(target)
+    local now = recorded { { "thing:p", size(1), false }, { "thing:f", size(2), size(1) } }
+    now.resources["thing:f"].came = { "thing:o", "thing:p" }
+    return ids(rollback.compose(self, {}, now, recorded(target)).list)
+  end
+  t.equal({ back { { "thing:p", size(1), false } }, back {}, back { { "thing:p", false, false } } },
+    { "thing:f thing:p", "-thing:f -thing:p", "-thing:f -thing:p" })
+end)
+
 t.case("what no run had looked at by then was as the first one has found it", function()
   local now = recorded { { "thing:a", { size = 2 }, false } }
   now.resources["thing:a"].first = { size = 7 }

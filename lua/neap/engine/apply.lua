@@ -110,6 +110,8 @@ end
 -- is live (a port that opens, a replica that catches up) moves by itself.
 local function change_now(self, change)
   local found, now = look_again(self, change)
+  local came = self.came[change.id]
+  if came and came.found == nil then came.found = found or false end
   local saw = named.since(self.conn, change.resource.rtype, change.from, found)
   if change.kind ~= "unknown" and not change.resource.rtype.live and not as_planned(change, saw, found) then
     local unforeseen = not now and "is already as wanted" or ("is not as the plan saw it (%s)"):format(
@@ -216,7 +218,7 @@ function apply.host(host, hooks)
     owed = owed_before(host.plan.changes),
     ctx = { units = units_of(desired), facts = host.facts }, barrier = false,
     journal = hooks.journal, progress = hooks.progress, wait = hooks.wait, interrupted = hooks.interrupted,
-    guard = hooks.guard or UNGUARDED,
+    guard = hooks.guard or UNGUARDED, came = host.plan.came or {},
   }
   local ok, problem = xpcall(run_all, function(e)
     return fault.caught(e) or fault.new("internal", nil, "%s", debug.traceback(tostring(e)))

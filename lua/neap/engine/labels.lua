@@ -158,9 +158,9 @@ local function files_of(host, entry, rtype, key, seal)
   if entry.genesis == nil then return files end
   local path = "genesis/" .. entry_of.path(entry.type, key)
   for at, bytes in pairs(entry_of.files(host, resource, entry.genesis, "genesis/", seal, {})) do files[at] = bytes end
-  if entry.under or entry.around or entry.over then
+  if entry.under or entry.around or entry.over or entry.came then
     local genesis = json.decode(files[path])
-    genesis.under, genesis.around, genesis.over = entry.under, entry.around, entry.over
+    genesis.under, genesis.around, genesis.over, genesis.came = entry.under, entry.around, entry.over, entry.came
     files[path] = json.encode(genesis, { indent = 2 }) .. "\n"
   end
   return files

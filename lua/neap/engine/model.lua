@@ -23,7 +23,7 @@ end
 function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {}, gone = {} }, Model) end
 
 local function put(self, kind, args, edit)
-  edit.leaving = self.leaving
+  edit.leaving, edit.came_with = self.leaving, self.came_with
   local of_kind = self.edits[kind]
   if not of_kind then
     of_kind = {}
@@ -121,6 +121,18 @@ function Model:is_gone(path)
   local edit = self:edit("stat", path)
   if edit then return not edit.unknown and not edit.answer end
   return is_below(path, self.gone)
+end
+
+--- The ids of the packages with which comes what will be at a path (`came_with` was set meanwhile), where nothing else
+-- that is planned so far has a hand in it; or nil.
+function Model:came_with_whom(path)
+  local ids
+  for _, kind in ipairs { "stat", "content", "sha256" } do
+    local edit = self:edit(kind, path)
+    if edit and not edit.came_with then return nil end
+    ids = ids or edit and edit.came_with
+  end
+  return ids
 end
 
 --- The first arguments of all questions of a kind that were asked so far.

@@ -63,6 +63,23 @@ function origins.of(resource, recorded, seen, path_of)
   return before, in_file or replaces_ours(resource, before, recorded, path_of)
 end
 
+-- What a rollback records again may still be what had come then, or the package has not brought it again, since it had
+-- been deleted.
+local function came_then(resource, found)
+  local old = resource.as_recorded
+  if not (old and old.came and old.genesis) then return nil end
+  if found and not difference.same_state(resource.rtype, found, old.genesis, old.genesis) then return nil end
+  return { with = old.came, found = found or old.genesis }
+end
+
+--- What came with packages of Neap's where nothing was: { with = their ids, found = attrs }, or nil.
+-- @param found what origins.of gave
+function origins.came(resource, found, recorded, seen)
+  local came = not found and seen.came and seen.came[resource.id]
+  if not came or not came.found then return came_then(resource, found) end
+  return { with = came.with, found = lasting.foreign(resource.key, came.found, recorded) }
+end
+
 -- Notes who writes the lines of a recorded resource, and what was there before it.
 local function note_entry(lines, was, rtype, entry, state)
   local key, genesis = entry.key, writers.known(rtype, entry.key, entry.genesis)

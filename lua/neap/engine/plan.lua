@@ -5,6 +5,7 @@
 -- that what comes later is planned against the host as it will then be.
 
 local Model = require "neap.engine.model"
+local came_with = require "neap.engine.came_with"
 local difference = require "neap.engine.difference"
 local taint = require "neap.core.taint"
 local recorded = require "neap.engine.recorded"
@@ -237,6 +238,11 @@ local function plan_batch(self, resources, jobs, first)
     end
     local batch = { changes = changes, rtype = rtype, notes = notes or {} }
     for _, change in ipairs(changes) do change.batch = batch end
+    came_with.note(self, resources, jobs, last + 1, function(list)
+      local found = plan.probe(self.round, list, self.model)
+      for j, resource in ipairs(list) do found[j].found = plan.hide(found[j].found, wanted(resource)) end
+      return found
+    end)
   end
   return last + 1
 end
@@ -277,19 +283,21 @@ end
 -- @return { changes = { change … } in order, errors = { fault … },
 --   observed = { [id] = attrs|false } as first probed, desired = desired,
 --   before = the same, but as it will be when what goes to what was before Neap has gone,
---   around = { [id] = what its probe says of what is around a thing that is not there } }
+--   around = { [id] = what its probe says of what is around a thing that is not there },
+--   came = { [id] = what a package of the plan brings, see came_with.lua } }
 --   remarks = { { id, kind, text } … } of resources on their way back.
 --   A change is { id, resource, kind = create|update|delete|unknown, from,
 --   to, differs, trigger, because, notes, batch, unknown }.
 function plan.host(round, desired, secrets_of)
   local self = {
     round = round, secrets_of = secrets_of or function() end, model = Model.new(round.answers), changes = {},
-    changed = {}, errors = {}, remarks = {}, before = {},
+    changed = {}, errors = {}, remarks = {}, before = {}, came = {},
   }
   local resources = desired.list
   local jobs = plan.probe(round, resources)
   self.asked = round:asked_by_kind()
-  local observed, around = {}, around_of(round, resources, jobs)
+  local observed = {}
+  self.around = around_of(round, resources, jobs)
   for i, resource in ipairs(resources) do
     observed[resource.id] = plan.hide(jobs[i].found, wanted(resource)) or false
   end
@@ -308,7 +316,7 @@ function plan.host(round, desired, secrets_of)
   return {
     changes = self.changes, changed = self.changed, errors = self.errors, observed = observed, desired = desired,
     remarks = self.remarks, before = setmetatable(self.before, { __index = observed }),
-    around = around,
+    around = self.around, came = self.came,
   }
 end
 

@@ -137,13 +137,16 @@ function record.origin(name, resource, recorded, seen, key)
   local path = "genesis/" .. entry_of.path(resource.type, resource.key)
   local origin, under = origins.of(resource, recorded, seen, entry_of.path)
   local about = { host = name, key = key, types = seen.types, resources = seen.resources }
+  local came = not under and origins.came(resource, origin, recorded, seen) or nil
+  origin = came and came.found or origin
   origin = origins.placed(resource, origin, recorded, seen.before, about)
   local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   local over = layers.below(resource, origin, recorded, about)
-  if under or around or over then
+  if under or around or over or came then
     local entry = json.decode(files[path])
     entry.under, entry.around, entry.over = under or nil, around, over
+    entry.came = came and came.with
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end
   return files
@@ -179,12 +182,12 @@ local function resources_of(desired)
   return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
 end
 
---- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around`, `types` and `whole` of
--- record.host.
+--- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around`, `came`, `types` and
+-- `whole` of record.host.
 function record.known(plan, types)
   return {
     resources = resources_of(plan.desired), before = plan.observed, origins = plan.before, around = plan.around,
-    types = types, whole = plan.desired.whole,
+    came = plan.came, types = types, whole = plan.desired.whole,
   }
 end
 
@@ -205,7 +208,7 @@ end
 -- @param head { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
 --   same as first seen, origins = the same, or as it was when what was Neap's
---   had gone (`before` of plan.host), around = as plan.host has it, status = { … }, brought = { [type] = {
+--   had gone (`before` of plan.host), around, came = as plan.host has them, status = { … }, brought = { [type] = {
 --   [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
 --   types = where resource types are found, or nil; whole = as labels.apart() has it; others, states, more = what

@@ -122,7 +122,8 @@ function recorded.resource(files, path, host, key)
     id = entry.type .. ":" .. entry.key, type = entry.type, key = entry.key, state = state_of(entry, at),
     managed = managed, options = options_of(entry, at), where = entry.where, meta = entry.meta or {},
     genesis = genesis, first = first, under = before and before.under or nil,
-    around = before and before.around or nil, over = before and before.over or nil, entry = entry,
+    around = before and before.around or nil, over = before and before.over or nil,
+    came = before and before.came or nil, entry = entry,
   }
 end
 

@@ -11,6 +11,7 @@
 -- service) is restarted at the end. What must wait for another takes its turn
 -- after that one (see turns.lua).
 
+local came_with = require "neap.engine.came_with"
 local conflicts = require "neap.engine.conflicts"
 local covered = require "neap.engine.covered"
 local destination = require "neap.engine.destination"
@@ -159,6 +160,7 @@ end
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
 function rollback.compose(self, host, now, target)
+  now = came_with.settle(now, function(id) return target.resources[id] and target.resources[id].state end)
   local wanted = wanted_of(self, now, target)
   local first, last, dropped = going.of(self, now, target, wanted)
   recorded.adopt(wanted)
@@ -203,6 +205,11 @@ end
 function rollback.take_back(self, desired, now, ids)
   local stays = { resources = {} }
   for id, entry in pairs(now.resources) do stays.resources[id] = not ids[id] and entry or nil end
+  now = came_with.settle(now, function(id)
+    local wanted, stayed = desired.by_id[id], stays.resources[id]
+    if wanted then return not wanted.absent end
+    return stayed and stayed.state
+  end)
   local first, last, dropped = going.of(with_brought(self, now), now, stays, desired.list)
   recorded.desired(desired.host, first)
   for _, resource in ipairs(first) do
