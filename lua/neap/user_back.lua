@@ -88,6 +88,8 @@ function user_back.look(host, key, change, back, model)
   end
   local with_home = back.remove_homes or change.resource.attrs.remove_home
   change.resource.attrs.remove_home, change.from.remove_home = with_home, with_home
+  local why = user_home.obstacle(host, change.from)
+  if why then return { impossible = why } end
   local owns = #left > 0 and "is removed, as it was then, though it owns " .. what or nil
   local stays = user_home.stays(change.from)
   return (owns or stays) and { note = joined { owns or stays, owns and stays } } or nil

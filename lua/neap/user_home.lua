@@ -1,6 +1,8 @@
 --- Homes: the one that useradd makes of a new user, so that a plan knows it (whose it is, its mode, and what comes from
 -- /etc/skel), and what becomes of one that is there when its user comes back or gets other numbers.
 local look = require "neap.look"
+local mounts = require "neap.mounts"
+local place = require "neap.place"
 local sh = require "neap.sh"
 
 local user_home = {}
@@ -57,6 +59,28 @@ end
 function user_home.stays(from)
   local is_left = from.remove_home and from.homed == "another's"
   return is_left and ("home and mail stay: %s is not his"):format(from.home) or nil
+end
+
+-- The home that goes with him, without a slash at its end, or nil.
+local function going(from)
+  local goes = from.remove_home and from.homed == "own"
+  return goes and from.home:match("^(/.-[^/])/*$") or nil
+end
+
+--- Why one cannot go with his home, in words, or nil: userdel would empty what is mounted on or in it.
+function user_home.obstacle(host, from)
+  local path = going(from)
+  if not path then return nil end
+  local dir, name = place.split(path)
+  local at = mounts.on(host, dir, { name })
+  return at and mounts.refusal(at)
+end
+
+--- The script by which one goes whose home may go along.
+function user_home.take_along(key, from)
+  local path = going(from)
+  local check = path and "( " .. place.at(path) .. mounts.FUNCTIONS .. 'unmounted "$top" "$n" ) || exit\n' or ""
+  return check .. "userdel" .. (from.remove_home and not user_home.stays(from) and " -r" or "") .. sh(" %s", key)
 end
 
 local REGROUP = [[

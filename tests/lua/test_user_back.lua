@@ -104,7 +104,18 @@ t.case("a user who was to be absent then leaves the group of his name, as by an 
   t.equal(require("neap.types.user").steps("ada", change), { "userdel ada" })
 end)
 
--- { whose the home is, what follows userdel, what is said }
+-- A host on which nothing is held, and these are mounted below /home, as the kernel writes them.
+local function host_with(mounted)
+  return {
+    holdings = function() return { processes = {}, files = {} } end, processes = function() return {} end,
+    run = function(_, script)
+      t.matches(script, "\ncd %-P %-%- '?/home'? ")
+      return { rc = 0, out = mounted, err = "" }
+    end,
+  }
+end
+
+-- { whose the home is, what is run, what is said }
 local STAYS = "home and mail stay: /home/ada is not his"
 for _, case in ipairs {
   { "own", "userdel -r ada" }, { false, "userdel -r ada" }, { "another's", "userdel ada", STAYS },
@@ -115,14 +126,23 @@ for _, case in ipairs {
       return { kind = "delete", notes = {}, resource = { attrs = attrs, leaves = true, back = back },
         from = { home = "/home/ada", homed = case[1], remove_home = attrs.remove_home } }
     end
-    local nothing = { processes = {}, files = {} }
-    local host = { holdings = function() return nothing end, processes = function() return {} end }
-    local model = Model.new { stat = {} }
+    local model, host = Model.new { stat = {} }, host_with ""
     local back, apply = going { remove_homes = true }, going()
     local said = user_back.look(host, "ada", back, back.resource.back, model)
     user.foresee_delete(host, "ada", apply, model)
     t.equal({ said and said.note, apply.notes[1] }, { case[3], case[3] })
-    t.equal({ user.steps("ada", back), user.steps("ada", apply) }, { { case[2] }, { case[2] } })
+    for _, steps in ipairs { user.steps("ada", back), user.steps("ada", apply) } do
+      local check, run = steps[1]:match("^(.-)([^\n]*)$")
+      t.equal({ #steps, run }, { 1, case[2] })
+      t.equal(check:find('unmounted "$top" "$n" ) || exit\n', 1, true) ~= nil, case[1] == "own")
+      t.equal(check ~= "", case[1] == "own")
+    end
+    local why = case[1] == "own" and "something is mounted on '/home/ada/vol'" or nil
+    local mounted, refused = host_with "ada/vol\n", going { remove_homes = true }
+    local said_of = user_back.look(mounted, "ada", refused, refused.resource.back, model)
+    t.matches(said_of and said_of.impossible or "none", why or "^none$")
+    local _, problem = pcall(user.foresee_delete, mounted, "ada", going(), model)
+    t.matches(tostring(problem), why or "^nil$")
   end)
 end
 

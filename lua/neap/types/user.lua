@@ -164,11 +164,13 @@ function user.foresee(host, key, change)
   end
 end
 
---- One who runs something cannot go.
+--- One who runs something cannot go, nor a home with something mounted in it.
 function user.foresee_delete(host, key, change, model)
   local left = model.sweeps and {} or user_back.running(host:processes(key), model)
   local some = table.concat(left, ", ", 1, math.min(3, #left))
   if left[1] then accounts.fail("'%s' runs %s: stop that first", key, some) end
+  local why = not model.sweeps and user_home.obstacle(host, change.from)
+  if why then accounts.fail("%s", why) end
   table.insert(change.notes or {}, user_home.stays(change.from))
 end
 
@@ -231,9 +233,7 @@ end
 function user.steps(key, change)
   local to, differs = change.to, change.differs
   if change.kind == "delete" then
-    local with_home = change.from.remove_home and not user_home.stays(change.from)
-    local run = "userdel" .. (with_home and " -r" or "") .. sh(" %s", key)
-    return { run .. user_back.own_group(key, change) }
+    return { user_home.take_along(key, change.from) .. user_back.own_group(key, change) }
   end
   local aside = numbers.aside(change)
   local steps
