@@ -20,6 +20,8 @@ local recorded_host = require "neap.engine.recorded"
 local labels = {}
 
 local DIGITS = 8
+-- Where records stand: as last seen, and before Neap.
+local ROOTS = { "", "genesis/" }
 
 -- A label without what tells apart what it has stood for.
 local function base_of(key) return (key:gsub("#%x+$", "")) end
@@ -236,16 +238,14 @@ function labels.tree(host, recorded, run, seal)
   if next(names) == nil then return recorded, {} end
   local tree, files = difference.overlay(recorded, {}), {}
   for _, one in ipairs(list) do
-    for _, root in ipairs { names[one.id] and "" or nil, names[one.id] and "genesis/" or nil } do
+    local id = names[one.id]
+    for _, root in ipairs(id and ROOTS or {}) do
       for _, path in ipairs(entry_of.recorded(one.rtype, one.key, recorded, root)) do tree[path] = nil end
     end
-  end
-  for _, one in ipairs(list) do
-    local id = names[one.id]
-    if id then files[#files + 1] = files_of(host, one.entry, one.rtype, id:match(":(.*)$"), seal) end
     if id and again[one.id] then
       table.insert(files, 1, first_of(files_of(host, one.entry, one.rtype, one.key, seal)))
     end
+    if id then files[#files + 1] = files_of(host, one.entry, one.rtype, id:match(":(.*)$"), seal) end
   end
   for _, some in ipairs(files) do
     for path, bytes in pairs(some) do tree[path] = bytes end
