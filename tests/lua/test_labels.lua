@@ -113,3 +113,10 @@ t.case("labels by another name: so it is recorded, with what was there before", 
   run.whole = false
   t.equal((labels.tree("h", tree, run, nil)), tree)
 end)
+
+t.case("a run without labels needs no look at what is recorded", function()
+  local list = { fake.resource("a", { size = 1 }), fake.resource("b") }
+  local without = labels.any(labels.of_list(list))
+  list[3] = { id = "line:l", type = "line", key = "l", rtype = types:get("line"), attrs = line("a")[1] }
+  t.equal({ without, labels.any(labels.of_list(list)) }, { false, true })
+end)

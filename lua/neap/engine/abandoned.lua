@@ -125,7 +125,7 @@ end
 -- Adds the way back of what is abandoned to what is wanted.
 local function prune(self, host, desired, round)
   local wanted = labels.of_list(desired.list)
-  local may_go = host.abandoned.ids[1] or next(wanted) ~= nil
+  local may_go = host.abandoned.ids[1] or labels.any(wanted)
   local st = may_go and store_of(self)
   if not st or standing.is_another(self.session, host) then return end
   self.types = self.types or self.session.project.types

@@ -23,11 +23,8 @@ local DIGITS = 8
 -- Where records stand: as last seen, and before Neap.
 local ROOTS = { "", "genesis/" }
 
--- A label without what tells apart what it has stood for.
-local function base_of(key) return (key:gsub("#%x+$", "")) end
-
 -- The key by which something is recorded that its label no longer stands for.
-local function alias_of(key, thing) return base_of(key) .. "#" .. crypto.sha256(thing):sub(1, DIGITS) end
+local function alias_of(key, thing) return key:gsub("#%x+$", "") .. "#" .. crypto.sha256(thing):sub(1, DIGITS) end
 
 -- What a record's label stands for, or nil.
 local function thing_of(entry, rtype)
@@ -145,6 +142,15 @@ function labels.of_list(list)
   local wanted = {}
   for _, resource in ipairs(list) do wanted[resource.id] = thing_wanted(resource) or false end
   return wanted
+end
+
+--- Whether there is a label among them at all: without one no record goes by another name.
+-- @param wanted of labels.of_list() or labels.of_state()
+function labels.any(wanted)
+  for _, thing in pairs(wanted) do
+    if thing then return true end
+  end
+  return false
 end
 
 -- Whether what was found is the recorded thing all the same: a line that a pattern tells from now on.
