@@ -27,6 +27,7 @@ local ASKED = {
   package = { { "nginx" }, { "nginx:amd64" } },
   pending = { { "service:nginx" }, { "command:a/b" } },
   processes = { { "app" }, { "deploy" } },
+  real = { { "/etc" }, { "/var/run/a" } },
   run = { { "true" }, { "false" } },
   sha256 = { { "/etc/a" }, { "/etc/b\n\\c" } },
   shadow = { { "deploy" }, { "root" } },

@@ -2,7 +2,7 @@
 -- "files" are what a made-up type `thing` probes and changes.
 --
 --     local host = fake_host.new { a = { size = 1 } }
---     host.things.a.size, host.log (scripts that ran), host.rounds
+--     host.things.a.size, host.log (scripts that ran), host.rounds, host.real (where directories lead)
 local ask = require "neap.engine.ask"
 
 local fake_host = {}
@@ -24,6 +24,7 @@ local function asking(kind)
   }
 end
 package.preload["neap.questions.thing"] = function() return asking "thing" end
+package.preload["neap.questions.real"] = function() return asking "real" end
 package.preload["neap.questions.pending"] = function() return asking "pending" end
 
 --- The made-up type: its state is { size = integer }.
@@ -88,6 +89,7 @@ Conn.__index = Conn
 
 local function answer(host, script)
   local kind = script:match("^ask%-(%a+)")
+  if kind == "real" then return { rc = 0, out = "", err = "", table = host.real } end
   if kind == "pending" then return { rc = 0, out = "", err = "", table = host.marks } end
   if kind then return { rc = 0, out = "", err = "", table = host.things } end
   for line in script:gmatch("[^\n]+") do
@@ -108,7 +110,7 @@ function Conn:request(request) return answer(self.host, request.script) end
 
 --- @param things { [name] = { size = n } }
 function fake_host.new(things)
-  local host = { things = things or {}, marks = {}, log = {}, broken = {}, rounds = 0 }
+  local host = { things = things or {}, marks = {}, real = {}, log = {}, broken = {}, rounds = 0 }
   host.conn = setmetatable({ host = host }, Conn)
   function host.round() return ask.new(host.conn, {}) end
   return host

@@ -51,6 +51,15 @@ local function resource(rtype, key, attrs)
   return { type = rtype, rtype = types:get(rtype), key = key, id = rtype .. ":" .. key, attrs = attrs }
 end
 
+local function led(path, at)
+  local one = resource("file", path, {})
+  one.at = { at }
+  return one
+end
+
+local ALIAS = files { ["file/l/f"] = { type = "file", key = "/l/f", state = { mode = "0644" } } }
+ALIAS["genesis/resources/file/l/f.json"] = json.encode { type = "file", key = "/l/f", state = A, at = { "/d/f" } }
+
 local ENTRY = { type = "hosts_entry", key = "10.0.0.1", state = { names = { "a" }, path = "/etc/hosts", text = "10.0.0.1 a" } }
 
 -- { what, resource, found, recorded, the one that it lies over }
@@ -67,6 +76,11 @@ for _, case in ipairs {
     files { ["hostname/a"] = { type = "hostname", key = "a", state = A } }, nil },
   { "a link in the place of a file is another matter", resource("symlink", "/f", {}), { occupied = "file" },
     files { ["file/f"] = { type = "file", key = "/f", state = { mode = "0644" } } }, nil },
+  { "a file, by a path that leads there", led("/l/f", "/d/f"), B,
+    files { ["file/d/f"] = { type = "file", key = "/d/f", state = { mode = "0644" } } }, "file:/d/f" },
+  { "a file that was written by a path that leads there", resource("file", "/d/f", {}), B, ALIAS, "file:/l/f" },
+  { "the same by yet another path", led("/m/f", "/d/f"), B, ALIAS, "file:/l/f" },
+  { "a file beside it", resource("file", "/d/g", {}), B, ALIAS, nil },
   { "an address by its line", resource("line", "l", { path = "/etc/hosts" }), { path = "/etc/hosts", line = "10.0.0.1 a" },
     files { ["hosts_entry/10.0.0.1"] = ENTRY }, "hosts_entry:10.0.0.1" },
   { "another line", resource("line", "l", { path = "/etc/hosts" }), { path = "/etc/hosts", line = "10.0.0.2 a" },

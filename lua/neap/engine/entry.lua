@@ -46,7 +46,7 @@ local ENTRY = {
   type = "string", key = "string", where = "?string", managed = { "list", "string", may = true },
   options = { "map", "any", may = true }, meta = { "map", "any", may = true }, first = { "map", "any", may = true },
   under = "?boolean", over = "?string", around = { "map", "any", may = true },
-  came = { "list", "string", may = true },
+  came = { "list", "string", may = true }, at = { "list", "string", may = true },
 }
 
 --- Whether decoded JSON is the record of a resource.

@@ -24,21 +24,34 @@ local layers = {}
 -- Whether a type says of its resources by which paths they are there.
 local function has_paths(rtype) return rtype and (rtype.paths ~= nil or rtype.key == "path") end
 
+-- Its paths, and where they lead (see same.lua).
+local function all_paths(resource)
+  local paths, at = recorded_host.paths_of(resource), resource.at
+  return at and table.move(at, 1, #at, #paths + 1, table.move(paths, 1, #paths, 1, {})) or paths
+end
+
 --- Whether one of two that lie at one path lies over the other, since neither stands in the other's place.
 function layers.overlap(one, other) return one.id ~= other.id and not lineage.may_replace(one, other) end
 
 -- What is recorded of a host, by what may lie below something; of each set of records that is looked for once:
--- { places = names of types whose key is their path, placed = { { id, type, rtype, key, paths } … } of types that lie
+-- { places = names of types whose key is their path, placed = { { id, type, rtype, key, paths } … } of what lies
 -- elsewhere, parts = paths of the records of types that write lines }
 local known = setmetatable({}, { __mode = "k" })
 
 local function placed_of(path, recorded, rtype)
-  local entry = json.decode(recorded[path])
+  local entry, first = json.decode(recorded[path]), recorded["genesis/" .. path]
   if not entry_of.is(entry) then return nil end
   local attrs = difference.overlay(entry.options or {}, entry.state and entry.state ~= json.null and entry.state or {})
   local one = { id = entry.type .. ":" .. entry.key, type = entry.type, rtype = rtype, key = entry.key, attrs = attrs }
-  one.paths = recorded_host.paths_of(one)
+  one.at = first and json.decode(first).at
+  one.paths = all_paths(one)
   return one
+end
+
+-- Whether a path of what is recorded there leads elsewhere.
+local function leads(path, recorded)
+  local first = recorded["genesis/" .. path]
+  return first and first:find('"at"', 1, true) ~= nil
 end
 
 local function index_of(recorded, types)
@@ -53,6 +66,7 @@ local function index_of(recorded, types)
       table.insert(index.placed, placed_of(path, recorded, rtype))
     elseif has_paths(rtype) then
       places[name] = true
+      if leads(path, recorded) then table.insert(index.placed, placed_of(path, recorded, rtype)) end
     elseif rtype and rtype.last_line then
       table.insert(index.parts, path)
     end
@@ -67,7 +81,7 @@ end
 -- The one that lies at one of the paths of a resource, or nil.
 local function at_path(resource, recorded, index, types)
   local paths = {}
-  for _, path in ipairs(has_paths(resource.rtype) and recorded_host.paths_of(resource) or {}) do
+  for _, path in ipairs(has_paths(resource.rtype) and all_paths(resource) or {}) do
     paths[path] = true
     for _, name in ipairs(index.places) do
       local one = { id = name .. ":" .. path, rtype = types:get(name), key = path }

@@ -20,7 +20,18 @@ end
 
 --- A model without edits.
 -- @param heard answers of the host, by kind and argument key, or nil
-function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {}, gone = {} }, Model) end
+function Model.new(heard) return setmetatable({ edits = {}, heard = heard or {}, gone = {}, real = {} }, Model) end
+
+local BELOW = { "stat", "sha256", "content", "list" }
+local IS_BELOW = {}
+for _, kind in ipairs(BELOW) do IS_BELOW[kind] = true end
+
+--- Tells of paths that lead to another one (see same.lua): what is asked of the one is asked of the other.
+-- @param real { [path] = where that is }
+function Model:lead(real) self.real = real end
+
+-- By which key the edits of a question stand.
+local function place_of(self, kind, key) return IS_BELOW[kind] and self.real[key] or key end
 
 local function put(self, kind, args, edit)
   edit.leaving, edit.came_with = self.leaving, self.came_with
@@ -29,7 +40,7 @@ local function put(self, kind, args, edit)
     of_kind = {}
     self.edits[kind] = of_kind
   end
-  of_kind[Model.argument_key(args)] = edit
+  of_kind[place_of(self, kind, Model.argument_key(args))] = edit
 end
 
 --- From here on the question (`kind`, `args`) is answered by `answer` (nil:
@@ -49,7 +60,7 @@ function Model:forget(kind, args, why) put(self, kind, args, { unknown = why or 
 --- The edit of a question: nil, { answer = … } or { unknown = why }.
 function Model:edit(kind, key)
   local of_kind = self.edits[kind]
-  return of_kind and of_kind[key]
+  return of_kind and of_kind[place_of(self, kind, key)]
 end
 
 --- What the question would be answered: answer, true; or nil, false where
@@ -88,8 +99,6 @@ function Model:list_paths(paths, are_there)
   end
 end
 
-local BELOW = { "stat", "sha256", "content", "list" }
-
 -- Whether a path is a key of `roots`, or lies in one that is.
 local function is_below(path, roots)
   local at = path
@@ -100,18 +109,28 @@ local function is_below(path, roots)
   return false
 end
 
+-- The same, or where that is.
+local function is_in(self, path, roots)
+  return is_below(path, roots) or self.real[path] ~= nil and is_below(self.real[path], roots)
+end
+
 --- From here on what was asked of these paths, and of all below them, is answered by nothing; or cannot be known,
 -- because `why`.
 function Model:clear_paths(paths, why)
   local roots = {}
   for _, path in ipairs(paths) do
-    roots[path] = true
-    if not why then self.gone[path] = true end
+    for _, root in ipairs { path, self.real[path] } do
+      roots[root] = true
+      if not why then self.gone[root] = true end
+    end
+  end
+  for path, real in pairs(self.real) do
+    if is_below(path, roots) and not is_below(real, roots) then self.real[path] = nil end -- it lies behind another link
   end
   for _, kind in ipairs(BELOW) do
     for key in pairs(self.heard[kind] or {}) do
       local asked = key:match("^%Z*")
-      if is_below(asked, roots) then put(self, kind, { asked }, why and { unknown = why } or {}) end
+      if is_in(self, asked, roots) then put(self, kind, { asked }, why and { unknown = why } or {}) end
     end
   end
 end
@@ -120,7 +139,7 @@ end
 function Model:is_gone(path)
   local edit = self:edit("stat", path)
   if edit then return not edit.unknown and not edit.answer end
-  return is_below(path, self.gone)
+  return is_in(self, path, self.gone)
 end
 
 --- The ids of the packages with which comes what will be at a path (`came_with` was set meanwhile), where nothing else

@@ -9,6 +9,7 @@ local came_with = require "neap.engine.came_with"
 local difference = require "neap.engine.difference"
 local taint = require "neap.core.taint"
 local recorded = require "neap.engine.recorded"
+local same = require "neap.engine.same"
 local fault = require "neap.engine.fault"
 local way_back = require "neap.engine.way_back"
 
@@ -40,8 +41,9 @@ local function first_probe_of(resource)
 end
 
 --- Probes resources together.
+-- @param besides function(host) that asks more, or nil
 -- @return list of jobs parallel to `resources` (see ask.run)
-function plan.probe(round, resources, model)
+function plan.probe(round, resources, model, besides)
   local jobs = {}
   for i, resource in ipairs(resources) do
     local run = first_probe_of(resource)
@@ -53,7 +55,7 @@ function plan.probe(round, resources, model)
     end
     jobs[i] = job
   end
-  round:run(jobs)
+  round:run(besides and table.move(jobs, 1, #jobs, 1, { [#jobs + 1] = { run = besides } }) or jobs)
   return jobs
 end
 
@@ -247,18 +249,27 @@ local function plan_batch(self, resources, jobs, first)
   return last + 1
 end
 
+-- What is one file by two paths must be wanted alike by both.
+local function refuse(self, resource)
+  local other = self.same[resource.id][1]
+  self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: is the same file as %s, which wants it "
+    .. "otherwise: a link leads from one to the other; declare it once, by one of the paths", resource.id, other.id)
+end
+
 -- What goes to what was before Neap, and will not be that in the end, since something that is wanted writes the same
--- part of a file: that is the other's business then (see covered.lua).
+-- part of a file, or the same file by another path: that is the other's business then (see covered.lua).
 local function cover(self, resources, jobs)
   local list = {}
   for i, resource in ipairs(resources) do
-    local is_part = resource.leaves and not resource.covered and resource.rtype.inside
-    list[#list + 1] = is_part and self.model:touches(jobs[i].asked) and resource or nil
+    local is_shared = resource.leaves and resource.rtype.inside or self.same[resource.id]
+    local may_differ = is_shared and not resource.covered and (resource.leaves or not resource.back)
+    list[#list + 1] = may_differ and self.model:touches(jobs[i].asked) and resource or nil
   end
   for i, job in ipairs(list[1] and plan.probe(self.round, list, self.model) or {}) do
     local want = wanted(list[i])
     local is_known = not (job.error or job.unknown)
-    list[i].covered = is_known and difference.change(list[i].rtype, plan.hide(job.found, want), want) ~= nil
+    local differs = is_known and difference.change(list[i].rtype, plan.hide(job.found, want), want) ~= nil
+    if list[i].leaves then list[i].covered = differs elseif differs then refuse(self, list[i]) end
   end
 end
 
@@ -294,7 +305,10 @@ function plan.host(round, desired, secrets_of)
     changed = {}, errors = {}, remarks = {}, before = {}, came = {},
   }
   local resources = desired.list
-  local jobs = plan.probe(round, resources)
+  local jobs = plan.probe(round, resources, nil, same.question(resources))
+  local real
+  real, self.same = same.find(resources, round.answers.real or {})
+  self.model:lead(real)
   self.asked = round:asked_by_kind()
   local observed = {}
   self.around = around_of(round, resources, jobs)

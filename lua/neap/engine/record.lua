@@ -143,9 +143,10 @@ function record.origin(name, resource, recorded, seen, key)
   local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
   local over = layers.below(resource, origin, recorded, about)
-  if under or around or over or came then
+  local at = not resource.rtype.inside and resource.at or nil
+  if under or around or over or came or at then
     local entry = json.decode(files[path])
-    entry.under, entry.around, entry.over = under or nil, around, over
+    entry.under, entry.around, entry.over, entry.at = under or nil, around, over, at
     entry.came = came and came.with
     files[path] = json.encode(entry, { indent = 2 }) .. "\n"
   end

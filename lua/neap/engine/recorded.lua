@@ -123,7 +123,7 @@ function recorded.resource(files, path, host, key)
     managed = managed, options = options_of(entry, at), where = entry.where, meta = entry.meta or {},
     genesis = genesis, first = first, under = before and before.under or nil,
     around = before and before.around or nil, over = before and before.over or nil,
-    came = before and before.came or nil, entry = entry,
+    came = before and before.came or nil, at = before and before.at or nil, entry = entry,
   }
 end
 

@@ -4,6 +4,7 @@ local bystanders = require "neap.engine.bystanders"
 local difference = require "neap.engine.difference"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
+local same = require "neap.engine.same"
 local session = require "neap.engine.session"
 local step = require "neap.engine.step"
 
@@ -24,7 +25,8 @@ end
 function verify.look(host, resources)
   local round = ask.new(host.conn, host.facts)
   resources = not_covered(resources)
-  local jobs = plan.probe(round, resources)
+  local jobs = plan.probe(round, resources, nil, same.question(resources))
+  same.find(resources, round.answers.real or {})
   local observed, left = {}, {}
   for i, resource in ipairs(resources) do
     local job = jobs[i]
