@@ -64,7 +64,7 @@ end
 
 -- A text as it may be shown. The newline at its end may be part of a secret, whose name has none.
 local function text_of(v)
-  if v == nil or taint.is(v) then return v or "" end
+  if not v or taint.is(v) then return v or "" end
   local clear = tostring(v)
   local text = taint.mask(clear)
   return clear:find("\n$") and not text:find("\n$") and text .. "\n" or text

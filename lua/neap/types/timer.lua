@@ -24,8 +24,8 @@ local timer = {
     random_delay = { type = "string", option = true, recorded = false,
       doc = "Up to how much later to run, so that hosts do not all run at once." },
     description = { type = "string", option = true, recorded = false, doc = "A line for people." },
-    service = { type = "string", blob = true, doc = "The text of the service; made of the others." },
-    timer = { type = "string", blob = true, doc = "The text of the timer; made of the others." },
+    service = { type = "string", or_false = true, blob = true, doc = "The text of the service; made of the others." },
+    timer = { type = "string", or_false = true, blob = true, doc = "The text of the timer; made of the others." },
     running = { type = "boolean", default = true, doc = "Whether it runs, now and after a boot." },
   },
 }
@@ -56,7 +56,7 @@ function timer.check(key, attrs)
     error(("'%s' is no name of a timer: say it without \".timer\""):format(key), 0)
   end
   if not attrs.command then
-    if attrs.service and attrs.timer then return attrs end
+    if attrs.service ~= nil and attrs.timer ~= nil then return attrs end
     error("attribute 'command' is required", 0)
   end
   if not attrs.on_calendar and not attrs.every and not attrs.on_active then
@@ -75,7 +75,7 @@ function timer.depends(_, attrs) return attrs.user and { "user:" .. attrs.user }
 function timer.paths(key) return { DIR .. key .. ".service", DIR .. key .. ".timer" } end
 
 local function text_of(host, path, wanted)
-  if not host:stat(path) then return nil end
+  if not host:stat(path) then return false end
   if wanted and host:sha256(path) == crypto.sha256(wanted) then return wanted end
   return host:content(path)
 end
@@ -118,7 +118,7 @@ function timer.foresee(host, _, change)
 end
 
 local function write(path, text, from)
-  local how = { owner = "root", group = "root", mode = "0644", replaces = from and "file" }
+  local how = { owner = "root", group = "root", mode = "0644", replaces = from and "file" or nil }
   return { run = place.write(path, how), stdin = text, title = "write " .. path }
 end
 
@@ -129,17 +129,26 @@ function timer.steps(key, change)
       .. "systemctl daemon-reload", unit, service, clock) } }
   end
   local from, to, steps = change.from or {}, change.to, {}
-  if from.service ~= to.service then steps[#steps + 1] = write(service, to.service, from.service) end
-  if from.timer ~= to.timer then steps[#steps + 1] = write(clock, to.timer, from.timer) end
-  local verb = to.running and sh("systemctl enable -q %s && systemctl restart %s", unit, unit)
-    or sh("systemctl disable -q --now %s", unit)
-  steps[#steps + 1] = { run = "systemctl daemon-reload && " .. verb, title = "set " .. unit }
+  local function set(path, was, text)
+    if text == false and was then
+      steps[#steps + 1] = { title = "remove " .. path, run = place.remove(path, "file") }
+    elseif text and text ~= was then
+      steps[#steps + 1] = write(path, text, was)
+    end
+  end
+  local stop = sh("systemctl disable -q --now %s", unit)
+  if to.timer == false and from.timer then steps[1] = { title = "stop " .. unit, run = stop } end
+  set(service, from.service, to.service)
+  set(clock, from.timer, to.timer)
+  local verb = to.running and sh("systemctl enable -q %s && systemctl restart %s", unit, unit) or stop
+  local run = "systemctl daemon-reload" .. (to.timer == false and "" or " && " .. verb)
+  steps[#steps + 1] = { run = run, title = "set " .. unit }
   return steps
 end
 
 function timer.effects(key, change, model)
   for suffix, name in pairs { [".service"] = "service", [".timer"] = "timer" } do
-    local path, text = DIR .. key .. suffix, change.to and change.to[name]
+    local path, text = DIR .. key .. suffix, change.to and change.to[name] or nil
     model:set("stat", { path }, text and look.predicted("file", {}, "0644"))
     model:set("content", { path }, text)
     model:set("sha256", { path }, text and crypto.sha256(text))
