@@ -7,6 +7,7 @@
 --
 -- so that an apply right after its plan fetches nothing and installs what the plan said.
 local sh = require "neap.sh"
+local taint = require "neap.core.taint"
 
 local apt = {}
 
@@ -45,10 +46,15 @@ update() {
 }
 ]], apt.DIR, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S, apt.LOCK_WAIT_S)
 
---- Sources of packages that resources before this one will have written or removed: { [file name] = text|false }.
+--- Sources of packages that resources of any type before this one will have written or removed:
+-- { [file name] = text|false }.
 function apt.planned_sources(model)
   local sources = {}
-  for name, edit in pairs(model.edits.apt_source or {}) do sources[name] = edit.answer or false end
+  for path, edit in pairs(model.edits.content or {}) do
+    local name = path:match("^/etc/apt/sources%.list%.d/([^/]+%.%l+)$")
+    local is_source = name and not edit.unknown and (name:find("%.sources$") or name:find("%.list$"))
+    if is_source then sources[name] = edit.answer and taint.reveal(edit.answer) or false end
+  end
   return sources
 end
 

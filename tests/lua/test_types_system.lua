@@ -4,6 +4,7 @@ local Model = require "neap.engine.model"
 local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local reach = require "neap.reach"
+local taint = require "neap.core.taint"
 
 local function run(script)
   local pipe = assert(io.popen("exec 2>&1; " .. script, "r"))
@@ -31,12 +32,18 @@ for _, case in ipairs(sources) do
     t.equal(repository.check("x", case[2]).content, case[3])
   end)
 end
-t.case("apt_repository: packages of the same plan see it", function()
+t.case("apt_repository: packages of the same plan see it, and what other types write there", function()
   local model = Model.new()
   local change = difference.change(repository, nil, { content = "Types: deb\n" })
   repository.effects("x", change, model)
-  t.equal(model:edit("apt_source", "x.sources").answer, "Types: deb\n")
-  local text = require("neap.apt").with_sources { ["x.sources"] = "it's\n", ["y.sources"] = false }
+  local apt, dir = require "neap.apt", "/etc/apt/sources.list.d/"
+  model:set("content", { dir .. "y.list" }, taint.wrap("deb http://a:b@m ./\n", "source"))
+  model:set("content", { dir .. "z.sources" }, nil)
+  model:set("content", { dir .. "z.save" }, "no source\n")
+  model:forget("content", { dir .. "u.list" }, "it comes with a package")
+  t.equal(apt.planned_sources(model),
+    { ["x.sources"] = "Types: deb\n", ["y.list"] = "deb http://a:b@m ./\n", ["z.sources"] = false })
+  local text = apt.with_sources { ["x.sources"] = "it's\n", ["y.sources"] = false }
   t.matches(text, "printf %%s 'it'\\''s\n' >\"$parts\"/x.sources\nrm %-f \"$parts\"/y.sources")
 end)
 
@@ -156,6 +163,20 @@ t.case("timer: only what differs is written", function()
   t.matches(steps[2].run, "daemon%-reload && systemctl enable %-q x.timer && systemctl restart x.timer")
 end)
 
+t.case("timer: of the two files, one that was not there goes again", function()
+  local function steps(from, to)
+    local titles = {}
+    local change = difference.change(timer, from, to)
+    for i, step in ipairs(timer.steps("x", change)) do titles[i] = step.title end
+    return titles
+  end
+  local dir = "remove /etc/systemd/system/"
+  t.equal(steps({ service = "a", timer = "b", running = true }, { service = "a", timer = false, running = false }),
+    { "stop x.timer", dir .. "x.timer", "set x.timer" })
+  t.equal(steps({ service = "a", timer = "b", running = true }, { service = false, timer = "b", running = true }),
+    { dir .. "x.service", "set x.timer" })
+end)
+
 -- Checks: { name, attributes, whether it passes, what it says }
 local checks = {
   { "a command that succeeds", { command = "true" }, true },
@@ -207,7 +228,6 @@ for _, attrs in ipairs { {}, { url = "ftp://x" }, { port = 0 }, { url = "http://
 end
 
 local replica = require "neap.types.mysql_replica"
-local taint = require "neap.core.taint"
 t.case("mysql_replica: its password is only in the standard input", function()
   local change = difference.change(replica, nil, { source = "10.0.0.1", port = 3306, user = "r", running = true,
     read_only = true, password = taint.new("s3cret'\\", "p") })

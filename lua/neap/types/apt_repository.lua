@@ -96,7 +96,6 @@ end
 
 function apt_repository.effects(key, change, model)
   local path, to = path_of(key), change.to
-  model:set("apt_source", { key .. ".sources" }, to and to.content)
   model:set("stat", { path }, to and look.predicted("file", {}, "0644"))
   model:set("content", { path }, to and to.content)
   model:set("sha256", { path }, to and crypto.sha256(to.content))
