@@ -21,7 +21,7 @@ local function change(id, kind, extra)
 end
 
 -- A run of one host with these steps, its journal written and let go of.
-local function run_that_dies(dir, steps, finish)
+local function run_that_dies(dir, steps, finish, desired, observed)
   local said = {}
   local self = {
     verb = "apply", opts = { state = dir .. "/state.git", playbook = "site.lua" },
@@ -29,7 +29,10 @@ local function run_that_dies(dir, steps, finish)
   }
   local host = {
     name = "n1", status = "ok", facts = { uid = 0, machine_id = "m1" }, lock = {},
-    plan = { changes = {}, observed = { ["thing:a"] = false }, desired = { list = {} }, around = { ["thing:a"] = { file = false } } },
+    plan = {
+      changes = {}, observed = observed or { ["thing:a"] = false }, desired = desired or { list = {} },
+      around = { ["thing:a"] = { file = false } },
+    },
     conn = { request = function() end },
   }
   for i, step in ipairs(steps) do host.plan.changes[i] = step.change end
@@ -251,6 +254,8 @@ end)
 t.case("a line that leads elsewhere is none", function()
   local lines = {
     '{"host":"../n2","of":1}', '{"host":"n2/x","of":1}', '{"steps":[{"host":"..","n":1,"id":"file:/a"}]}',
+    '{"host":"n1","labels":{"moved":{"../x/a":"e30=","order.json":"W10=","run.json":false,"resources/line/a.json":false},'
+      .. '"names":{"line:a":"line:b"}}}', '{"host":"n2","labels":{"moved":1,"names":{}}}',
     '{"host":{"a":1}}', '{"steps":[{"host":"n1","n":"1","id":"file:/a"}]}', '{"before":{"resources/x":"e30="}}',
     '{"steps":[{"host":"n1","n":1,"id":"file:/a"}],"before":{"../run.json":"e30=","genesis/../x":"e30=",'
       .. '"status.json":"e30=","resources/file/a.json":"e30="}}',
@@ -258,6 +263,53 @@ t.case("a line that leads elsewhere is none", function()
   local hosts = leftover.parse(table.concat(lines, "\n") .. "\n").hosts
   t.equal({ next(hosts), next(hosts, "n1") }, { "n1" })
   t.equal({ hosts.n1.step, hosts.n1.pre_images }, { 1, { ["resources/file/a.json"] = "{}" } })
+  t.equal({ hosts.n1.moved, hosts.n1.names },
+    { { ["order.json"] = "[]", ["resources/line/a.json"] = false }, { ["line:a"] = "line:b" } })
+end)
+
+-- What is recorded of n1: { [path below the host] = decoded JSON }.
+local function records_of(dir)
+  local st, records = store.open(dir .. "/state.git"), {}
+  for path, text in pairs(st:tree(st:head(), "hosts/n1")) do records[path] = json.decode(text) end
+  st:close()
+  return records
+end
+
+-- A run that dies when it has given the label of a line another line.
+local function line_that_dies(dir, text)
+  local rtype, attrs = require "neap.types.line", { path = "/f", line = text }
+  local resource = { id = "line:k", type = "line", key = "k", rtype = rtype, attrs = attrs, meta = {} }
+  local made = { id = "line:k", kind = "create", resource = resource, to = attrs }
+  local self = run_that_dies(dir, { { change = made } }, nil, { list = { resource }, whole = true },
+    { ["line:k"] = false })
+  self.book.handle:close()
+  leftover.recover(self)
+end
+
+t.case("what a label stood for before a run that died is recorded by its own name, and so is what that one made", function()
+  local dir = folder()
+  local st = assert(store.open(dir .. "/state.git", { create = true }))
+  local function record(state) return json.encode { type = "line", key = "k", state = state } end
+  assert(st:commit { name = "a", email = "a@b", message = "x", time = 1, changes = {
+    ["hosts/n1/status.json"] = '{"status":"complete","machine_id":"m1"}', ["hosts/n1/order.json"] = '["line:k"]',
+    ["hosts/n1/resources/line/k.json"] = record { path = "/f", line = "a" },
+    ["hosts/n1/genesis/resources/line/k.json"] = record(json.null),
+  } })
+  st:close()
+  line_that_dies(dir, "b")
+  local records = records_of(dir)
+  local alias = records["order.json"][1]
+  local path = "resources/line/" .. alias:match(":(.*)$") .. ".json"
+  t.matches(alias, "^line:k#%x+$")
+  t.equal({ records[path].state.line, records["genesis/" .. path].state }, { "a", json.null })
+  local label, genesis = records["resources/line/k.json"], records["genesis/resources/line/k.json"]
+  t.equal({ label.state, label.options, genesis.state }, { json.null, { path = "/f", line = "b" }, json.null })
+  line_that_dies(dir, "c")
+  records = records_of(dir)
+  t.equal({ #records["order.json"], records["resources/line/k.json"].options.line }, { 1, "c" })
+  local ids = {}
+  for i, entry in ipairs(records["status.json"].journal) do ids[i] = entry.id:gsub("%x+$", "") end
+  t.equal(ids, { "line:k#", "line:k" })
 end)
 
 t.case("a host whose part was over is incomplete since it was not recorded", function()

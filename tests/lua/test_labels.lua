@@ -1,9 +1,14 @@
 --- Labels that stand for something else than what is recorded of them.
 local t = require "harness"
+local crypto = require "neap.core.crypto"
+local taint = require "neap.core.taint"
 local fake = require "fake_host"
+local entry_of = require "neap.engine.entry"
+local recorded = require "neap.engine.recorded"
 local json = require "neap.core.json"
 local labels = require "neap.engine.labels"
 local Types = require "neap.engine.types"
+local project = require "project"
 
 local types = Types.new()
 local function line(text, options) return { { path = "/f", line = text }, { path = "/f", line = text }, options } end
@@ -64,7 +69,7 @@ t.case("a block has its markers by any name, a line no pattern", function()
   local now = host { record("block:k", { { path = "/f", content = "a\n" } }), record("line:k", line("a", { match = "^a" })) }
   local away = labels.apart(now, { ["block:k"] = "/g\0k", ["line:k"] = "/f\0b" }, types)
   local block, one = away.resources[away.order[1]], away.resources[away.order[2]]
-  t.equal({ block.options.label, block.entry.options.label, one.options.match }, { "k", "k", nil })
+  t.equal({ block.options.label, one.options.match }, { "k", nil })
 end)
 
 -- { what, recorded, what is wanted, whether that is all, what is recorded then }
@@ -114,9 +119,56 @@ t.case("labels by another name: so it is recorded, with what was there before", 
   t.equal((labels.tree("h", tree, run, nil)), tree)
 end)
 
+t.case("a label that stands for something else: its record has its secrets still", function()
+  local key = assert(crypto.load_key(project.write { x = "" } .. "/seal.key", { create = true }))
+  local rtype = types:get("command")
+  local function command(n)
+    local attrs = { run = "r", creates = "/c" .. n, env = { PW = taint.new("swordfish", "pw") } }
+    return { id = "command:c", type = "command", key = "c", rtype = rtype, attrs = attrs, meta = {} }
+  end
+  local tree = entry_of.files("h", command(1), { run = "r", creates = "/c1" }, "", key)
+  local made, others = labels.tree("h", tree, { resources = { command(2) }, before = {}, whole = true }, key)
+  local entry = recorded.resource(made, entry_of.path("command", others[1]:match(":(.*)$")), "h", key)
+  t.equal({ entry.state.creates, taint.reveal(entry.options.env.PW) }, { "/c1", "swordfish" })
+end)
+
+-- { what, whether a run that did not end has had to do with it, the pattern by which it is told then }
+for _, case in ipairs { { "what is known of it", nil, nil }, { "what may have become of it is not", "line:k", "^a" } } do
+  t.case("a line that its label no longer stands for: " .. case[1], function()
+    local now = host { record("line:k", line("a", { match = "^a" })) }
+    now.status = { status = "incomplete", journal = { { n = 1, id = case[2] } } }
+    local apart = labels.apart(now, { ["line:k"] = "/f\0b" }, types)
+    local id = apart.order[1]
+    t.equal({ apart.resources[id].options.match, apart.status.journal[1].id }, { case[3], case[2] and id })
+  end)
+end
+
+t.case("a line that a pattern tells from now on is recorded with it", function()
+  local resource = { id = "line:k", type = "line", key = "k", rtype = types:get("line"), meta = {},
+    attrs = { path = "/f", line = "b", match = "^a" } }
+  local tree = { ["resources/line/k.json"] = json.encode { type = "line", key = "k", state = line("a")[1] } }
+  local run = { resources = { resource }, before = { ["line:k"] = line("a")[1] }, whole = true }
+  local made = json.decode(labels.tree("h", tree, run, nil)["resources/line/k.json"])
+  t.equal({ made.state.line, made.options }, { "a", { match = "^a" } })
+end)
+
+-- { what was found, the options that are recorded of it }
+for _, case in ipairs { { line("a")[1], { match = "^a" } }, { nil, { path = "/f", line = "a", match = "^a" } } } do
+  t.case("what a label is to stand for is recorded, where it is not there", function()
+    local attrs = { path = "/f", line = "a", match = "^a", stood = { { "x" } } }
+    local resource = { id = "line:k", type = "line", key = "k", rtype = types:get("line"), attrs = attrs, meta = {} }
+    t.equal(entry_of.options(resource, case[1]), case[2])
+    resource.as_recorded = { state = line("a")[1], options = { match = "^a" }, entry = {} }
+    local files = entry_of.files("h", resource, case[1], "", nil)
+    t.equal(json.decode(files["resources/line/k.json"]).options, case[2])
+  end)
+end
+
 t.case("a run without labels needs no look at what is recorded", function()
   local list = { fake.resource("a", { size = 1 }), fake.resource("b") }
   local without = labels.any(labels.of_list(list))
   list[3] = { id = "line:l", type = "line", key = "l", rtype = types:get("line"), attrs = line("a")[1] }
   t.equal({ without, labels.any(labels.of_list(list)) }, { false, true })
 end)
+
+project.clean()

@@ -80,6 +80,26 @@ function brief.is_unfinished(was)
   return was.status == "incomplete" or was.status == "pending-rollback" and was.was == "incomplete"
 end
 
+--- Whether a run that did not end may have changed something that nobody has looked at since.
+function brief.is_open(status, id)
+  for _, entry in ipairs(status and status.journal or {}) do
+    if entry.id == id and not entry.seen then return true end
+  end
+  return false
+end
+
+--- What status.json says where some of what it tells of is recorded by another name from now on.
+-- @param status decoded status.json, or nil
+-- @param names { [id] = id } of those that change, or nil
+function brief.renamed(status, names)
+  if not status or not status.journal or next(names or {}) == nil then return status end
+  local list = {}
+  for i, entry in ipairs(status.journal) do
+    list[i] = difference.overlay(entry, { id = names[entry.id] or entry.id })
+  end
+  return difference.overlay(status, { journal = json.array(list) })
+end
+
 --- Entries of the journal as they are recorded: first those of runs before this one that did not end either and whose
 -- work nobody has looked at since; of each, the last one may have been cut off. One whose resource was as
 -- wanted when it was looked at in the end is `seen`: it is recorded so, and what is otherwise later has been made by

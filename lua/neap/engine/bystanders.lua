@@ -128,9 +128,8 @@ local function gone(entry, rtype)
     local value = said and entry.state[name] or nil
     if not taint.is(value) then options[name] = options[name] or value end
   end
-  for name, value in pairs(entry.entry.options or {}) do options[name] = value end
-  local record = setmetatable({ options = next(options) and options }, { __index = entry.entry })
-  return setmetatable({ entry = record }, { __index = entry })
+  for name, value in pairs(entry.options) do options[name] = value end
+  return setmetatable({ options = options }, { __index = entry })
 end
 
 local function add_whole(out, one, found)

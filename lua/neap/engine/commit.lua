@@ -68,13 +68,20 @@ local function note_abandoned(abandoned, id)
   table.insert(abandoned.ids, id)
 end
 
+-- Whether something is recorded once these changes are made: the record of a label may have gone to another name.
+local function is_recorded(path, prefix, recorded, changes)
+  local change = changes[prefix .. path]
+  if change ~= nil then return change ~= false end
+  return recorded[path] ~= nil
+end
+
 -- A host that was lost is not seen again in this run; what it was is known. Each record comes with the texts that it
 -- names.
 local function add_pre_images(host, recorded, changes)
   local images, prefix = host.pre_images or {}, "hosts/" .. host.name .. "/"
   for path, bytes in pairs(images) do
     local root = path:match("^(.-)resources/")
-    if (root == "" or root == "genesis/") and not recorded[path] and changes[prefix .. path] == nil then
+    if (root == "" or root == "genesis/") and not is_recorded(path, prefix, recorded, changes) then
       changes[prefix .. path] = bytes
       for _, text in ipairs(entry_of.texts(json.decode(bytes))) do
         changes[prefix .. root .. text] = images[root .. text]

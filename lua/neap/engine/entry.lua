@@ -164,11 +164,17 @@ local function option_value(value, context, key)
   return out
 end
 
--- Of what is to be absent, all that was said of it: where a line was.
-local function is_recorded_option(resource, name, value)
+local function is_recorded_option(resource, name, value, whole)
   local schema = resource.rtype.attributes[name]
   if type(schema) ~= "table" or schema.recorded == false or schema.reads or schema.blob then return false end
-  return (schema.option or resource.absent) and (not schema.recorded or schema.recorded(value))
+  local is_said = schema.option or whole and not schema.readonly
+  return is_said and (not schema.recorded or schema.recorded(value))
+end
+
+-- Whether its key is a label, which does not tell what it stands for.
+local function is_label(resource)
+  local denotes = resource.rtype.denotes
+  return denotes ~= nil and denotes(resource.key, resource.attrs) ~= nil
 end
 
 -- The names of a type's options, sorted.
@@ -184,12 +190,15 @@ local function option_names(rtype)
 end
 
 --- The options of a resource that a way back needs, or nil: what `match`es,
--- where a release comes from; not what was made of them (see schema.lua).
-function entry.options(resource)
-  local options
-  for _, name in ipairs(resource.absent and frozen.keys(resource.attrs) or option_names(resource.rtype)) do
+-- where a release comes from; not what was made of them (see schema.lua). Of
+-- what is to be absent, and of a label of which nothing is there, all that was
+-- said: where a line was.
+-- @param state what is there of it, or false
+function entry.options(resource, state)
+  local whole, options = resource.absent or not state and is_label(resource), nil
+  for _, name in ipairs(whole and frozen.keys(resource.attrs) or option_names(resource.rtype)) do
     local value = resource.attrs[name]
-    if value ~= nil and is_recorded_option(resource, name, value) then
+    if value ~= nil and is_recorded_option(resource, name, value, whole) then
       options = options or {}
       options[name] = value
     end
@@ -221,6 +230,19 @@ local function meta_value(resource)
   return meta
 end
 
+-- Options as JSON has them, or nil where there are none.
+local function options_value(options, context, key)
+  return options and next(options) ~= nil and option_value(options, context .. "#", key) or nil
+end
+
+-- The options of what goes back to a recorded state: those of then, but of a label of which nothing is there, though
+-- there was then, all that is known.
+local function options_again(resource, state)
+  local old = resource.as_recorded
+  if state or not old.state or not is_label(resource) then return old.options end
+  return entry.options(resource, state)
+end
+
 --- The paths of the texts that a decoded record names, below its root.
 function entry.texts(made)
   local paths = {}
@@ -245,11 +267,11 @@ function entry.files(host, resource, state, root, key, recorded)
   }
   if root == "" and resource.as_recorded then
     local old = resource.as_recorded.entry
-    made.managed, made.where, made.meta, made.options = old.managed, old.where, old.meta, old.options
+    made.managed, made.where, made.meta = old.managed, old.where, old.meta
+    made.options = options_value(options_again(resource, state), context, key)
   elseif root == "" then
     made.managed, made.where, made.meta = managed_names(resource), resource.where, meta_value(resource)
-    local options = entry.options(resource)
-    made.options = options and option_value(options, context .. "#", key)
+    made.options = options_value(entry.options(resource, state), context, key)
   end
   files[entry.path(resource.type, resource.key)] = json.encode(made, { indent = 2 }) .. "\n"
   local placed = {}

@@ -9,7 +9,8 @@
 -- request as the step, and a last one when the host's part is over.
 --
 -- What a resource was before Neap first touched it is told in full, so that
--- it is not lost with the run.
+-- it is not lost with the run. So is, with the first step, what becomes of the
+-- records of labels that are given other things (see labels.lua).
 --
 -- Steps of many hosts that fall due together share one sync.
 
@@ -54,21 +55,26 @@ function journal.entry(host, change, owes)
   }
 end
 
--- The records of a host, as its labels will stand for things.
-local function labeled(self, host)
-  local desired = host.plan.desired
-  local run = { resources = desired.list, before = host.plan.observed, whole = desired.whole }
-  return (labels.tree(host.name, standing.tree(self, host), run, self.book.key))
+-- Whether nothing that is recorded is true of a host.
+local function is_new(self, host) return host.adopted or not standing.recorded(self, host).status end
+
+-- What becomes of the records of the labels of this run, or nil: { moved = { [path below the host] = base64, or false
+-- for what goes }, names = of labels.apart() }; on the host, the records are as they are then (`recorded`).
+local function relabeled(self, host)
+  local known = record.known(host.plan, self.types)
+  if is_new(self, host) or not labels.any(labels.of_list(known.resources)) then return nil end
+  local at_head = standing.tree(self, host)
+  local recorded, _, names = labels.tree(host.name, at_head, known, self.book.key)
+  local moved = labels.moves(at_head, recorded)
+  for path, bytes in pairs(moved) do moved[path] = bytes and crypto.base64(bytes) end
+  host.recorded, host.renamed = recorded, names
+  return next(moved) ~= nil and { moved = moved, names = names } or nil
 end
 
--- Those of a thing that a label stood for until now.
-local function by_label(recorded, resource)
-  local files = {}
-  for _, root in ipairs { "", "genesis/" } do
-    local paths = entry_of.recorded(resource.rtype, resource.key, recorded, root)
-    for _, path in ipairs(paths) do files[path] = recorded[path] end
-  end
-  return files
+-- Whether there is a record of that path.
+local function is_recorded(self, host, path)
+  if host.recorded then return host.recorded[path] ~= nil end
+  return standing.read(self, host, path) ~= nil
 end
 
 -- The records of what a resource is before Neap first touches it, by path
@@ -77,12 +83,11 @@ end
 local function pre_image(self, host, change)
   local resource, key = change.resource, self.book.key
   local path, before = entry_of.path(resource.type, resource.key), host.plan.observed[resource.id]
-  local is_new = host.adopted or not standing.recorded(self, host).status
-  local function is_first(root) return before ~= nil and (is_new or not standing.read(self, host, root .. path)) end
+  local begins = is_new(self, host)
+  local function is_first(root) return before ~= nil and (begins or not is_recorded(self, host, root .. path)) end
   local seen_first, known_first = is_first "", is_first "genesis/"
   if not (seen_first or known_first) then return {} end
-  host.recorded = host.recorded or is_new and {} or labeled(self, host)
-  if known_first and host.recorded[path] then return by_label(host.recorded, resource) end
+  host.recorded = host.recorded or begins and {} or standing.tree(self, host)
   local files = seen_first and entry_of.files(host.name, resource, before, "", key, host.recorded) or {}
   if known_first then
     local known = record.known(host.plan, self.types)
@@ -200,7 +205,10 @@ function journal.step(self, host, steps)
   if first then
     host.step, host.entries, host.pre_images = 0, {}, {}
     local changes = host.plan.changes
-    write(self, { host = host.name, machine_id = host.facts.machine_id, of = #changes, owes = due(changes) })
+    write(self, {
+      host = host.name, machine_id = host.facts.machine_id, of = #changes, owes = due(changes),
+      labels = relabeled(self, host),
+    })
   end
   for i, step in ipairs(steps) do
     host.step, host.current = host.step + 1, step.change.id

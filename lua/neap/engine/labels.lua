@@ -10,12 +10,14 @@
 -- So a way back to A takes NEW away, one to before Neap both, and --prune what is abandoned; and another label for the
 -- same thing makes nothing new. A type says by `denotes` which thing a label stands for.
 
+local brief = require "neap.engine.brief"
 local crypto = require "neap.core.crypto"
 local difference = require "neap.engine.difference"
 local entry_of = require "neap.engine.entry"
 local frozen = require "neap.engine.frozen"
 local json = require "neap.core.json"
 local recorded_host = require "neap.engine.recorded"
+local standing = require "neap.engine.standing"
 
 local labels = {}
 
@@ -38,20 +40,19 @@ local function thing_wanted(resource)
   return rtype.denotes(resource.key, resource.attrs)
 end
 
--- The options of a thing that a label no longer stands for: what it is is known, and nothing else is its own.
-local function options_of(options, entry, rtype)
-  local kept = difference.overlay(options, {})
-  if rtype.attributes.label then kept.label = options.label or entry.key end
-  for _, name in ipairs(entry.state and rtype.widens or {}) do kept[name] = nil end
+-- The options of a thing that a label no longer stands for: what it is is known, and nothing else is its own; but not
+-- of what a run that did not end may have changed.
+local function options_of(entry, rtype, status)
+  local kept, is_known = difference.overlay(entry.options, {}), entry.state and not brief.is_open(status, entry.id)
+  if rtype.attributes.label then kept.label = kept.label or entry.key end
+  for _, name in ipairs(is_known and rtype.widens or {}) do kept[name] = nil end
   return kept
 end
 
 -- A record under another key.
-local function renamed(entry, rtype, key)
-  local id, options = entry.type .. ":" .. key, options_of(entry.options, entry, rtype)
-  local decoded = difference.overlay(entry.entry, {
-    key = key, options = options_of(entry.entry.options or {}, entry, rtype),
-  })
+local function renamed(entry, rtype, key, status)
+  local id, options = entry.type .. ":" .. key, options_of(entry, rtype, status)
+  local decoded = difference.overlay(entry.entry, { key = key })
   return setmetatable({ id = id, key = key, options = options, entry = decoded }, { __index = entry })
 end
 
@@ -122,11 +123,12 @@ function labels.apart(now, wanted, types, whole)
   local resources, order = {}, {}
   for i, id in ipairs(now.order) do
     local entry, name = now.resources[id], names[id]
-    if name then entry = renamed(entry, types:get(entry.type), name:match(":(.*)$")) end
+    if name then entry = renamed(entry, types:get(entry.type), name:match(":(.*)$"), now.status) end
     if names[entry.over] then entry = setmetatable({ over = names[entry.over] }, { __index = entry }) end
     resources[entry.id], order[i] = entry, entry.id
   end
-  return setmetatable({ resources = resources, order = order }, { __index = now }), others_of(names, wanted), names
+  local apart = { resources = resources, order = order, status = brief.renamed(now.status, names) }
+  return setmetatable(apart, { __index = now }), others_of(names, wanted), names
 end
 
 --- What the labels of a state stand for, as labels.apart() takes it.
@@ -159,13 +161,16 @@ local function is_found(rtype, entry, before)
 end
 
 -- The files of a record under another key.
-local function files_of(host, entry, rtype, key, seal)
-  local as = renamed(entry, rtype, key)
+-- @param at { host = its name, seal, recorded = its records, status = decoded status.json }
+local function files_of(at, entry, rtype, key)
+  local as = renamed(entry, rtype, key, at.status)
   local resource = { type = entry.type, rtype = rtype, key = key, id = as.id, as_recorded = as }
-  local files = entry_of.files(host, resource, entry.state, "", seal, {})
+  local files = entry_of.files(at.host, resource, entry.state, "", at.seal, {})
   if entry.genesis == nil then return files end
   local path = "genesis/" .. entry_of.path(entry.type, key)
-  for at, bytes in pairs(entry_of.files(host, resource, entry.genesis, "genesis/", seal, {})) do files[at] = bytes end
+  for name, bytes in pairs(entry_of.files(at.host, resource, entry.genesis, "genesis/", at.seal, {})) do
+    files[name] = bytes
+  end
   if entry.under or entry.around or entry.over or entry.came then
     local genesis = json.decode(files[path])
     genesis.under, genesis.around, genesis.over, genesis.came = entry.under, entry.around, entry.over, entry.came
@@ -224,40 +229,85 @@ local function rtypes_of(resources, recorded, host, seal)
   return rtypes
 end
 
+-- Of what is recorded, what a run has found though its label is to stand for another thing: { [id] = one of the list }.
+-- It is that thing from now on, where nothing else is to have its name.
+local function found_again(list, wanted, before)
+  local again = {}
+  for _, one in ipairs(list) do
+    local moves = one.thing and wanted[one.id] and wanted[one.id] ~= one.thing
+    if moves and is_found(one.rtype, one.entry, before[one.id]) then
+      again[one.id] = one
+      if wanted[one.type .. ":" .. alias_of(one.key, one.thing)] == nil then one.thing = wanted[one.id] end
+    end
+  end
+  return again
+end
+
+-- The records of what goes by another name from now on.
+local function files_by_name(at, list, names, again)
+  local files = {}
+  for _, one in ipairs(list) do
+    local id = names[one.id]
+    if id and again[one.id] then table.insert(files, 1, first_of(files_of(at, one.entry, one.rtype, one.key))) end
+    if id then files[#files + 1] = files_of(at, one.entry, one.rtype, id:match(":(.*)$")) end
+  end
+  return files
+end
+
+-- Adds the records of what is found again and keeps its name, as it can be told from now on.
+local function add_told(files, at, resources, names, again)
+  for _, resource in ipairs(resources) do
+    local one = not names[resource.id] and again[resource.id]
+    if one then files[#files + 1] = entry_of.files(at.host, resource, one.entry.state, "", at.seal, at.recorded) end
+  end
+end
+
+-- The records of a host but for those that go by another name.
+local function without_renamed(recorded, list, names)
+  local tree = difference.overlay(recorded, {})
+  for _, one in ipairs(list) do
+    for _, root in ipairs(names[one.id] and ROOTS or {}) do
+      for _, path in ipairs(entry_of.recorded(one.rtype, one.key, recorded, root)) do tree[path] = nil end
+    end
+  end
+  return tree
+end
+
+--- What is otherwise in one tree of records than in another: { [path] = bytes, or false where nothing is any more }.
+function labels.moves(from, to)
+  local moves = {}
+  if from == to then return moves end
+  for path in pairs(from) do
+    if to[path] == nil then moves[path] = false end
+  end
+  for path, bytes in pairs(to) do
+    if from[path] ~= bytes then moves[path] = bytes end
+  end
+  return moves
+end
+
 --- The records of a host as they would be had each label always stood for what it stands for in a run.
 -- @param host its name
 -- @param recorded { [path below hosts/<host>/] = bytes } at HEAD
 -- @param run { resources = of the run, before = { [id] = attrs|false } as they were found first, whole = as
 --   labels.apart() has it }
 -- @param seal the project's key
--- @return the same, where none is such, and the ids by which others are recorded on
+-- @return the same, where none is such; the ids by which others are recorded on; and the names of labels.apart()
 function labels.tree(host, recorded, run, seal)
   local list = labeled(host, recorded, rtypes_of(run.resources, recorded, host, seal), seal)
-  local wanted, again = labels.of_list(run.resources), {}
-  for _, one in ipairs(list) do
-    local moves = one.thing and wanted[one.id] and wanted[one.id] ~= one.thing
-    local found = moves and is_found(one.rtype, one.entry, run.before[one.id])
-    again[one.id] = found and one or nil
-    if found and wanted[one.type .. ":" .. alias_of(one.key, one.thing)] == nil then one.thing = wanted[one.id] end
-  end
+  local wanted = labels.of_list(run.resources)
+  local again = found_again(list, wanted, run.before)
   local names = names_of(list, wanted, run.whole)
-  if next(names) == nil then return recorded, {} end
-  local tree, files = difference.overlay(recorded, {}), {}
-  for _, one in ipairs(list) do
-    local id = names[one.id]
-    for _, root in ipairs(id and ROOTS or {}) do
-      for _, path in ipairs(entry_of.recorded(one.rtype, one.key, recorded, root)) do tree[path] = nil end
-    end
-    if id and again[one.id] then
-      table.insert(files, 1, first_of(files_of(host, one.entry, one.rtype, one.key, seal)))
-    end
-    if id then files[#files + 1] = files_of(host, one.entry, one.rtype, id:match(":(.*)$"), seal) end
-  end
+  if next(names) == nil and next(again) == nil then return recorded, {}, names end
+  local status = standing.decode(recorded["status.json"], host .. "/status.json")
+  local at = { host = host, seal = seal, recorded = recorded, status = status }
+  local tree, files = without_renamed(recorded, list, names), files_by_name(at, list, names, again)
+  add_told(files, at, run.resources, names, again)
   for _, some in ipairs(files) do
     for path, bytes in pairs(some) do tree[path] = bytes end
   end
   reorder(tree, names)
-  return tree, others_of(names, wanted)
+  return tree, others_of(names, wanted), names
 end
 
 return labels

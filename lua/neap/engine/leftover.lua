@@ -11,6 +11,7 @@ local json = require "neap.core.json"
 local sys = require "neap.core.sys"
 local taint = require "neap.core.taint"
 local author = require "neap.engine.author"
+local brief = require "neap.engine.brief"
 local fault = require "neap.engine.fault"
 local journal = require "neap.engine.journal"
 local hostlock = require "neap.engine.hostlock"
@@ -30,6 +31,7 @@ local LINE = {
   host = "?string", machine_id = "?string", of = "?integer", ended = "?string",
   rotation = "?string", time = "?integer",
   before = { "map", "string", may = true },
+  labels = { moved = { "map", "any" }, names = { "map", "string" }, may = true },
   steps = { "list", {
     host = "string", n = "integer", id = "string", kind = "?string", trigger = "?string", time = "?integer",
     owes = OWES,
@@ -48,6 +50,9 @@ end
 local function is_record(path)
   return is_inside(path) and path:gsub("^genesis/", ""):find("^%l+/.") ~= nil
 end
+
+-- What is recorded of labels by another name also stands elsewhere in the order.
+local function is_moved(path) return path == "order.json" or is_record(path) end
 
 -- A line of a journal; {} for one that is torn or says what no journal says.
 local function decoded(line)
@@ -75,10 +80,17 @@ local function take_steps(host, steps)
   end
 end
 
+local function take_labels(host, said)
+  for path, text in pairs(said.moved) do
+    if is_moved(path) then host.moved[path] = type(text) == "string" and base64.decode(text) end
+  end
+  host.names = said.names
+end
+
 --- A journal's text, understood: { run = { by, verb, playbook, time, target, head },
 --   hosts = { [name] = { machine_id, steps, step, at, time, entries, owed,
---   ended, out = { by, since } of one left out of rotation } } }. The last line
---   may be torn.
+--   ended, pre_images, moved, names (see journal.lua), out = { by, since } of
+--   one left out of rotation } } }. The last line may be torn.
 function leftover.parse(text)
   local run, hosts = {}, {}
   for line in text:gmatch("([^\n]*)\n") do
@@ -86,13 +98,14 @@ function leftover.parse(text)
     if value.run then run = value.run end
     if name and not hosts[name] then
       hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time,
-        pre_images = {} }
+        pre_images = {}, moved = {}, names = {} }
       take_owed(hosts[name], value.owes)
     end
     if name and value.steps then take_steps(hosts[name], value.steps) end
     for path, text_of in pairs(name and value.before or {}) do
       if is_record(path) then hosts[name].pre_images[path] = base64.decode(text_of) end
     end
+    if name and value.labels then take_labels(hosts[name], value.labels) end
     if name and value.ended then hosts[name].ended = value.ended end
     if name and value.rotation then
       hosts[name].out = value.rotation == "out" and { by = run.by, since = value.time } or nil
@@ -155,7 +168,7 @@ end
 
 --- status.json of a host in a journal.
 function leftover.status(run, host, was)
-  return standing.incomplete(has_adopted(host, was) and {} or was, {
+  return standing.incomplete(has_adopted(host, was) and {} or brief.renamed(was, host.names), {
     machine_id = host.machine_id, problem = leftover.problem(run, host), at = host.at, step = host.step,
     steps = host.steps, owed = host.owed, entries = host.entries, by = run.by, verb = run.verb, since = host.time,
     out_of_rotation = host.out,
@@ -177,6 +190,22 @@ local function is_overtaken(st, head, run, name, host)
   return last.time > (host.time or 0)
 end
 
+-- Adds what a journal says of the records of a host: what becomes of those that are there, and what was there before
+-- what it has no record of then.
+local function add_records(st, head, name, host, is_new, changes)
+  local prefix = "hosts/" .. name .. "/"
+  local function is_recorded(at)
+    if changes[at] ~= nil then return changes[at] ~= false end
+    return not is_new and st:read(head, at) ~= nil
+  end
+  for path, bytes in pairs(is_new and {} or host.moved) do
+    if bytes or is_recorded(prefix .. path) then changes[prefix .. path] = bytes end
+  end
+  for path, bytes in pairs(host.pre_images) do
+    if not is_recorded(prefix .. path) then changes[prefix .. path] = bytes end
+  end
+end
+
 local function changes_of(st, head, one)
   local changes, names = {}, {}
   for name, host in pairs(one.hosts) do
@@ -188,10 +217,7 @@ local function changes_of(st, head, one)
         changes["hosts/" .. name .. "/" .. below] = false
       end
       changes[path] = json.encode(leftover.status(one.run, host, was), { indent = 2 }) .. "\n"
-      for below, bytes in pairs(host.pre_images) do
-        local at = "hosts/" .. name .. "/" .. below
-        if is_new or not st:read(head, at) then changes[at] = bytes end
-      end
+      add_records(st, head, name, host, is_new, changes)
       names[#names + 1] = name
     end
   end

@@ -194,14 +194,9 @@ end
 
 -- Puts into `changes` what stands elsewhere in one tree of records than in another; returns whether something does.
 local function move(name, from, to, changes)
-  if from == to then return false end
-  for path in pairs(from) do
-    if to[path] == nil then changes["hosts/" .. name .. "/" .. path] = false end
-  end
-  for path, bytes in pairs(to) do
-    if from[path] ~= bytes then changes["hosts/" .. name .. "/" .. path] = bytes end
-  end
-  return true
+  local moves = labels.moves(from, to)
+  for path, bytes in pairs(moves) do changes["hosts/" .. name .. "/" .. path] = bytes end
+  return next(moves) ~= nil
 end
 
 --- What a host's records must become.

@@ -50,7 +50,7 @@ function remembered.digest(resources, observed, status, rolling)
     list[#list + 1] = {
       resource.id, observed[resource.id] or false, resource.absent or names(resource.attrs),
       resource.own_meta or resource.meta,
-      entry_of.options(resource) or {},
+      entry_of.options(resource, observed[resource.id]) or {},
     }
   end
   local ok, text = pcall(json.encode, list)

@@ -211,7 +211,7 @@ function standing.status(self, host)
     }
   end
   host.since = host.since or math.floor(sys.time())
-  local status = standing.incomplete(host.recorded_status or {}, {
+  local status = standing.incomplete(brief.renamed(host.recorded_status, host.renamed) or {}, {
     status = host.status == "rolled-back" and host.status or nil,
     machine_id = host.facts.machine_id, problem = host.problem.message, at = failed_at(host), step = host.step,
     steps = host.plan and #host.plan.changes, owed = host.result and host.result.owed, entries = host.entries,
