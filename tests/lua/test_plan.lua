@@ -1,5 +1,6 @@
 local t = require "harness"
 local fake = require "fake_host"
+local Model = require "neap.engine.model"
 local plan = require "neap.engine.plan"
 
 local resource, desired = fake.resource, fake.desired
@@ -65,6 +66,18 @@ t.case("what is planned later is planned on what was planned before", function()
   }, { __index = fake.thing })
   t.equal(planned(host, { resource("a", { size = 1 }), resource("f", { size = 1 }, {}, follower) }), { "create thing:a" })
   t.equal(host.rounds, 1)
+end)
+
+t.case("what goes to what was before Neap is known to, where others write a part of the same file after it", function()
+  local model, asked = Model.new(), { { "content", "/f" } }
+  model.leaving = true
+  model:set("content", { "/f" }, "a\n")
+  model.leaving, model.partly = nil, true
+  model:set("content", { "/f" }, "b\n")
+  t.equal({ model:touches(asked) }, { true, true })
+  model.partly = nil
+  model:set("content", { "/f" }, "c\n")
+  t.equal({ model:touches(asked) }, { true, false })
 end)
 
 t.case("what cannot be known says why", function()

@@ -40,7 +40,10 @@ local function put(self, kind, args, edit)
     of_kind = {}
     self.edits[kind] = of_kind
   end
-  of_kind[place_of(self, kind, Model.argument_key(args))] = edit
+  local place = place_of(self, kind, Model.argument_key(args))
+  local old = self.partly and of_kind[place]
+  edit.leaving = edit.leaving or old and old.leaving or nil
+  of_kind[place] = edit
 end
 
 --- From here on the question (`kind`, `args`) is answered by `answer` (nil:
@@ -163,7 +166,7 @@ function Model:asked(kind)
 end
 
 --- Whether one of the `asked` questions ({ kind, key } pairs) was edited; and whether by what goes to what was before
--- Neap (while `leaving` was set).
+-- Neap (while `leaving` was set), maybe among others that wrote a part of the same file (while `partly` was).
 function Model:touches(asked)
   local touched, leaving = false, false
   for _, question in ipairs(asked) do

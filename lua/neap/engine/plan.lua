@@ -140,10 +140,10 @@ local function take_effect(self, change)
   local resource = change.resource
   local rtype = resource.rtype
   if rtype.effects and change.kind ~= "unknown" and not (change.trigger and next(change.differs) == nil) then
-    self.model.leaving = resource.leaves
+    self.model.leaving, self.model.partly = resource.leaves, rtype.inside ~= nil
     rtype.effects(resource.key, change, self.model)
     if change.kind ~= "update" then self.model:list_paths(recorded.paths_of(resource), change.to ~= nil) end
-    self.model.leaving = nil
+    self.model.leaving, self.model.partly = nil, nil
   end
 end
 
