@@ -40,6 +40,12 @@ function names.loop(text, list)
   return "xargs -0 sh -c " .. sh.quote(text) .. " sh", names.join(list)
 end
 
+--- The same where the text answers by words ended by NUL (see names.heard).
+function names.telling(text, list)
+  local loop, stdin = names.loop(text, list)
+  return "LC_ALL=C; export LC_ALL\n" .. loop, stdin
+end
+
 --- Why nothing is known of `name`, from what a tool said on standard error: nil when it is merely not there. What
 -- could not be looked at must not pass for absent.
 function names.failure(err, name)
@@ -65,5 +71,14 @@ function names.ran(r, question, absent)
   if r.rc == 0 or absent and (r.rc == absent or r.rc == XARGS_FAILED) then return end
   error(("the host could not answer '%s' (status %d): %s"):format(question, r.rc, (r.err:gsub("%s+$", ""))), 0)
 end
+
+--- An iterator over the words of a reply, which are ended by NUL; raises as names.ran does.
+function names.heard(r, question)
+  names.ran(r, question)
+  return r.out:gmatch("([^\0]*)\0")
+end
+
+--- Raises since a reply ends before it says all of `name`.
+function names.cut_short(r, name) error(("the answer about '%s' is cut short: %s"):format(name, r.err), 0) end
 
 return names

@@ -51,7 +51,7 @@ local function parse(r, list)
   for i, args in ipairs(list) do
     local stop, from, how
     if mark then stop, from = r.out:find("\n" .. mark .. " ", at, true) end
-    if not stop then error(("the answer about '%s' is cut short: %s"):format(args[1], r.err), 0) end
+    if not stop then names.cut_short(r, args[1]) end
     how, from = r.out:match("^(%w+)\n()", from + 1)
     if how == "0" then
       answers[i] = stop - at <= LIMIT and r.out:sub(at, stop - 1) or { failed = LARGE:format(args[1]) }

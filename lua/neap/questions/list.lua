@@ -15,14 +15,10 @@ for d do
   fi
 done]]
 
-local function script(list)
-  local text, stdin = names.loop(EACH, list)
-  return "LC_ALL=C; export LC_ALL\n" .. text, stdin
-end
+local function script(list) return names.telling(EACH, list) end
 
 local function parse(r, list)
-  names.ran(r, "list")
-  local answers, words = {}, r.out:gmatch("([^\0]*)\0")
+  local answers, words = {}, names.heard(r, "list")
   for i, args in ipairs(list) do
     local found = words()
     if found == "y" then
@@ -36,7 +32,7 @@ local function parse(r, list)
     elseif found == "d" then
       answers[i] = { failed = ("cannot list '%s': permission denied"):format(args[1]) }
     elseif found ~= "n" then
-      error(("the answer about '%s' is cut short: %s"):format(args[1], r.err), 0)
+      names.cut_short(r, args[1])
     end
   end
   return answers

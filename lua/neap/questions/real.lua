@@ -10,17 +10,13 @@ for d do
   printf '%s%s\0' "${PWD%/}" "$rest"
 done]]
 
-local function script(list)
-  local text, stdin = names.loop(EACH, list)
-  return "LC_ALL=C; export LC_ALL\n" .. text, stdin
-end
+local function script(list) return names.telling(EACH, list) end
 
 local function parse(r, list)
-  names.ran(r, "real")
-  local answers, each = {}, r.out:gmatch("([^\0]*)\0")
+  local answers, each = {}, names.heard(r, "real")
   for i, args in ipairs(list) do
     local found = each()
-    if not found then error(("the answer about '%s' is cut short: %s"):format(args[1], r.err), 0) end
+    if not found then names.cut_short(r, args[1]) end
     answers[i] = found == "" and "/" or found
   end
   return answers
