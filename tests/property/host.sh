@@ -123,18 +123,21 @@ listing() {
 		getent passwd | others | while IFS=: read -r name _ uid _ _ home _; do
 			[ "$uid" -lt 1000 ] || stat -c "home of $name: %F %a %U %G" "$home" 2>/dev/null
 		done | sort
-		getent group | others | while IFS=: read -r name _ gid members; do
-			echo "$name:$gid:$(echo "$members" | tr , '\n' | sed 's/$/:/' | others | sort | tr ':\n' '  ')"
-		done | sort
+		# a process of awk, not some for each group: there are sixty
+		getent group | others | awk -F: -v closed="$closed" '{
+			print "group", $1, $3
+			n = split($4, member, ",")
+			for (i = 1; i <= n; i++)
+				if (closed == "" || member[i] !~ "^(" closed ")$") print "group", $1, "has", member[i]
+		}' | sort
 		awk -F: '{ print $1, substr($2, 1, 1), $8 }' /etc/shadow | others | sort
 		for user in pu1 pu2 uold; do
 			home=$(getent passwd $user | cut -d: -f6)
 			[ -z "$home" ] || cat "$home/.ssh/authorized_keys" 2>/dev/null
 		done
-		for unit in pp1.service pp2.service ptimer.timer ptimer.service pold.service; do
-			echo "$unit $(systemctl is-active $unit 2>&1) $(systemctl is-enabled $unit 2>&1)" \
-				"$(systemctl show -p Description -p Nice -p NeedDaemonReload $unit | tr '\n' ' ')"
-		done
+		set -- pp1.service pp2.service ptimer.timer ptimer.service pold.service
+		systemctl show -p Id -p ActiveState -p Description -p Nice -p NeedDaemonReload "$@"
+		for unit; do echo "$unit $(systemctl is-enabled $unit 2>&1)"; done
 		hostname
 		sysctl -n net.ipv4.tcp_syncookies net.ipv4.conf.all.log_martians net.ipv4.ip_forward
 		dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' | grep -v ^config-files
