@@ -27,6 +27,7 @@ local place = require "neap.place"
 local project = require "neap.engine.project"
 local recorded = require "neap.engine.recorded"
 local standing = require "neap.engine.standing"
+local tags = require "neap.engine.tags"
 local turns = require "neap.engine.turns"
 local unlisted = require "neap.engine.unlisted"
 local writers = require "neap.engine.writers"
@@ -156,11 +157,22 @@ local function arranged(first, wanted, last, now)
   return turns.sort(list, now)
 end
 
+-- What tells whether a package is there in the end: as recorded in the target, or as it is now where -t leaves it out.
+local function in_the_end(now, target, said)
+  return function(id)
+    local wanted, found = target.resources[id], now.resources[id]
+    local asked = tags.only({ wanted or found }, said)[1]
+    local last = asked and wanted or not asked and found
+    return last and last.state
+  end
+end
+
 --- The desired state of one host: a list in order, with what is `dropped`.
 -- @param self { types, permissions }
 -- @param now, target what recorded.host gives for HEAD and for REV
-function rollback.compose(self, host, now, target)
-  now = came_with.settle(now, function(id) return target.resources[id] and target.resources[id].state end)
+-- @param said what -t says, or nil
+function rollback.compose(self, host, now, target, said)
+  now = came_with.settle(now, in_the_end(now, target, said))
   local wanted = wanted_of(self, now, target)
   local first, last, dropped = going.of(self, now, target, wanted)
   recorded.adopt(wanted)
@@ -262,7 +274,7 @@ function rollback.source(session)
     local target_state = recorded_at(self, target, host.name)
     local whole = not session.opts.tags
     now = labels.apart(now, labels.of_state(target_state, self.types), self.types, whole)
-    local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state)
+    local desired = rollback.compose(with_brought(self, now), host.entry, now, target_state, session.opts.tags)
     desired.whole = whole
     roll(desired, now, target_state, session.opts)
     host.conflicts = conflicts.find(round, desired, now, self.types, session.opts)
