@@ -24,6 +24,7 @@ local ASKED = {
   mysql = { { "SELECT 1" }, { "SHOW GRANTS" } },
   needed = { { "nginx haproxy", "mawk", "{}" }, { "gawk", "haproxy", "{\"neap.list\":false}" } },
   offered = { { "nginx", "{}" }, { "libc6:amd64", "{\"neap.list\":false}" } },
+  owners = { { "/etc/a" }, { "/etc/b c" } },
   package = { { "nginx" }, { "nginx:amd64" } },
   pending = { { "service:nginx" }, { "command:a/b" } },
   processes = { { "app" }, { "deploy" } },

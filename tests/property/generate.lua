@@ -32,6 +32,14 @@ local function is_taken(has, one)
   end
 end
 
+-- The same of an item with all that it needs.
+local function has_place(has, one)
+  for _, need in ipairs(one.needs) do
+    if not has[need] and not has_place(has, need) then return false end
+  end
+  return not is_taken(has, one)
+end
+
 -- Which items stand in a playbook: { [item] = "present" | "absent" }.
 local function choose()
   local has = {}
@@ -42,7 +50,7 @@ local function choose()
   end
   for i, one in ipairs(items) do
     local wanted = chance(density)
-    if wanted and not gone[i] and not is_taken(has, one) then add(one) end
+    if wanted and not gone[i] and has_place(has, one) then add(one) end
   end
   return has
 end
@@ -103,7 +111,8 @@ local function text_of(has, before)
       made[one] = attrs
       lines[#lines + 1] = ("%s %s %s"):format(one.type, literal(one.key), attributes(attrs))
     elseif has[one] == "absent" then
-      table.insert(lines, 1, ("absent.%s %s %s"):format(one.type, literal(one.key), attributes(one.absent)))
+      local place = one.late and #lines + 1 or 1
+      table.insert(lines, place, ("absent.%s %s %s"):format(one.type, literal(one.key), attributes(one.absent)))
     end
   end
   return table.concat(lines, "\n") .. "\n", made

@@ -25,12 +25,15 @@ WantedBy=multi-user.target
 UNIT
 		systemctl daemon-reload; systemctl enable --now pold.service
 		deb() { # FOLDER NAME VERSION DEPENDS
-			mkdir -p /srv/$1 /tmp/deb/DEBIAN /tmp/deb/usr/share/$2 /tmp/deb/etc
+			mkdir -p /srv/$1 /tmp/deb/DEBIAN /tmp/deb/usr/share/$2 /tmp/deb/etc /tmp/deb/lib/systemd/system
 			printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Nobody <n@prop.test>\n%sDescription: %s\n' \
 				$2 $3 "${4:+Depends: $4
 }" "$2" >/tmp/deb/DEBIAN/control
 			echo $3 >/tmp/deb/usr/share/$2/version
 			echo "of $2 $3" >/tmp/deb/etc/$2.conf; echo /etc/$2.conf >/tmp/deb/DEBIAN/conffiles
+			printf '[Service]\nExecStart=/bin/sleep 20000\n[Install]\nWantedBy=multi-user.target\n' \
+				>/tmp/deb/lib/systemd/system/$2.service
+			(cd /tmp/deb && md5sum usr/share/$2/version lib/systemd/system/* >DEBIAN/md5sums)
 			dpkg-deb --root-owner-group -b /tmp/deb "/srv/$1/$2_$3.deb"
 			rm -rf /tmp/deb
 		}
@@ -94,7 +97,7 @@ tidy() {
 # sums of files; accounts; units; parameters of the kernel; packages; databases.
 listing() {
 	on node1 sh -s "${DATABASES:-}" <<'SH'
-		set -- "$1" /srv/prop /etc/prop /etc/systemd/system /etc/sysctl.d /etc/hosts /etc/hostname /etc/apt/sources.list.d
+		set -- "$1" /srv/prop /etc/prop /usr/share/prop-* /etc/systemd/system /etc/sysctl.d /etc/hosts /etc/hostname /etc/apt/sources.list.d
 		db=$1; shift
 		{
 			# of releases only the current one counts
@@ -135,7 +138,7 @@ listing() {
 			home=$(getent passwd $user | cut -d: -f6)
 			[ -z "$home" ] || cat "$home/.ssh/authorized_keys" 2>/dev/null
 		done
-		set -- pp1.service pp2.service ptimer.timer ptimer.service pold.service
+		set -- pp1.service pp2.service ptimer.timer ptimer.service pold.service prop-tool.service
 		systemctl show -p Id -p ActiveState -p Description -p Nice -p NeedDaemonReload "$@"
 		for unit; do echo "$unit $(systemctl is-enabled $unit 2>&1)"; done
 		hostname

@@ -5,7 +5,7 @@ local chance, maybe, one_of, words = dice.chance, dice.maybe, dice.one_of, dice.
 -- Small ones: alone, and with what comes along with another too. Of the distribution, or of the host's own source.
 local PACKAGES = os.getenv("PACKAGES") and { "hello", "tree", "sl", "file" } or { "prop-one", "prop-two", "prop-three" }
 
-local function packages_of(item)
+local function packages_of(item, made)
   if not chance(40) then return end
   for _, name in ipairs(PACKAGES) do
     if chance(50) then
@@ -23,6 +23,7 @@ local function packages_of(item)
       return { version = one_of { "1.0", "2.0", "2*" }, hold = maybe(20, chance(50)) }
     end, { needs = table.move(needs, 1, #needs, 1, {}), absent = {} })
   end
+  made.tool = needs[3]
 end
 
 local function releases_of(item, made)
@@ -57,7 +58,7 @@ local function looks_of(item, made)
 end
 
 return function(item, made)
-  packages_of(item)
+  packages_of(item, made)
   releases_of(item, made)
   for _, name in ipairs { "one.prop.test", "two" } do
     item("hostname", name, function() return {} end, { spot = "hostname" })

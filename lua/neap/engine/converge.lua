@@ -14,6 +14,7 @@ local guard = require "neap.engine.guard"
 local guarded = require "neap.engine.guarded"
 local journal = require "neap.engine.journal"
 local outside = require "neap.engine.outside"
+local owned = require "neap.engine.owned"
 local plan = require "neap.engine.plan"
 local rolling = require "neap.engine.rolling"
 local rolling_words = require "neap.engine.rolling_words"
@@ -264,7 +265,10 @@ local NOTHING_DONE = { done = {}, surprises = {}, owed = {} }
 
 local function apply_host(self, host)
   host.done_ids, host.reached = {}, {}
-  if host.conn then bystanders.note(self, host) end
+  if host.conn then
+    bystanders.note(self, host)
+    owned.note(self, host)
+  end
   host.result = host.conn and apply.host(host, hooks_of(self, host)) or NOTHING_DONE
   host.done_ids = host.result.done
   release_waiters(self, host)

@@ -72,9 +72,11 @@ local function came_then(resource, found)
   return { with = old.came, found = found or old.genesis }
 end
 
---- What came with packages of Neap's where nothing was: { with = their ids, found = attrs }, or nil.
+--- What came with packages of Neap's: { with = their ids, found = attrs }, or nil.
 -- @param found what origins.of gave
 function origins.came(resource, found, recorded, seen)
+  local owned = found and seen.owned and seen.owned[resource.id]
+  if owned then return { with = owned, found = found } end
   local came = not found and seen.came and seen.came[resource.id]
   if not came or not came.found then return came_then(resource, found) end
   return { with = came.with, found = lasting.foreign(resource.key, came.found, recorded) }

@@ -183,12 +183,12 @@ local function resources_of(desired)
   return table.move(desired.dropped, 1, #desired.dropped, #list + 1, list)
 end
 
---- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around`, `came`, `types` and
--- `whole` of record.host.
+--- What a run knows of a host before it changes it: `resources`, `before`, `origins`, `around`, `came`, `owned`,
+-- `types` and `whole` of record.host.
 function record.known(plan, types)
   return {
     resources = resources_of(plan.desired), before = plan.observed, origins = plan.before, around = plan.around,
-    came = plan.came, types = types, whole = plan.desired.whole,
+    came = plan.came, owned = plan.owned, types = types, whole = plan.desired.whole,
   }
 end
 
@@ -204,8 +204,8 @@ end
 -- @param head { [path below hosts/<host>/] = bytes } at HEAD
 -- @param seen { resources, observed = { [id] = attrs|false }, before = the
 --   same as first seen, origins = the same, or as it was when what was Neap's
---   had gone (`before` of plan.host), around, came = as plan.host has them, status = { … }, brought = { [type] = {
---   [name] = true (came along) | false (went) } }|nil }; a resource that is
+--   had gone (`before` of plan.host), around, came = as plan.host has them, owned = what owned.note noted, status =
+--   { … }, brought = { [type] = { [name] = true (came along) | false (went) } }|nil }; a resource that is
 --   `left` is again what it was before Neap, and its records go;
 --   types = where resource types are found, or nil; whole = as labels.apart() has it; others, states, more = what
 --   bystanders.look gives, or nil;

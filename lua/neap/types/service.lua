@@ -39,6 +39,12 @@ function service.depends(key)
   return { "systemd_unit:" .. unit, "package:" .. key, template and "systemd_unit:" .. template }
 end
 
+--- Where the package has its unit that brings it.
+function service.shipped_as(key)
+  local unit = service.unit(key)
+  return { "/usr/lib/systemd/system/" .. (units.template(unit) or unit) }
+end
+
 --- Without its unit none runs or starts at boot.
 function service.hangs_on(key, attrs)
   return (attrs.running or attrs.enabled) and { "systemd_unit:" .. service.unit(key) } or {}

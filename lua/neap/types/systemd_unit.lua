@@ -60,6 +60,22 @@ local function service_of(known)
   return { running = known ~= nil and known.active == "active", enabled = is_on or false }
 end
 
+-- Where a package has the unit that one of the same name in /etc hides: with the latter the unit does not go.
+local BENEATH = { "/usr/lib/systemd/system/", "/lib/systemd/system/" }
+
+local function beneath(host, unit)
+  for _, dir in ipairs(BENEATH) do host:expect("stat", dir .. unit) end
+  for _, dir in ipairs(BENEATH) do host:stat(dir .. unit) end
+end
+
+-- Whether it is there by then, as far as the plan knows.
+local function is_beneath(model, unit)
+  for _, dir in ipairs(BENEATH) do
+    if model:get("stat", { dir .. unit }) then return true end
+  end
+  return false
+end
+
 function systemd_unit.probe(host, key, want)
   local path, unit, whole = DIR .. key, unit_of(key)
   host:expect("unit", unit)
@@ -67,6 +83,7 @@ function systemd_unit.probe(host, key, want)
   local st = host:stat(path)
   local known = host:unit(unit)
   if not st then return nil end
+  if whole and not want then beneath(host, unit) end
   if st.kind ~= "file" then
     fault.raise("failed", nil, "'%s' is no file but %s: a masked unit is the business of service", path, st.kind)
   end
@@ -97,6 +114,7 @@ local function delete(path, unit, whole)
   if whole and units.is_template(unit) then -- its instances run no longer than it is there
     stop = sh("systemctl disable %s 2>/dev/null\nsystemctl stop %s\n", unit, units.instances(unit))
   end
+  if whole then stop = sh("[ -e %s ] || {\n", BENEATH[1] .. unit) .. stop .. "}\n" end
   local rmdir = whole and "" or sh("rmdir %s 2>/dev/null || :\n", path:match("^(.*)/"))
   return { { run = stop .. sh("rm -f %s || exit 1\n", path) .. rmdir, title = "remove " .. path }, RELOAD }
 end
@@ -135,18 +153,21 @@ function systemd_unit.effects(key, change, model)
   local unit, whole = unit_of(key)
   if not to then
     for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { path }, nil) end
-    if whole then model:set("unit", { unit }, nil) end
+    if whole and not is_beneath(model, unit) then model:set("unit", { unit }, nil) end
     return
   end
   model:set("stat", { path }, { kind = "file", mode = "0644", owner = "root", group = "root" })
   model:set("content", { path }, to.content)
   model:set("sha256", { path }, crypto.sha256(to.content))
   if whole and change.kind == "create" then
+    local known = model:get("unit", { unit }) or {} -- of a package's unit that is hidden from now on
+    local is_on = to.enabled or known.linked or known.enabled == "enabled"
     local installs = to.content:find("\n%[Install%]") or to.content:find("^%[Install%]")
     model:set("unit", { unit }, {
-      load = "loaded", active = to.running and "active" or "inactive",
-      enabled = to.enabled and "enabled" or installs and "disabled" or "static",
+      load = "loaded", active = to.running and "active" or known.active or "inactive",
+      enabled = is_on and "enabled" or installs and "disabled" or "static",
       reloads = to.content:find("\nExecReload=") ~= nil, stale = false,
+      linked = known.linked,
     })
   end
 end
