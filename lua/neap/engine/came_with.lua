@@ -57,4 +57,16 @@ function came_with.settle(now, is_there)
   return setmetatable({ resources = resources }, { __index = now })
 end
 
+--- Whether a resource goes back to what a package has brought that changes its version in this plan: it brings its own
+-- then, also where a configuration file is as it was once.
+-- @param changed { [id] = change } of the plan
+function came_with.is_renewed(resource, changed)
+  local may_be = resource.leaves and resource.before and not resource.rtype.triggers
+  for _, id in ipairs(may_be and resource.before.came or {}) do
+    local change = changed[id]
+    if change and change.kind == "update" and change.differs.version then return true end
+  end
+  return false
+end
+
 return came_with

@@ -257,10 +257,12 @@ local function refuse(self, resource)
 end
 
 -- What goes to what was before Neap, and will not be that in the end, since something that is wanted writes the same
--- part of a file, or the same file by another path: that is the other's business then (see covered.lua).
+-- part of a file, or the same file by another path, or a package brings it anew: that is the other's business then (see
+-- covered.lua).
 local function cover(self, resources, jobs)
   local list = {}
   for i, resource in ipairs(resources) do
+    if came_with.is_renewed(resource, self.changed) then resource.covered = true end
     local is_shared = resource.leaves and resource.rtype.inside or self.same[resource.id]
     local may_differ = is_shared and not resource.covered and (resource.leaves or not resource.back)
     list[#list + 1] = may_differ and self.model:touches(jobs[i].asked) and resource or nil
