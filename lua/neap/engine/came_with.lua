@@ -1,4 +1,5 @@
---- What comes with a package of the same run: that is what was there before, as long as the package is there.
+--- What comes with a package of the same run, or has come with one of an earlier run (see owned.lua): that is what was
+-- there before, as long as the package is there.
 --
 --     package "p"             before Neap: nothing
 --     file "/etc/p.conf"      before Neap: nothing; before the run touched it: what the package brings
