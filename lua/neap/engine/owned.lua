@@ -29,10 +29,8 @@ end
 
 -- What a package would ship that has brought it.
 local function paths_of(resource)
-  local rtype, key, attrs = resource.rtype, resource.key, resource.attrs
-  local inside = rtype.inside and rtype.inside(key, attrs)
-  local paths = rtype.shipped_as and rtype.shipped_as(key) or inside and { inside } or recorded.paths_of(resource)
-  local all = {}
+  local shipped_as, all = resource.rtype.shipped_as, {}
+  local paths = shipped_as and shipped_as(resource.key) or recorded.places_of(resource)
   for _, list in ipairs { paths, resource.at or {} } do
     for _, path in ipairs(list) do
       local names = names_of(path)
@@ -46,12 +44,12 @@ end
 local function brought_of(tree)
   local own, all = {}, {}
   for path, text in pairs(tree) do
-    local key = path:match("^resources/package/.*%.json$") and json.decode(text)
-    local genesis = key and json.decode(tree["genesis/" .. path] or "null")
+    local entry = path:match("^resources/package/.*%.json$") and json.decode(text)
+    local genesis = entry and json.decode(tree["genesis/" .. path] or "null")
     local is_ours = type(genesis) == "table" and (genesis.state == nil or genesis.state == json.null)
-    if is_ours and type(key.key) == "string" and type(key.state) == "table" then
-      local id = "package:" .. key.key
-      own[key.key:match("^[^:]*")], all[#all + 1] = { id }, id
+    if is_ours and type(entry.key) == "string" and type(entry.state) == "table" then
+      local id = "package:" .. entry.key
+      own[entry.key:match("^[^:]*")], all[#all + 1] = { id }, id
     end
   end
   table.sort(all)

@@ -259,6 +259,12 @@ function recorded.paths_of(resource)
   return resource.key:sub(1, 1) == "/" and { resource.key } or {}
 end
 
+--- The same, or the path of the file that it is a part of.
+function recorded.places_of(resource)
+  local inside = resource.rtype.inside and resource.rtype.inside(resource.key, resource.attrs)
+  return inside and { inside } or recorded.paths_of(resource)
+end
+
 --- Tells a type that takes away what nobody keeps which paths are kept, as
 -- the end of a playbook does; and which are those of what is to be away.
 function recorded.adopt(list)

@@ -11,18 +11,12 @@ local recorded = require "neap.engine.recorded"
 
 local same = {}
 
--- The paths at which a resource is, or of the file that it is a part of.
-local function paths_of(resource)
-  local inside = resource.rtype.inside and resource.rtype.inside(resource.key, resource.attrs)
-  return inside and { inside } or recorded.paths_of(resource)
-end
-
 --- What asks where the directories of these resources are.
 -- @return function(host), or nil where there is nothing to ask
 function same.question(resources)
   local dirs, seen = {}, {}
   for _, resource in ipairs(resources) do
-    for _, path in ipairs(paths_of(resource)) do
+    for _, path in ipairs(recorded.places_of(resource)) do
       local dir = place.is_path(path) and place.split(path)
       if dir and not seen[dir] then
         seen[dir] = true
@@ -49,7 +43,7 @@ function same.find(resources, answers)
   local real, by_real, others = {}, {}, {}
   for _, resource in ipairs(resources) do
     resource.at = nil
-    for _, path in ipairs(paths_of(resource)) do
+    for _, path in ipairs(recorded.places_of(resource)) do
       local at = real_of(path, answers)
       if at ~= path then
         real[path] = at
