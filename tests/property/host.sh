@@ -89,7 +89,7 @@ is_whole() { ! on node1 awk -F: '$8 == 1' /etc/shadow | grep -q .; }
 # What a way back leaves alone, and the next pair should not find.
 tidy() {
 	[ -z "${USED:-}" ] || { fresh 2>/dev/null; return; }
-	on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common'
+	on node1 sh -c 'rm -rf /home/pu? /home/alt? /home/uold /var/lib/neap/kept; dpkg -P prop-tool prop-lib prop-three prop-two prop-one prop-common >/dev/null'
 	true
 }
 
