@@ -202,9 +202,10 @@ local function path_edits(edits, deb, setup, path, before)
   return true
 end
 
--- @param was "yes" or "no": whether it was enabled when the package went; "linked" where a link enables it that is none
--- of the package's; "new" where it had not been there
-local function unit_edit(edits, setup, unit, was, view)
+-- What the package says of it: "yes" or "no" (whether it was enabled when the package went), "linked" where a link
+-- enables it that is none of the package's, "new" where it had not been there.
+local function unit_edit(edits, deb, setup, unit, view)
+  local was = deb.units[unit]
   local known = view.answer("unit", unit)
   -- one that has outlived its package has no file any more: "bad" is what systemd says until it has noticed
   if known and known.enabled and known.enabled ~= "bad" then return end
@@ -216,7 +217,7 @@ local function unit_edit(edits, setup, unit, was, view)
   put(edits, "unit", { unit }, {
     load = "loaded", active = known and known.active or starts and "active" or "inactive", enabled = enabled,
     reloads = true, stale = false,
-  })
+  }, nil, deb)
 end
 
 local function listing(found, dir, before)
@@ -244,7 +245,7 @@ end
 -- @param list packages as the question `apt` tells of them
 -- @param asked { [kind] = { args … } }
 -- @param view { answer(kind, args…) what is known before the transaction; managed(unit) whether Neap starts it }
--- @return { { kind, args, answer | why, package = the name of the one that brings what is at a path } … }
+-- @return { { kind, args, answer | why, package = the name of the one that brings it } … }
 function debs.predict(list, asked, view)
   local edits, found, new_dirs = {}, {}, {}
   for i, deb in ipairs(list) do found[i] = { deb = deb, setup = setup_of(deb) } end
@@ -259,7 +260,7 @@ function debs.predict(list, asked, view)
   for _, one in ipairs(found) do
     for _, args in ipairs(asked.unit or {}) do
       if one.deb.units[args[1]] then
-        unit_edit(edits, one.setup, args[1], one.deb.units[args[1]], view)
+        unit_edit(edits, one.deb, one.setup, args[1], view)
       end
     end
     for _, args in ipairs(asked.getent or {}) do

@@ -58,6 +58,15 @@ function came_with.settle(now, is_there)
   return setmetatable({ resources = resources }, { __index = now })
 end
 
+--- Whether a resource goes back to what a package has brought that comes again in this plan, and brings it then.
+-- @param coming set of the ids of packages that come
+function came_with.is_to_come(resource, coming)
+  for _, id in ipairs(resource.leaves and resource.before and resource.before.came or {}) do
+    if coming[id] then return true end
+  end
+  return false
+end
+
 --- Whether a resource goes back to what a package has brought that changes its version in this plan: it brings its own
 -- then, also where a configuration file is as it was once.
 -- @param changed { [id] = change } of the plan

@@ -195,6 +195,10 @@ local function plan_one(self, resource, job)
   if way_back.is_stuck(self, resource) then return nil end
   way_back.tell_kept(self, resource)
   job = look_again(self, resource, job)
+  if job.refused and came_with.is_to_come(resource, self.coming) then
+    resource.covered = true
+    return nil
+  end
   if has_failed(self, resource, job) then return nil end
   local change = change_of(self, resource, job)
   change = change and way_back.hear(self, resource, change, function()
@@ -256,23 +260,54 @@ local function refuse(self, resource)
     .. "otherwise: a link leads from one to the other; declare it once, by one of the paths", resource.id, other.id)
 end
 
--- What goes to what was before Neap, and will not be that in the end, since something that is wanted writes the same
--- part of a file, or the same file by another path, or a package brings it anew: that is the other's business then (see
--- covered.lua).
-local function cover(self, resources, jobs)
+-- What is wanted so, and a package brings otherwise after that.
+local function refuse_too_early(self, resource, packages)
+  self.errors[#self.errors + 1] = fault.new("failed", resource.where, "%s: %s brings it otherwise after that: declare "
+    .. "it below, with after = that package", resource.id, table.concat(packages, " or "))
+end
+
+-- What may not be in the end what it is planned to be: { resource, is_shared, packages = ids of those that bring it }.
+local function doubtful(self, resources, jobs)
   local list = {}
   for i, resource in ipairs(resources) do
     if came_with.is_renewed(resource, self.changed) then resource.covered = true end
     local is_shared = resource.leaves and resource.rtype.inside or self.same[resource.id]
-    local may_differ = is_shared and not resource.covered and (resource.leaves or not resource.back)
-    list[#list + 1] = may_differ and self.model:touches(jobs[i].asked) and resource or nil
+    local packages = self.model:brought(jobs[i].asked)
+    local may_differ = (is_shared or packages) and not resource.covered and (resource.leaves or not resource.back)
+    if may_differ and self.model:touches(jobs[i].asked) then
+      list[#list + 1] = { resource = resource, is_shared = is_shared, packages = packages }
+    end
   end
-  for i, job in ipairs(list[1] and plan.probe(self.round, list, self.model) or {}) do
-    local want = wanted(list[i])
+  return list
+end
+
+-- What goes to what was before Neap, and will not be that in the end, since something that is wanted writes the same
+-- part of a file, or the same file by another path, or a package brings it anew: that is the other's business then (see
+-- covered.lua).
+local function cover(self, resources, jobs)
+  local list, again = doubtful(self, resources, jobs), {}
+  for i, one in ipairs(list) do again[i] = one.resource end
+  for i, job in ipairs(list[1] and plan.probe(self.round, again, self.model) or {}) do
+    local one, resource, want = list[i], again[i], wanted(again[i])
     local is_known = not (job.error or job.unknown)
-    local differs = is_known and difference.change(list[i].rtype, plan.hide(job.found, want), want) ~= nil
-    if list[i].leaves then list[i].covered = differs elseif differs then refuse(self, list[i]) end
+    local differs = is_known and difference.change(resource.rtype, plan.hide(job.found, want), want) ~= nil
+    -- of what a package brings its content may be unknown, and that it is there is not
+    if job.unknown and one.packages and (not want or resource.leaves) then differs = true end
+    if resource.leaves then
+      resource.covered = differs
+    elseif differs then
+      if one.is_shared then refuse(self, resource) else refuse_too_early(self, resource, one.packages) end
+    end
   end
+end
+
+-- Set of the ids of packages that are not there and are wanted.
+local function coming_of(resources, jobs)
+  local ids = {}
+  for i, resource in ipairs(resources) do
+    if resource.rtype.batch and not resource.absent and jobs[i].found == nil then ids[resource.id] = true end
+  end
+  return ids
 end
 
 -- What is around things that are not there, as they were looked at first. A part of a file in a directory that is still
@@ -311,7 +346,7 @@ function plan.host(round, desired, secrets_of)
   local real
   real, self.same = same.find(resources, round.answers.real or {})
   self.model:lead(real)
-  self.asked = round:asked_by_kind()
+  self.asked, self.coming = round:asked_by_kind(), coming_of(resources, jobs)
   local observed = {}
   self.around = around_of(round, resources, jobs)
   for i, resource in ipairs(resources) do
