@@ -12,6 +12,7 @@ local recorded = require "neap.engine.recorded"
 local session = require "neap.engine.session"
 local share = require "neap.engine.share"
 local show = require "neap.engine.show"
+local tags = require "neap.engine.tags"
 local Types = require "neap.engine.types"
 
 -- So many hosts are probed at a time: what is recorded of a host is large.
@@ -25,9 +26,18 @@ local function types_of(self, st, head)
   return Types.new(path and (path:match("^(.*/)[^/]*$") or "./") .. "types" or nil)
 end
 
+-- Keeps in `seen` which tags there are (see tags.check), and of how many resources the host has one that is asked for.
+local function note_tags(self, host, kept, desired, seen)
+  local all, said = {}, self.opts.tags
+  for _, resource in pairs(kept.resources) do all[#all + 1] = resource end
+  for _, resource in ipairs(desired and desired.list or {}) do all[#all + 1] = resource end
+  tags.note(seen, all, said)
+  host.resources = #tags.only(all, said)
+end
+
 local function look_at(self, st, head, key)
   local desired_of = self.opts.playbook and converge.playbook(self)
-  local types, dead = types_of(self, st, head), leftover.by_host(self.opts)
+  local types, dead, seen = types_of(self, st, head), leftover.by_host(self.opts), {}
   session.connect(self)
   session.each(self, "looking", function(host)
     local kept, left = recorded.host(st, head, host.name, key), dead[host.name]
@@ -38,7 +48,9 @@ local function look_at(self, st, head, key)
     end
     host.kept = kept.status
     host.drift = (kept.order[1] or desired) and drift.host(host, kept, types, desired, self.opts.tags)
+    note_tags(self, host, kept, desired, seen)
   end, LOOKERS)
+  tags.check(seen, self.hosts, self.opts.tags)
   self.ui:done()
 end
 

@@ -15,7 +15,7 @@ local function short(ui, commit) return ui:paint("yellow", commit.id:sub(1, 12))
 -- How a run ended, as its message says: run.json tells the same and more, and is long where there are many hosts.
 local function outcome(message)
   local bad = {}
-  for name, status in message:gmatch("\n([^%s:]+): ([%a-]+), %d+ changes?") do
+  for name, status in message:gmatch("\n([^%s:]+): ([%a-]+)[,:] ") do
     if status ~= "ok" then bad[#bad + 1] = name .. " " .. status end
   end
   return #bad > 0 and table.concat(bad, ", ") or "ok", #bad == 0
