@@ -231,8 +231,9 @@ local function first_move(host, kept)
   end
 end
 
---- Raises a fault where a host has moved since the plan was made.
+--- Raises a fault where somebody else has carried it out meanwhile, or a host has moved since it was made.
 function saved.check(self, told)
+  check_unused(self.opts, told)
   local moved
   for _, host in ipairs(self.hosts) do
     if host.status == "ok" then
