@@ -26,6 +26,12 @@ t.case("who wants it otherwise is not told again", function()
   t.equal(sys.read_file(root .. "/.neap/.gitignore"), "seal.key\n")
 end)
 
+t.case("nor where the state was cloned into it", function()
+  assert(os.remove(root .. "/.neap/.gitignore"))
+  project.open({ playbook = root .. "/site.lua" }):close()
+  t.equal(sys.read_file(root .. "/.neap/.gitignore"), "*\n")
+end)
+
 t.case("a state that may not be looked at is not the same as none", function()
   local neap = os.getenv("NEAP")
   if not neap or output("id -u") ~= "0\n" then return end

@@ -87,11 +87,12 @@ end
 --- Opens the state repository for reading.
 -- @return store, or nil where there is none yet
 function project.open(opts)
-  local path = place(opts)
+  local path, _, dir = place(opts)
   local there, why, code = sys.stat(path)
   if not there and code ~= "notfound" then complain(why) end -- another user's, say: not the same as none
   if not there then return nil end
   local st, message = store.open(path)
+  if st and dir then make_folder(dir) end -- one that was cloned there has none that tells of the key
   return st or complain(message)
 end
 
