@@ -20,8 +20,8 @@ const struct option_spec common_options[] = {
 
 static const struct option_spec inventory_options[] = {
     {"inventory", 'i', "FILE", "inventory", OPTION_LIST,
-	"inventory: .lua, .yml, .ini or a directory (default: "
-	"inventory.lua beside the playbook, else here)"},
+	"inventory: .lua, .yml, .ini or a directory (default: inventory "
+	"of one of these names beside the playbook, else here)"},
     {"limit", 'l', "PATTERN", "limit", OPTION_LIST,
 	"only these hosts: names, groups, globs, `a:b', `:&c', `:!d'"},
     {"extra", 'e', "KEY=VALUE", "extra", OPTION_PAIR,
@@ -46,24 +46,39 @@ static const struct option_spec connect_options[] = {
     {"accept-new-host-keys", 0, NULL, "accept_new", OPTION_FLAG,
 	"trust and remember the key of a host never seen before"},
     {"forks", 'f', "N", "forks", OPTION_INTEGER,
-	"at most N hosts at a time (default: 500; 128 for plans)"},
+	"at most N hosts at a time (default: 500; 128 for plans; drift: "
+	"never more than 64)"},
     {"timeout", 0, "SECONDS", "timeout", OPTION_INTEGER,
 	"give up connecting after SECONDS (default 10)"},
     END,
 };
 
+static const struct option_spec recorded_options[] = {
+    {"limit", 'l', "PATTERN", "limit", OPTION_LIST,
+	"only these recorded hosts: names, with `*' and `?'"},
+    END,
+};
+
 static const struct option_spec state_options[] = {
     {"state", 0, "DIR", "state", OPTION_TEXT,
-	"state repository (default: .neap/state.git beside the "
-	"playbook)"},
+	"state repository (default: the project's .neap/state.git, here "
+	"or above)"},
+    END,
+};
+
+static const struct option_spec remote_options[] = {
     {"offline", 0, NULL, "offline", OPTION_FLAG,
 	"do not reach for the state repository's remote"},
     END,
 };
 
-static const struct option_spec playbook_options[] = {
+static const struct option_spec tags_options[] = {
     {"tags", 't', "TAG,...", "tags", OPTION_LIST,
 	"only resources with one of these tags"},
+    END,
+};
+
+static const struct option_spec secrets_options[] = {
     {"secrets", 0, "FILE", "secrets", OPTION_TEXT,
 	"file with the values of secret(\"name\") (also: "
 	"NEAP_SECRETS_FILE, NEAP_SECRET_<NAME>)"},
@@ -149,9 +164,11 @@ static const struct option_spec rollback_options[] = {
 
 static const struct option_spec back_options[] = {
     {"theirs", 0, NULL, "theirs", OPTION_FLAG,
-	"what others have changed on a host stays"},
+	"on a way back (rollback, --prune): what others have changed on "
+	"a host stays"},
     {"ours", 0, NULL, "ours", OPTION_FLAG,
-	"what others have changed on a host is overwritten"},
+	"on a way back: what others have changed on a host is "
+	"overwritten"},
     {"allow-data-loss", 0, NULL, "allow_data_loss", OPTION_FLAG,
 	"cross barriers of databases: drop them, change their server "
 	"and its role"},
@@ -195,7 +212,7 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
     inventory_options,
     connect_options,
     state_options,
-    playbook_options,
+    secrets_options,
     apply_options,
     log_options,
     doc_options,
@@ -209,6 +226,9 @@ static const struct option_spec *const groups[OPTION_GROUPS] = {
     back_options,
     prune_options,
     save_options,
+    recorded_options,
+    remote_options,
+    tags_options,
 };
 
 const struct option_spec *option_group(unsigned bit)
@@ -220,14 +240,18 @@ const struct option_spec *option_group(unsigned bit)
 }
 
 #define PLAN_GROUPS                                                            \
-	(GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_PLAYBOOK)
+	(GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_REMOTE |        \
+	    GROUP_TAGS | GROUP_SECRETS)
 
 static const char exit_codes[] =
     "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
-    "error, or results that could not be written; 2 there are differences "
-    "(plan, drift); 3 a host failed; 4 a host "
-    "was unreachable; 5 a host moved since the plan; 6 locked by another run; "
-    "7 a change was made and then taken back; 128+n ended by signal n.";
+    "error, a remote out of reach, or results that could not be written; "
+    "2 there are differences (plan, drift); 3 a host failed, or the state "
+    "repository; 4 a host was unreachable; 5 something is not as it was "
+    "planned or recorded: a host moved, a conflict or barrier of --prune, a "
+    "pending rollback, a saved plan that was used or is too old; 6 locked, by "
+    "another run or a person; 7 a change was made and then taken back; 128+n "
+    "ended by signal n. Of several hosts the first of 3, 7, 4, 5, 6 counts.";
 
 const struct verb verbs[] = {
     {"plan", "PLAYBOOK", 1, 1,
@@ -242,18 +266,21 @@ const struct verb verbs[] = {
 	"REV is what git understands (HEAD~1, a tag, a commit), or "
 	"`genesis': before neap.\n\n"
 	"Exit codes: as for apply; 2 with --plan: there are differences; "
-	"5: a conflict, a barrier, or something that cannot be brought "
-	"back, and nothing was changed."},
+	"5 also: a conflict, a barrier, or something that cannot be "
+	"brought back. What is found while planning stops it on all hosts "
+	"before anything is changed, but for hosts out of reach (4)."},
     {"drift", "[PLAYBOOK]", 0, 1, PLAN_GROUPS,
 	"what has changed on hosts since it was recorded", exit_codes},
     {"history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
 	"what was done, when, by whom; of a host: who last changed "
 	"what, by which line of the playbook",
 	NULL},
-    {"show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_INVENTORY,
+    {"show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_RECORDED,
 	"what a run has changed, or a saved plan would, with diffs", NULL},
-    {"diff", "A [B]", 1, 2, GROUP_STATE | GROUP_INVENTORY,
-	"what differs between two recorded states", NULL},
+    {"diff", "A [B]", 1, 2, GROUP_STATE | GROUP_RECORDED,
+	"what differs between two recorded states",
+	"A and B are what git understands (HEAD~1, a tag, a commit); A may be "
+	"`genesis': before neap. B is HEAD where it is left out."},
     {"facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
 	"what hosts say of themselves", NULL},
     {"ping", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
@@ -269,10 +296,9 @@ const struct verb verbs[] = {
     {"unlock", "[PATTERN]", 0, 1,
 	GROUP_INVENTORY | GROUP_CONNECT | GROUP_UNLOCK,
 	"take such locks away again", NULL},
-    {"inventory", "[HOST]", 0, 1,
-	GROUP_INVENTORY | GROUP_PLAYBOOK | GROUP_GRAPH,
+    {"inventory", "[HOST]", 0, 1, GROUP_INVENTORY | GROUP_SECRETS | GROUP_GRAPH,
 	"hosts, groups, and where each variable comes from", NULL},
-    {"lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_PLAYBOOK,
+    {"lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_SECRETS,
 	"find what can be found without a host", NULL},
     {"secret", "ACTION [NAME]", 1, 2, GROUP_SECRET,
 	"secrets of a project, sealed for a team",

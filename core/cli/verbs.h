@@ -18,7 +18,7 @@ enum option_group {
 	GROUP_INVENTORY = 1 << 0, /* -i, -l, -e */
 	GROUP_CONNECT = 1 << 1,	  /* how hosts are reached */
 	GROUP_STATE = 1 << 2,	  /* --state */
-	GROUP_PLAYBOOK = 1 << 3,  /* -t, --secrets */
+	GROUP_SECRETS = 1 << 3,	  /* --secrets */
 	GROUP_APPLY = 1 << 4,	  /* -y, -C, -D */
 	GROUP_LOG = 1 << 5,	  /* -n */
 	GROUP_DOC = 1 << 6,	  /* --markdown */
@@ -32,6 +32,9 @@ enum option_group {
 	GROUP_BACK = 1 << 14,	  /* of a way back: what may be lost */
 	GROUP_PRUNE = 1 << 15,	  /* --prune */
 	GROUP_SAVE = 1 << 16,	  /* -o, --valid-for */
+	GROUP_RECORDED = 1 << 17, /* -l of hosts that are recorded */
+	GROUP_REMOTE = 1 << 18,	  /* --offline */
+	GROUP_TAGS = 1 << 19,	  /* -t */
 };
 
 struct verb {
@@ -51,6 +54,6 @@ const struct option_spec *option_group(unsigned bit);
 /* Options that every verb has. */
 extern const struct option_spec common_options[];
 
-enum { OPTION_GROUPS = 17 };
+enum { OPTION_GROUPS = 20 };
 
 #endif

@@ -32,6 +32,16 @@ t.case("a verb that is none: which one was probably meant", function()
   end
 end)
 
+t.case("an option that would do nothing is none", function()
+  for _, line in ipairs {
+    "show -i x", "diff HEAD -e a=b", "history --offline", "status --offline", "lint -t web site.lua", "inventory -t web",
+  } do
+    local text, status = shell("$NEAP " .. line)
+    t.matches(text, "option")
+    t.equal({ line, status }, { line, 1 })
+  end
+end)
+
 t.case("who stops reading what we say does not end us", function()
   t.equal({ shell("(sleep 0.2; exec $NEAP doc group) | true; echo ${PIPESTATUS[0]}") }, { "0\n", 0 })
 end)

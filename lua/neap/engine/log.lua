@@ -23,7 +23,10 @@ end
 --- A revision as a commit id.
 function log.resolve(st, rev)
   local id, message = st:resolve(rev)
-  if not id then fault.raise("usage", nil, "%s", message) end
+  if not id then
+    local is_too_far = rev:find("^HEAD[~^]") and st:head()
+    fault.raise("usage", nil, "%s%s", message, is_too_far and ": `neap history` shows those that there are" or "")
+  end
   return id
 end
 
