@@ -266,13 +266,22 @@ local function refuse_too_early(self, resource, packages)
     .. "it below, with after = that package", resource.id, table.concat(packages, " or "))
 end
 
+-- The ids of the packages that bring anew what was planned at place `i`, before them; or nil.
+local function packages_after(self, places, job, i)
+  local ids = self.model:brought(job.asked)
+  for _, id in ipairs(ids or {}) do
+    if places[id] and places[id] > i then return ids end
+  end
+end
+
 -- What may not be in the end what it is planned to be: { resource, is_shared, packages = ids of those that bring it }.
 local function doubtful(self, resources, jobs)
-  local list = {}
+  local list, places = {}, {}
+  for i, resource in ipairs(resources) do places[resource.id] = i end
   for i, resource in ipairs(resources) do
     if came_with.is_renewed(resource, self.changed) then resource.covered = true end
     local is_shared = resource.leaves and resource.rtype.inside or self.same[resource.id]
-    local packages = self.model:brought(jobs[i].asked)
+    local packages = packages_after(self, places, jobs[i], i)
     local may_differ = (is_shared or packages) and not resource.covered and (resource.leaves or not resource.back)
     if may_differ and self.model:touches(jobs[i].asked) then
       list[#list + 1] = { resource = resource, is_shared = is_shared, packages = packages }
