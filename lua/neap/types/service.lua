@@ -146,11 +146,11 @@ function service.evidence(key, change)
     service.unit(key), service.unit(key))
 end
 
--- The unit itself goes with what brought it. Behind a mask there may be none.
+-- The unit itself goes with what brought it: it may be gone by now, also behind a mask, and run on.
 local function delete(unit, from)
   local text = from.masked and sh("systemctl unmask %s || exit 1\n", unit) or ""
-  if from.masked and from.running then text = text .. sh("systemctl stop %s || exit 1\n", unit) end
-  if from.masked then text = text .. sh("systemctl cat %s >/dev/null 2>&1 || exit 0\n", unit) end
+  if from.running then text = text .. sh("systemctl stop %s || ! systemctl is-active -q %s || exit 1\n", unit, unit) end
+  text = text .. sh("systemctl cat %s >/dev/null 2>&1 || { systemctl disable %s 2>/dev/null; exit 0; }\n", unit, unit)
   return { run = text .. sh("systemctl disable --now %s", unit), title = "stop " .. unit }
 end
 
