@@ -113,6 +113,11 @@ for _, case in ipairs {
   end)
 end
 
+t.case("a revision before the first one: where those stand that there are", function()
+  t.equal(verb("diff", { "HEAD~9", "HEAD" }),
+    "'HEAD~9' is no revision of the state repository: `neap history` shows those that there are\n")
+end)
+
 t.case("history of a host: who last changed each resource, by which line", function()
   t.equal(verb("history", { "web1" }), [[
 THIRD  WHEN  ann  updated    file:/etc/motd  playbooks/web.lua:5

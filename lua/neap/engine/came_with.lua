@@ -58,10 +58,13 @@ function came_with.settle(now, is_there)
   return setmetatable({ resources = resources }, { __index = now })
 end
 
+-- The ids of the packages with which came what a resource goes back to.
+local function came_of(resource) return resource.leaves and resource.before and resource.before.came or {} end
+
 --- Whether a resource goes back to what a package has brought that comes again in this plan, and brings it then.
 -- @param coming set of the ids of packages that come
 function came_with.is_to_come(resource, coming)
-  for _, id in ipairs(resource.leaves and resource.before and resource.before.came or {}) do
+  for _, id in ipairs(came_of(resource)) do
     if coming[id] then return true end
   end
   return false
@@ -71,8 +74,7 @@ end
 -- then, also where a configuration file is as it was once.
 -- @param changed { [id] = change } of the plan
 function came_with.is_renewed(resource, changed)
-  local may_be = resource.leaves and resource.before and not resource.rtype.triggers
-  for _, id in ipairs(may_be and resource.before.came or {}) do
+  for _, id in ipairs(resource.rtype.triggers and {} or came_of(resource)) do
     local change = changed[id]
     if change and change.kind == "update" and change.differs.version then return true end
   end

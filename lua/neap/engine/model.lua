@@ -160,7 +160,7 @@ end
 --- The ids of the packages that bring something of what was `asked` ({ kind, key } pairs), where nothing that is
 -- planned so far makes another thing of it after that; or nil.
 function Model:brought(asked)
-  for _, question in ipairs(asked or {}) do
+  for _, question in ipairs(asked) do
     local edit = self:edit(question[1], question[2])
     if edit and edit.came_with then return edit.came_with end
   end

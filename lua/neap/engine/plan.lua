@@ -294,6 +294,7 @@ end
 -- part of a file, or the same file by another path, or a package brings it anew: that is the other's business then (see
 -- covered.lua).
 local function cover(self, resources, jobs)
+  if not self.changes[1] then return end
   local list, again = doubtful(self, resources, jobs), {}
   for i, one in ipairs(list) do again[i] = one.resource end
   for i, job in ipairs(list[1] and plan.probe(self.round, again, self.model) or {}) do
