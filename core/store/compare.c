@@ -149,6 +149,15 @@ static int walk_trees(
 	return rc;
 }
 
+/* libgit2 keeps trees up to a size, in case they are asked for again, for which
+ * it holds each of them twice. A comparison asks once. */
+static void keep_trees(bool keep)
+{
+	size_t most = keep ? 4096 : 0; /* bytes; libgit2's own limit */
+
+	git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE, most);
+}
+
 int store_compare(struct differing_list *to, struct store *st,
     const git_tree *a, const git_tree *b, const char *root, unsigned depth,
     struct err *e)
@@ -160,8 +169,10 @@ int store_compare(struct differing_list *to, struct store *st,
 	buf_puts(&w.path, root);
 	if (*root)
 		buf_putc(&w.path, '/');
+	keep_trees(false);
 	rc = buf_failed(&w.path) ? err_set(e, ERR_NOMEM, "out of memory")
 				 : walk_trees(&w, a, b, 1);
+	keep_trees(true);
 	buf_release(&w.path);
 	return rc;
 }
