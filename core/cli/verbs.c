@@ -253,6 +253,16 @@ static const char exit_codes[] =
     "another run or a person; 7 a change was made and then taken back; 128+n "
     "ended by signal n. Of several hosts the first of 3, 7, 4, 5, 6 counts.";
 
+static const char exit_codes_of_hosts[] =
+    "Exit codes: 0 done on all hosts; 1 usage or inventory error, or results "
+    "that could not be written; 3 a host failed (run: or its command did); 4 a "
+    "host was unreachable; 6 locked by a person (lock); 128+n ended by signal "
+    "n. Of several hosts the first of 3, 4, 6 counts.";
+
+#define EXIT_CODES_OF_RECORDS                                                  \
+	"Exit codes: 0 told, whatever it is; 1 usage error, or results that "  \
+	"could not be written; 3 the state repository could not be read"
+
 const struct verb verbs[] = {
     {"plan", "PLAYBOOK", 1, 1,
 	PLAN_GROUPS | GROUP_PRUNE | GROUP_BACK | GROUP_SAVE,
@@ -274,32 +284,37 @@ const struct verb verbs[] = {
     {"history", "[HOST [RESOURCE]]", 0, 2, GROUP_STATE | GROUP_LOG,
 	"what was done, when, by whom; of a host: who last changed "
 	"what, by which line of the playbook",
-	NULL},
+	EXIT_CODES_OF_RECORDS "."},
     {"show", "[REV|PLAN]", 0, 1, GROUP_STATE | GROUP_RECORDED,
-	"what a run has changed, or a saved plan would, with diffs", NULL},
+	"what a run has changed, or a saved plan would, with diffs",
+	EXIT_CODES_OF_RECORDS "."},
     {"diff", "A [B]", 1, 2, GROUP_STATE | GROUP_RECORDED,
 	"what differs between two recorded states",
-	"A and B are what git understands (HEAD~1, a tag, a commit); A may be "
-	"`genesis': before neap. B is HEAD where it is left out."},
+	"A and B are what git understands (HEAD~1, a tag, a commit), or "
+	"`genesis': before neap. B is HEAD where it is left "
+	"out.\n\n" EXIT_CODES_OF_RECORDS "."},
     {"facts", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
-	"what hosts say of themselves", NULL},
+	"what hosts say of themselves", exit_codes_of_hosts},
     {"ping", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT,
-	"whether hosts can be reached and managed", NULL},
+	"whether hosts can be reached and managed", exit_codes_of_hosts},
     {"run", "[PATTERN] -- COMMAND...", 0, 1,
 	GROUP_INVENTORY | GROUP_CONNECT | GROUP_RUN,
-	"run a command on hosts, side by side", NULL},
+	"run a command on hosts, side by side", exit_codes_of_hosts},
     {"status", "[PATTERN]", 0, 1,
 	GROUP_INVENTORY | GROUP_CONNECT | GROUP_STATE | GROUP_STATUS,
-	"how hosts stand: complete, interrupted, what is pending", NULL},
+	"how hosts stand: complete, interrupted, what is pending",
+	EXIT_CODES_OF_RECORDS "; 4 a host was unreachable (--live)."},
     {"lock", "[PATTERN]", 0, 1, GROUP_INVENTORY | GROUP_CONNECT | GROUP_LOCK,
-	"keep hosts from being changed, with a reason", NULL},
+	"keep hosts from being changed, with a reason", exit_codes_of_hosts},
     {"unlock", "[PATTERN]", 0, 1,
 	GROUP_INVENTORY | GROUP_CONNECT | GROUP_UNLOCK,
-	"take such locks away again", NULL},
+	"take such locks away again", exit_codes_of_hosts},
     {"inventory", "[HOST]", 0, 1, GROUP_INVENTORY | GROUP_SECRETS | GROUP_GRAPH,
 	"hosts, groups, and where each variable comes from", NULL},
     {"lint", "PLAYBOOK", 1, 1, GROUP_INVENTORY | GROUP_SECRETS,
-	"find what can be found without a host", NULL},
+	"find what can be found without a host",
+	"Exit codes: 0 no error was found, though there may be warnings; 1 "
+	"errors were found, or it could not be looked."},
     {"secret", "ACTION [NAME]", 1, 2, GROUP_SECRET,
 	"secrets of a project, sealed for a team",
 	"Actions: keygen [FILE], public, init, set NAME, get NAME, edit, "

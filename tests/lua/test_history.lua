@@ -189,6 +189,10 @@ end)
 t.case("diff: all that is otherwise than before", function()
   t.matches(verb("diff", { "genesis", "HEAD" }, { limit = { "web2" } }),
     "^web2\n  ~ service nginx  .-running: false → true")
+  t.matches(verb("diff", { "HEAD", "genesis" }, { limit = { "web2" } }),
+    "^web2\n  ~ service nginx  .-running: true → false\n    no longer recorded: it is as it was before Neap\n")
+  t.matches(verb("diff", { "HEAD", "genesis" }, { json = true }), '"commit":null,"event":"summary"')
+  t.equal(verb("diff", { "genesis", "genesis" }), "nothing differs\n")
 end)
 
 t.case("show: what a run changed, what it only found", function()
@@ -197,6 +201,11 @@ t.case("show: what a run changed, what it only found", function()
   t.matches(text, "\nweb1\n  %+ file /etc/motd  playbooks/web.lua:3\n    @@ %-0,0 %+1 @@\n    %+hello\n")
   t.matches(text, "  %+ file /etc/pw  playbooks/web.lua:7\n")
   t.matches(text, "2 created, 0 updated, 0 deleted\nweb1: 1 resource recorded for the first time, as found\n")
+end)
+
+t.case("show: genesis is no run", function()
+  t.equal(verb("show", { "genesis" }), "'genesis' is no revision of the state repository, but what was before the first one: "
+    .. "`neap diff genesis` tells what has come since\n")
 end)
 
 t.case("for programs: one change an event, the summary last, no secret in it", function()

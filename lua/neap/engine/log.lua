@@ -25,7 +25,10 @@ function log.resolve(st, rev)
   local id, message = st:resolve(rev)
   if not id then
     local is_too_far = rev:find("^HEAD[~^]") and st:head()
-    fault.raise("usage", nil, "%s%s", message, is_too_far and ": `neap history` shows those that there are" or "")
+    local is_genesis = rev == "genesis"
+    local advice = is_genesis and ", but what was before the first one: `neap diff genesis` tells what has come since"
+      or is_too_far and ": `neap history` shows those that there are" or ""
+    fault.raise("usage", nil, "%s%s", message, advice)
   end
   return id
 end
