@@ -166,7 +166,7 @@ end
 
 local function look_at_names(host, key, change, back)
   local to, differs = change.to, change.differs
-  if change.kind == "update" then
+  if change.kind == "update" and not change.from.occupied then
     return (differs.surplus or differs.spared) and has_names(to) and with_names(host, key, change, back) or nil
   end
   if to.surplus and not to.purge then return with_names(host, key, change, back) end

@@ -29,12 +29,14 @@ local function owner_of(resource, owners)
 end
 
 -- Whether what was there before the owner is what this resource knows: then its record stays. An owner who is new takes
--- its place in this run.
+-- its place in this run; what Neap had taken away before, the owner did not find.
 local function leads_back(owner, resource, entry, now)
   local known = owner and now.resources[owner.id]
-  if known then return known.genesis and known.genesis.occupied == entry.type end
+  if known and known.genesis then return known.genesis.occupied == entry.type end
   if not owner or not lineage.may_replace(owner, resource) then return false end
-  return entry.state and not entry.state.occupied
+  if known then return known.under and not entry.under end
+  if not entry.state then return entry.genesis end
+  return not entry.state.occupied
 end
 
 local function name_below(path, directory)

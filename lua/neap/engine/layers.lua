@@ -121,6 +121,18 @@ function layers.below(resource, found, recorded, about)
   return at_path(resource, recorded, index, about.types) or at_line(resource, found, recorded, index, about)
 end
 
+--- Whether what is recorded for the first time takes the place of what is recorded there as another kind of thing.
+-- @param recorded, about of layers.below()
+function layers.takes_place(resource, recorded, about)
+  if not about.types or not resource.rtype.attributes.occupied then return false end
+  for _, name in ipairs(index_of(recorded, about.types).places) do
+    local one = { rtype = about.types:get(name), key = resource.key }
+    local is_there = name ~= resource.type and recorded[entry_of.path(name, resource.key)]
+    if is_there and lineage.may_replace(one, resource) then return true end
+  end
+  return false
+end
+
 --- Of what is wanted, what lies over others: { [id of the one below] = resource }.
 -- @param now of recorded.host()
 function layers.above(wanted, now)

@@ -139,6 +139,7 @@ function record.origin(name, resource, recorded, seen, key)
   local about = { host = name, key = key, types = seen.types, resources = seen.resources }
   local came = not under and origins.came(resource, origin, recorded, seen) or nil
   origin = came and came.found or origin
+  under = under or not origin and layers.takes_place(resource, recorded, about) -- which Neap took away
   origin = origins.placed(resource, origin, recorded, seen.before, about)
   local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
   local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil

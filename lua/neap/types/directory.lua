@@ -161,14 +161,16 @@ function directory.foresee_delete(host, key, change, model)
   end
 end
 
-local function create(key, from, to)
+-- What it replaces is kept; but not where what was kept of it comes back, which has that name.
+local function create(key, from, to, comes_back)
   local dir, name = place.split(key)
-  local how = { owner = to.owner, group = to.group, mode = to.mode or "0755" }
+  local how = { owner = to.owner, group = to.group, mode = to.mode or "0755", clear = comes_back }
   how.replaces = from and from.occupied
-  how.aside = how.replaces and kept.take(dir, { name })
+  how.aside = how.replaces and not comes_back and kept.take(dir, { name })
   if to.restore then
+    local clear = how.replaces and 'rm -f -- "./$n" || exit 1\n' or ""
     local back = kept.bring_back(dir, { name }, place.give(to.owner, to.group, to.mode))
-    return { run = place.at(key) .. place.expect(key, nil) .. back, title = "bring back " .. key }
+    return { run = place.at(key) .. place.expect(key, how.replaces) .. clear .. back, title = "bring back " .. key }
   end
   return { run = place.make(key, 'mkdir -- "./$n" || exit 1\n', how), title = "make " .. key }
 end
@@ -206,7 +208,7 @@ function directory.steps(key, change)
   end
   local steps, names = {}, directory_back.missing(from, to)
   local back = #names > 0 and restore(key, names) or nil
-  if not from or from.occupied then return { create(key, from, to), back } end
+  if not from or from.occupied then return { create(key, from, to, back ~= nil), back } end
   if differs.mode or differs.owner or differs.group then
     local give = place.at(key .. "/.") .. place.give(to.owner, to.group, to.mode)
     steps[1] = { run = give, title = "owner and mode of " .. key }
