@@ -57,12 +57,20 @@ transact() {
 }
 ]]
 
+-- Not every package has systemd read its units anew when it brings another version of one.
+local READ_UNITS = [[
+if [ -d /run/systemd/system ] && systemctl show -P NeedDaemonReload '*' | grep -q yes; then
+  systemctl daemon-reload || fail "systemd does not read its units"
+fi
+]]
+
 --- Shell text, to follow apt.PRELUDE, that carries out the groups (see apt.words) one after the other.
 -- @param units units that Neap starts itself when their configuration is in place
 function transact.script(groups, units)
   local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
   text[#text + 1] = '[ -z "$broken" ] || (transact -f --no-install-recommends install) 2>/dev/null\n'
   for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
+  text[#text + 1] = READ_UNITS
   text[#text + 1] = 'rm -f "$D"/archives/*.deb\ndate +%s.%N >"$D/changed"\n'
   return table.concat(text)
 end
