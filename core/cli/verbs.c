@@ -246,12 +246,13 @@ const struct option_spec *option_group(unsigned bit)
 static const char exit_codes[] =
     "Exit codes: 0 done, nothing differs; 1 usage, inventory or playbook "
     "error, a remote out of reach, or results that could not be written; "
-    "2 there are differences (plan, drift); 3 a host failed, or the state "
-    "repository; 4 a host was unreachable; 5 something is not as it was "
-    "planned or recorded: a host moved, a conflict or barrier of --prune, a "
-    "pending rollback, a saved plan that was used or is too old; 6 locked, by "
-    "another run or a person; 7 a change was made and then taken back; 128+n "
-    "ended by signal n. Of several hosts the first of 3, 7, 4, 5, 6 counts.";
+    "2 there are differences (plan, drift), or a run would be refused (plan); "
+    "3 a host failed, or the state repository; 4 a host was unreachable; 5 "
+    "something is not as it was planned or recorded: a host moved, a conflict "
+    "or barrier of --prune, a pending rollback, a saved plan that was used or "
+    "is too old; 6 locked, by another run or a person; 7 a change was made and "
+    "then taken back; 128+n ended by signal n. Of several hosts the first of "
+    "3, 7, 4, 5, 6 counts.";
 
 static const char exit_codes_of_hosts[] =
     "Exit codes: 0 done on all hosts; 1 usage or inventory error, or results "

@@ -67,6 +67,7 @@ local function of_host()
   local ui = telling.ui()
   local conn = { request = function() return { rc = 0, out = text, err = "" } end }
   local host = { name = "web1", conn = conn, lock = hostlock.parse("\n" .. text), status = { status = "complete" } }
+  host.facts = { machine_id = "m1" }
   telling.try(hostlock.check, host.lock)
   host.there = overview.look(host)
   for _, line in ipairs(overview.lines(host, ui)) do ui:line(line) end

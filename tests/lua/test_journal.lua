@@ -325,14 +325,17 @@ end)
 local function check(was, opts, verb, now, tags)
   local said = {}
   local self = {
-    verb = verb or "apply", target = opts.target, opts = { args = {}, adopt = opts.adopt, discard_pending = opts.discard,
+    verb = verb or "apply", target = opts.target, shown = opts.shown, opts = { args = {}, adopt = opts.adopt, discard_pending = opts.discard,
       tags = tags, remove_homes = opts.remove_homes },
-    ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end },
+    ui = { err = function(_, text) said[#said + 1] = text end, detail = function() end, event = function() end },
   }
   local host = {
-    name = "n1", facts = { machine_id = now or "m1" }, plan = { changes = { {} } }, recorded_status = was,
+    name = "n1", status = "ok", facts = { machine_id = now or "m1" }, recorded_status = was,
+    plan = { changes = { not opts.unchanged and {} or nil } },
   }
   local ok, problem = pcall(standing.check, self, host)
+  self.hosts = { host }
+  if ok then t.equal(standing.told(self), said[1] ~= nil) end
   return ok and (said[1] or "fine") or problem.code .. ": " .. problem.message, host
 end
 
@@ -343,6 +346,8 @@ for _, case in ipairs {
   { "another host of that name", { machine_id = "m0" }, {}, "apply", "m1",
     "^failed: is not the host that is recorded: .*m1 and was m0.*%-%-adopt" },
   { "a plan only says so", { machine_id = "m0" }, {}, "plan", "m1", "^n1: is not the host that is recorded" },
+  { "and says it where nothing differs", { machine_id = "m0" }, { unchanged = true }, "plan", "m1",
+    "^n1: is not the host that is recorded" },
   { "it can be accepted", { machine_id = "m0" }, { adopt = true }, "apply", "m1", "^fine$" },
   { "and what was pending is another's", { machine_id = "m0", status = "pending-rollback", target = "abc" },
     { adopt = true }, "apply", "m1", "^fine$" },
@@ -352,6 +357,12 @@ for _, case in ipairs {
     "rollback", "m1", "^fine$" },
   { "another one may not", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { target = "def" },
     "rollback", "m1", "^stale" },
+  { "a plan says that, too", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { unchanged = true },
+    "plan", "m1", "^n1: a rollback to abc is pending .*`neap rollback abc %-l n1`" },
+  { "and a plan of another rollback", { machine_id = "m1", status = "pending-rollback", target = "abc" },
+    { target = "def", shown = "rollback" }, "plan", "m1", "^n1: a rollback to abc is pending" },
+  { "but not that of the same one", { machine_id = "m1", status = "pending-rollback", target = "abc" },
+    { target = "abc", shown = "rollback" }, "plan", "m1", "^fine$" },
   { "it can be forgotten", { machine_id = "m1", status = "pending-rollback", target = "abc" }, { discard = true },
     "apply", "m1", "^fine$" },
   { "an incomplete host may be changed", { machine_id = "m1", status = "incomplete" }, {}, "apply", "m1", "^fine$" },

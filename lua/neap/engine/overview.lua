@@ -92,11 +92,11 @@ for f in pending/*; do [ ! -f "$f" ] || { printf '%s\t' "${f#pending/}"; cat "$f
 ]]
 
 --- What a connected host says: { lock (see hostlock.parse), pending = { "id
---   (verb)" … } }.
+--   (verb)" … }, machine_id }.
 function overview.look(host)
   local reply, message, code = host.conn:request { script = LOOK, timeout_ms = TIMEOUT_MS }
   if not reply then fault.raise(code, nil, "%s", message) end
-  local there = { lock = hostlock.parse("\n" .. reply.out), pending = {} }
+  local there = { lock = hostlock.parse("\n" .. reply.out), pending = {}, machine_id = host.facts.machine_id }
   there.lock.held, there.lock.drained = host.lock.held, host.lock.drained
   local marks = reply.out:match("%[pending%]\n(.*)$") or ""
   for file, verb in marks:gmatch("([^\t\n]+)\t(%a*)") do
@@ -135,7 +135,15 @@ local function why_lines(lines, host)
   if status.unrecorded then lines[#lines + 1] = "not in git yet: the next run that changes something records it" end
 end
 
-local function there_lines(lines, there)
+-- Whether a host is another machine than the one that is recorded.
+local function is_another(status, there)
+  return status.machine_id ~= nil and there.machine_id ~= nil and status.machine_id ~= there.machine_id
+end
+
+local function there_lines(lines, there, status)
+  if is_another(status, there) then
+    lines[#lines + 1] = "on the host: it is another machine than the recorded one: its machine-id differs"
+  end
   if there.problem then lines[#lines + 1] = "on the host: " .. there.problem end
   local lock = there.lock or {}
   if lock.busy then lines[#lines + 1] = "on the host: " .. hostlock.say { busy = lock.busy } end
@@ -169,7 +177,7 @@ function overview.lines(host, ui)
     lines[#lines + 1] = string.format("now: %s by %s since %s, step %d of %d", run.verb or "run", run.by or "?",
       hostlock.when(run.time), at.step or 0, at.steps or 0)
   end
-  if host.there then there_lines(lines, host.there) end
+  if host.there then there_lines(lines, host.there, status) end
   for i = 2, #lines do lines[i] = "  " .. ui:clean(lines[i]) end
   return lines
 end
@@ -184,6 +192,7 @@ function overview.event(host)
     pending_restarts = json.array(status.pending_restarts or {}), unrecorded = status.unrecorded,
     running = host.running and host.running.run, pending_there = there and json.array(there.pending or {}),
     out_of_rotation = status.out_of_rotation, out_of_rotation_there = there and there.lock and there.lock.drained,
+    another_machine = there and is_another(status, there) or nil,
     locked = there and there.lock and (hostlock.say(there.lock) or false),
   }
 end

@@ -13,6 +13,7 @@ local outside = require "neap.engine.outside"
 local project = require "neap.engine.project"
 local session = require "neap.engine.session"
 local share = require "neap.engine.share"
+local standing = require "neap.engine.standing"
 
 local run = {}
 
@@ -90,15 +91,16 @@ end
 -- @param how as for run.change
 function run.show(opts, how)
   return command.over_hosts(opts, function(self)
-    self.verb = "plan"
+    self.verb, self.shown = "plan", how.verb
     if how.first then how.first(self) end
     share.fetch(self, true)
     project.check_key(opts)
     converge.plan(self, how.source)
     local total, is_out = converge.show(self)
     if how.told then how.told(self) end
+    local is_stopped = standing.told(self)
     if how.save then how.save(self) end
-    return finish(self, (total > 0 or is_out) and 2 or 0, total)
+    return finish(self, (total > 0 or is_out or is_stopped) and 2 or 0, total)
   end)
 end
 

@@ -91,6 +91,10 @@ function saved.save(self)
       fault.raise(host.problem.code, nil, "the plan was not saved: '%s' is not planned; leave it out with --limit:\n%s",
         host.name, tostring(host.problem))
     end
+    if host.objection then
+      fault.raise(host.objection.code, nil, "the plan was not saved: a run would not change '%s'; leave it out with "
+        .. "--limit", host.name)
+    end
     if host.plan.changes[1] then hosts[#hosts + 1] = host_told(host) end
   end
   if not hosts[1] then return self.ui:line("nothing to save") end

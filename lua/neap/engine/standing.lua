@@ -86,9 +86,10 @@ local function pending_sentence(host, was)
     tostring(was.target or "?"):sub(1, 12), hostlock.when(was.since), pending.command(was, host.name))
 end
 
--- Whether this run does what is pending on a host.
+-- Whether this run, or the one whose plan is shown, does what is pending on a host.
 local function carries_out(self, was)
-  return self.verb == "rollback" and self.target == was.target and pending.covers(pending.asked(self.opts), was)
+  if (self.shown or self.verb) ~= "rollback" or self.target ~= was.target then return false end
+  return pending.covers(pending.asked(self.opts), was)
 end
 
 -- What keeps this run from changing the host, as code and sentence.
@@ -133,13 +134,14 @@ local function tell_renamed(self, host)
 end
 
 --- Raises a fault unless this run may change the host; one that only looks
--- says it. For a host that is planned: one that is recorded as it is (`held`)
--- has nothing that could be wrong with it.
+-- notes it on the host (`objection`, see standing.told). For a host that is
+-- planned: one that is recorded as it is (`held`) has nothing that could be
+-- wrong with it.
 function standing.check(self, host)
-  if host.held or not hostlock.holder(self) and not host.plan.changes[1] then return end
+  if host.held then return end
   local code, sentence = objection(self, host)
   if code and hostlock.holder(self) then fault.raise(code, nil, "%s", sentence) end
-  if code then self.ui:err(host.name .. ": " .. sentence) end
+  host.objection = code and fault.new(code, nil, "%s", sentence) or nil
   local was = standing.recorded(self, host)
   if next(was) == nil then tell_renamed(self, host) end
   host.out = host.out or was.out_of_rotation
@@ -149,6 +151,21 @@ function standing.check(self, host)
     self.ui:detail(string.format("%s: is incomplete since %s: %s", host.name, hostlock.when(was.since),
       was.problem or "?"))
   end
+end
+
+--- Of a plan that is shown: names what would keep a run from changing these hosts.
+-- @return whether there is such a thing
+function standing.told(self)
+  local any = false
+  for _, host in ipairs(self.hosts) do
+    local problem = host.status == "ok" and host.objection
+    if problem then
+      any = true
+      self.ui:err(host.name .. ": " .. problem.message)
+      self.ui:event { event = "objection", host = host.name, code = problem.code, message = problem.message }
+    end
+  end
+  return any
 end
 
 local function due(owed)
