@@ -1,5 +1,7 @@
 --- Journals that runs have left. The first line says which: `run` (the controller's, which the next run records), or
 -- `host` (what a host says of locks, of its journal and of what it owes).
+local at_work = require "neap.engine.at_work"
+local brief = require "neap.engine.brief"
 local hostlock = require "neap.engine.hostlock"
 local json = require "neap.core.json"
 local leftover = require "neap.engine.leftover"
@@ -73,6 +75,11 @@ local function of_host()
   for _, line in ipairs(overview.lines(host, ui)) do ui:line(line) end
   ui.look()
   json.encode(overview.event(host))
+  local one = at_work.there(host)
+  if one then json.encode { at_work.told(one), at_work.say(one) } end
+  local found = { content = "x\n", mode = "0644" }
+  local resource = { id = "file:/a", type = "file", key = "/a", attrs = found, rtype = require "neap.types.file" }
+  brief.has_made(one and one.made or { journal = at_work.steps(text), step = 1 }, resource, found)
 end
 
 return function(input)

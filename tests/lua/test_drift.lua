@@ -77,6 +77,31 @@ t.case("drift: what a run has made that did not end is no other hands' work", fu
   t.equal({ said(made.unfinished), said(made.foreign) }, { { "~ a 1→2" }, { "~ b 1→2" } })
 end)
 
+-- { what is found of a and b, which run is at work, made by it, by others }
+for _, case in ipairs {
+  { "what its journal says", { 2, 2 }, { { n = 1, id = "thing:a", before = { size = 1 }, after = { size = 2 } } },
+    { "~ a 1→2" }, { "~ b 1→2" } },
+  { "a third thing", { 3, 1 }, { { n = 1, id = "thing:a", before = { size = 1 }, after = { size = 2 } } }, {},
+    { "~ a 1→3" } },
+  { "none", { 2, 1 }, nil, {}, { "~ a 1→2" } },
+  { "nothing differs", { 1, 1 }, "not asked", {}, {} },
+} do
+  t.case("drift while a run is at work: " .. case[1], function()
+    local host, recorded = fake.new { a = { size = case[2][1] }, b = { size = case[2][2] } }, kept { { "a", 1 }, { "b", 1 } }
+    local made = drift.host({ conn = host.conn, facts = { machine_id = "m" } }, recorded, types, nil, nil, function()
+      t.truthy(case[3] ~= "not asked")
+      return case[3] and { made = { journal = case[3], step = 2 } }
+    end)
+    t.equal({ said(made.running or {}), said(made.foreign) }, { case[4], case[5] })
+  end)
+end
+
+t.case("the steps of the run that is at work are those since the last one that ended", function()
+  local entries = require("neap.engine.at_work").steps('{"id":"thing:a","n":1}\n{"ended":"ok"}\n{"id":"thing:b","n":1}\n3\n'
+    .. '{"id":"thing:c","n":2,"after":7}\n{"x')
+  t.equal({ #entries, entries[1].id }, { 1, "thing:b" })
+end)
+
 t.case("drift: a restart that an earlier run owes is not applied yet", function()
   local made = look({ d = { size = 1 } }, { { "d", 1 } }, nil, { ["daemon:d"] = "restart" }, "daemon")
   t.equal(made.foreign, {})

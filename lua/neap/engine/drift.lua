@@ -8,8 +8,8 @@
 --        a          b          c       changed by other hands; the playbook wants a third thing
 --        a          a          b       not yet applied
 --
--- Where the last run did not end, b may be what that one has made, and nobody
--- else.
+-- Where the last run did not end, or one is at work, b may be what that one has
+-- made, and nobody else.
 
 local ask = require "neap.engine.ask"
 local brief = require "neap.engine.brief"
@@ -106,6 +106,13 @@ local function look(round, resources)
   return jobs
 end
 
+-- Where a change belongs: what a run has made that is at work, or that did not end, is nobody else's.
+local function list_of(made, resource, found, status)
+  if not made.asked then made.asked, made.work = true, made.ask() end
+  if made.work and brief.has_made(made.work.made, resource, found) then return made.running end
+  return brief.has_made(status, resource, found) and made.unfinished or made.foreign
+end
+
 local function compare(made, resource, job, desired, status)
   if job.error or job.unknown then
     local change = as_change(resource, "unknown")
@@ -117,7 +124,7 @@ local function compare(made, resource, job, desired, status)
   local change = moved(resource, found)
   local wanted = desired and desired.by_id[resource.id]
   if change then
-    local list = brief.has_made(status, resource, found) and made.unfinished or made.foreign
+    local list = list_of(made, resource, found, status)
     list[#list + 1] = change
     if wanted then add_wishes(change, found, plan.wanted(wanted)) end
   end
@@ -144,12 +151,16 @@ end
 -- @param types where resource types are found
 -- @param desired what evaluate.host() gave, or nil where there is no playbook
 -- @param said what -t says: only resources with one of these tags; nil: all
+-- @param at_work function() that says which run is at work there (see at_work.lua), or nil; called once something
+--   differs, for a step stands in its journal before it is made
 -- @return { foreign = { change … }, unfinished = { change … } that a run has
---   made that did not end, pending = { change … }, gone = { id … }
+--   made that did not end, running = { change … } that one has made that is at
+--   work (`work`: which), pending = { change … }, gone = { id … }
 --   that are recorded and no longer in the playbook, count = resources looked
 --   at, machine = text where it is another machine }
-function drift.host(host, kept, types, desired, said)
-  local made = { foreign = {}, unfinished = {}, pending = {}, gone = {} }
+function drift.host(host, kept, types, desired, said, at_work)
+  local made = { foreign = {}, unfinished = {}, running = {}, pending = {}, gone = {} }
+  made.ask = at_work or function() end
   local resources = resources_of(kept, types, said)
   local jobs = look(ask.new(host.conn, host.facts), resources)
   for i, resource in ipairs(resources) do

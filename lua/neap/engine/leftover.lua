@@ -91,10 +91,13 @@ end
 --   hosts = { [name] = { machine_id, steps, step, at, time, entries, owed,
 --   ended, pre_images, moved, names (see journal.lua), out = { by, since } of
 --   one left out of rotation } } }. The last line may be torn.
-function leftover.parse(text)
+-- @param only of this host; nil: of all
+function leftover.parse(text, only)
   local run, hosts = {}, {}
+  local mark = only and '"host":' .. json.encode(only)
   for line in text:gmatch("([^\n]*)\n") do
-    local value, name = decoded(line)
+    local value, name = {}, nil
+    if not mark or line:find(mark, 1, true) or line:find('"run":', 1, true) then value, name = decoded(line) end
     if value.run then run = value.run end
     if name and not hosts[name] then
       hosts[name] = { machine_id = value.machine_id, steps = value.of, entries = {}, owed = {}, time = run.time,
@@ -125,14 +128,15 @@ end
 
 --- All journals of a state repository, oldest first: as leftover.parse, and
 -- `alive` where the run still goes on.
-function leftover.list(opts)
+-- @param only of this host; nil: of all
+function leftover.list(opts, only)
   local dir, list = journal.folder(opts), {}
   for _, name in ipairs(names_in(dir)) do
     local handle, _, code = file.adopt(dir, name)
     local text = sys.read_file(dir .. "/" .. name)
     if handle then handle:close() end
     if text and (handle or code == "locked") then
-      local one = leftover.parse(text)
+      local one = leftover.parse(text, only)
       one.alive, one.name = code == "locked", name
       list[#list + 1] = one
     end
@@ -149,10 +153,11 @@ function leftover.problem(run, host)
 end
 
 --- What runs that died say of hosts, and git does not yet; and what runs say that are at work.
+-- @param only of this host; nil: of all
 -- @return two of { [name] = { run, host } }, as in leftover.parse
-function leftover.by_host(opts)
+function leftover.by_host(opts, only)
   local dead, alive = {}, {}
-  for _, one in ipairs(leftover.list(opts)) do
+  for _, one in ipairs(leftover.list(opts, only)) do
     for name, host in pairs(one.hosts) do
       if one.alive then alive[name] = { run = one.run, host = host }
       elseif host.step or host.out then dead[name] = { run = one.run, host = host } end

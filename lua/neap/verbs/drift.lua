@@ -1,6 +1,7 @@
 --- neap drift [PLAYBOOK]: what has changed behind our back. Touches nothing.
 local count_of = require "neap.count_of"
 local ask = require "neap.engine.ask"
+local at_work = require "neap.engine.at_work"
 local command = require "neap.engine.command"
 local converge = require "neap.engine.converge"
 local drift = require "neap.engine.drift"
@@ -17,6 +18,8 @@ local Types = require "neap.engine.types"
 
 -- So many hosts are probed at a time: what is recorded of a host is large.
 local LOOKERS = 64
+-- And so often again where a run has recorded something in the middle of it.
+local TRIES = 3
 
 -- Types beside the playbook: of this run's, or else of the last recorded one's.
 local function types_of(self, st, head)
@@ -35,20 +38,36 @@ local function note_tags(self, host, kept, desired, seen)
   host.resources = #tags.only(all, said)
 end
 
+-- What is recorded of a host, the work of runs that died with it, and how that has drifted. A run that has ended
+-- meanwhile has recorded what it made: then once more.
+local function compare(self, host, known, desired)
+  local st, dead, alive, kept = known.st, known.dead[host.name], known.alive[host.name], nil
+  for _ = 1, TRIES do
+    local head = st:head()
+    kept = recorded.host(st, head, host.name, known.key)
+    if dead then kept.status = leftover.status(dead.run, dead.host, kept.status or {}) end
+    host.kept = kept.status
+    host.drift = (kept.order[1] or desired) and drift.host(host, kept, known.types, desired, self.opts.tags, function()
+      return at_work.here(self.opts, host.name) or alive or at_work.there(host)
+    end)
+    host.work = host.drift and host.drift.work or alive
+    if not host.drift or not host.drift.foreign[1] or st:head() == head then break end
+    alive = nil
+  end
+  return kept
+end
+
 local function look_at(self, st, head, key)
   local desired_of = self.opts.playbook and converge.playbook(self)
-  local types, dead, seen = types_of(self, st, head), leftover.by_host(self.opts), {}
+  local known, seen = { st = st, key = key, types = types_of(self, st, head), alive = at_work.all(self.opts) }, {}
+  known.dead = leftover.by_host(self.opts)
   session.connect(self)
   session.each(self, "looking", function(host)
-    local kept, left = recorded.host(st, head, host.name, key), dead[host.name]
-    if left then kept.status = leftover.status(left.run, left.host, kept.status or {}) end
     local desired
     if desired_of then
       desired = desired_of(host, ask.new(host.conn, host.facts))
     end
-    host.kept = kept.status
-    host.drift = (kept.order[1] or desired) and drift.host(host, kept, types, desired, self.opts.tags)
-    note_tags(self, host, kept, desired, seen)
+    note_tags(self, host, compare(self, host, known, desired), desired, seen)
   end, LOOKERS)
   tags.check(seen, self.hosts, self.opts.tags)
   self.ui:done()
@@ -86,6 +105,7 @@ local function show_hosts(self)
         lines:add(host.name, "the last run is " .. host.kept.status ..
           (host.kept.problem and ": " .. host.kept.problem:match("[^\n]*") or ""))
       end
+      if host.work then lines:add(host.name, at_work.say(host.work)) end
       if seen and seen.machine then lines:add(host.name, seen.machine) end
       if seen and seen.gone[1] then
         lines:add(host.name, "no longer in the playbook: " .. table.concat(seen.gone, ", "))
@@ -93,7 +113,7 @@ local function show_hosts(self)
       self.ui:event {
         event = "looked", host = host.name, recorded = host.kept ~= nil, resources = seen and seen.count or 0,
         machine = seen and seen.machine, abandoned = json.array(seen and seen.gone or {}),
-        state = host.kept and host.kept.status,
+        state = host.kept and host.kept.status, at_work = host.work and at_work.told(host.work),
       }
     end
   end
@@ -103,6 +123,7 @@ end
 local function report(self)
   local changed = show_sort(self, "foreign", "changed by other hands")
   local unfinished = show_sort(self, "unfinished", "made by a run that did not end")
+  local running = show_sort(self, "running", "made by a run that is at work")
   local waiting = show_sort(self, "pending", "not yet applied")
   show_hosts(self)
   local hosts, resources, moved = 0, 0, 0
@@ -113,9 +134,10 @@ local function report(self)
     if seen and seen.machine then moved = moved + 1 end
   end
   if hosts > 0 then
-    self.ui:line(string.format("drift: %d of %s on %s changed by other hands%s%s", changed,
+    self.ui:line(string.format("drift: %d of %s on %s changed by other hands%s%s%s", changed,
       count_of(resources, "recorded resource"), count_of(hosts, "host"),
       unfinished > 0 and string.format("; %d by a run that did not end", unfinished) or "",
+      running > 0 and string.format("; %d by a run that is at work", running) or "",
       waiting > 0 and string.format("; %d not yet applied", waiting) or ""))
   end
   return changed, changed + unfinished + moved > 0
