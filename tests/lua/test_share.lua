@@ -44,7 +44,7 @@ local function run(one, changes, opts)
   local id, problem
   local ok, wrong
   local ended, why = loop.run(function() ok, wrong = pcall(function()
-    if not (opts and opts.fetched) then share.fetch(self, opts and opts.optional) end
+    one.met = not (opts and opts.fetched) and share.fetch(self, opts and opts.optional) or nil
     if changes then
       local st <close> = store.open(one.path)
       id = assert(st:commit { parent = st:head(), changes = changes, message = one.name .. "\n", author_name = one.name })
@@ -134,6 +134,27 @@ t.case("two at once on one host: theirs stands, ours is kept, and it is said", f
   t.matches(kept, "^refs/neap/kept/%x+\n$")
   local _, text = sh(("git --git-dir=%s show %s:hosts/a/r/x.json"):format(remote, kept:gsub("\n", "")))
   t.equal(text, "bob")
+end)
+
+t.case("two without the remote on one host: the next run is refused, and the one after it goes on", function()
+  local ann, bob, remote = people()
+  run(ann, { ["hosts/a/r/x.json"] = "1" })
+  run(bob)
+  run(bob, { ["hosts/a/r/x.json"] = "bob" }, { offline = true })
+  run(ann, { ["hosts/a/r/x.json"] = "ann" })
+  local ok, wrong = pcall(run, bob, { ["hosts/a/r/x.json"] = "bob 2" })
+  t.equal({ ok, type(wrong) == "table" and wrong.code }, { false, "locked" })
+  t.matches(wrong.message, "^a: recorded by somebody else, and here before .*; nothing was changed: see `neap history`, and run again")
+  t.equal({ tree(remote)["hosts/a/r/x.json"], tree(bob.path)["hosts/a/r/x.json"] }, { "ann", "ann" })
+  run(bob, { ["hosts/a/r/x.json"] = "bob 2" })
+  t.equal(tree(remote)["hosts/a/r/x.json"], "bob 2")
+  local _, kept = sh("git --git-dir=" .. remote .. " for-each-ref --format='%(refname)' refs/neap/kept")
+  t.matches(kept, "^refs/neap/kept/%x+\n$")
+  run(bob, { ["hosts/a/r/x.json"] = "bob 3" }, { offline = true })
+  run(ann, { ["hosts/a/r/x.json"] = "ann 3" })
+  local _, _, said = run(bob, nil, { optional = true })
+  t.matches(said, "^a: recorded by somebody else, and here before .*refs/neap/kept%)$", "a plan says it and goes on")
+  t.equal(bob.met and bob.met.code, "locked")
 end)
 
 t.case("a remote that does not answer is said before anything is changed; --offline goes on", function()

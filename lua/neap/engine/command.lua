@@ -21,8 +21,8 @@ function command.ui(opts)
   return ui_module.new { json = opts.json, color = color, verbose = opts.verbose, quiet = opts.quiet }
 end
 
--- Ctrl-C at a question is no signal that the loop has seen.
-local function exit_of(problem)
+--- The exit code for a fault. Ctrl-C at a question is no signal that the loop has seen.
+function command.exit_of(problem)
   local signal = problem.code == "interrupted" and loop.signal()
   return signal and 128 + signal or EXIT_OF[problem.code] or 3
 end
@@ -35,7 +35,7 @@ function command.complain(ui, problem)
   end
   ui:err(tostring(problem))
   ui:event { event = "error", code = problem.code, where = problem.where, message = problem.message }
-  return exit_of(problem)
+  return command.exit_of(problem)
 end
 
 local function guarded(fn, ...)

@@ -93,14 +93,14 @@ function run.show(opts, how)
   return command.over_hosts(opts, function(self)
     self.verb, self.shown = "plan", how.verb
     if how.first then how.first(self) end
-    share.fetch(self, true)
+    local met = share.fetch(self, true)
     project.check_key(opts)
     converge.plan(self, how.source)
     local total, is_out = converge.show(self)
     if how.told then how.told(self) end
     local is_stopped = standing.told(self)
     if how.save then how.save(self) end
-    return finish(self, (total > 0 or is_out or is_stopped) and 2 or 0, total)
+    return finish(self, met and command.exit_of(met) or (total > 0 or is_out or is_stopped) and 2 or 0, total)
   end)
 end
 

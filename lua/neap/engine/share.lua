@@ -140,27 +140,40 @@ local function names_of(set)
   return table.concat(names, ", ")
 end
 
-local function both(met)
+local WHILE_IT_RAN = "%s: recorded by somebody else while this run went on; what both have changed stands as they "
+  .. "recorded it (this run's records are kept under refs/neap/kept): run again, to record what is there now"
+local BEFORE_IT = "%s: recorded by somebody else, and here before that was known; what both have changed stands as "
+  .. "they recorded it (the records from here are kept under refs/neap/kept)"
+
+local function both(met, text)
   if next(met) == nil then return nil end
-  return fault.new("locked", nil, "%s: recorded by somebody else while this run went on; what both have changed stands "
-    .. "as they recorded it (this run's records are kept under refs/neap/kept): run again, to record what is there now",
-    names_of(met))
+  return fault.new("locked", nil, text, names_of(met))
 end
 
---- Takes over what others have recorded. Raises a fault (unreachable) where the remote does not answer, unless
--- `optional`: then it is only said.
+-- An earlier run here, without the remote, has recorded what others have recorded, too. Nobody goes over their work
+-- before he has seen that it is there.
+local function say_met(self, met, optional)
+  local text = optional and BEFORE_IT or BEFORE_IT .. "; nothing was changed: see `neap history`, and run again"
+  local problem = both(met, text)
+  if not problem then return nil end
+  if not optional then error(problem, 0) end
+  self.ui:err(tostring(problem))
+  return problem
+end
+
+--- Takes over what others have recorded. Raises a fault where the remote does not answer, or where an earlier run here
+-- and others have recorded the same hosts, unless `optional`: then it is only said.
+-- @return the latter as a fault that was said, or nil
 function share.fetch(self, optional)
   local st = not self.opts.offline and project.open_shared(self.opts)
   if not st then return end
+  local met = {}
   if remote_of(st) then
     self.ui:status("fetching recorded states")
     local ok, message = fetch(st)
     self.ui:done()
     if ok then
-      local met = {}
       integrate(self.opts, st, met)
-      local problem = both(met)
-      if problem then self.ui:err(tostring(problem)) end
     elseif optional then
       self.ui:err(("the remote of the state repository cannot be reached, what others have recorded is not known: %s")
         :format(message))
@@ -171,6 +184,7 @@ function share.fetch(self, optional)
     end
   end
   st:close()
+  return say_met(self, met, optional)
 end
 
 -- Pushes until nobody was faster. @return true, or nil and what is wrong
@@ -212,7 +226,7 @@ function share.publish(self, id)
     self.ui:status("sharing recorded states")
     local met = {}
     local ok, message = push(self.opts, st, met)
-    problem = both(met)
+    problem = both(met, WHILE_IT_RAN)
     if not ok then
       problem = fault.new("store", nil, "recorded here, but not shared: %s\n(the next run hands it on)", message or "")
     end

@@ -146,13 +146,13 @@ end
 return function(opts)
   opts.playbook = opts.args[1]
   return command.over_hosts(opts, function(self)
-    share.fetch(self, true)
+    local met = share.fetch(self, true)
     project.check_key(opts)
     local st <close> = log.open(opts)
     look_at(self, st, st:head(), project.key(opts))
     local changed, differs = report(self)
     session.problems(self)
-    local exit = session.exit_code(self, differs and 2 or 0)
+    local exit = session.exit_code(self, met and command.exit_of(met) or differs and 2 or 0)
     session.summary(self, exit, changed)
     return exit
   end)
