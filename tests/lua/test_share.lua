@@ -82,8 +82,8 @@ t.case("what one has recorded, the other has at his next run", function()
   fsck(remote)
 end)
 
--- What a rollback by `name` says and how it ends, when Ann's second run comes in as it begins.
-local function back(name, verb)
+-- What a rollback by `name` says and how it ends, when Ann's second run comes in as it begins; or a run that died.
+local function back(name, verb, died)
   local ann, bob = people()
   run(ann, { ["hosts/a/x"] = "1" })
   run(bob, { ["hosts/b/x"] = "1" })
@@ -92,7 +92,8 @@ local function back(name, verb)
   local session = { verb = verb, opts = opts, ui = {
     err = function(_, text) said[#said + 1] = text end, clean = function(_, text) return text end } }
   destination.note(session)
-  run(bob)
+  run(bob, died and { ["hosts/b/x"] = "2" }, { fetched = died, offline = died })
+  session.recovered, session.came_in = died and { { verb = "apply", by = "bob@ctl", time = 0 } }, not died
   local st <close> = store.open(bob.path)
   local ok, problem = pcall(function() destination.hold(session, st, destination.of(st, opts)) end)
   return ok and table.concat(said) or problem.code .. ": " .. problem.message
@@ -101,11 +102,14 @@ end
 for _, case in ipairs {
   { "a relative name that is another commit now", "HEAD~1", "rollback",
     "^stale: nothing was changed: 'HEAD~1' was %x+: [^\n]*, ann: ann\nand is, [^\n]*, %x+: [^\n]*, bob: bob\nsee `neap h" },
+  { "what a run has left that died", "HEAD", "rollback", "^stale: [^\n]*'HEAD' was %x+: [^\n]*, bob: bob\nand is, since "
+    .. "the apply of bob@ctl, begun %d+%-[^,]*, that died was recorded first, %x+: [^\n]*\nsee `neap history`, and name the "
+    .. "commit: `neap rollback %x+` goes", true },
   { "the same, of a plan", "HEAD~1", "plan", "^'HEAD~1' was %x+" },
   { "what was before neap", "genesis", "rollback", "^$" },
   { "a name that was none before", "HEAD~2", "rollback", "^$" },
 } do
-  t.case("rolling back while others record: " .. case[1], function() t.matches(back(case[2], case[3]), case[4]) end)
+  t.case("rolling back while others record: " .. case[1], function() t.matches(back(case[2], case[3], case[5]), case[4]) end)
 end
 
 t.case("two at once on different hosts: one commit follows the other", function()

@@ -1,6 +1,7 @@
 --- Which commit a rollback leads to.
 
 local fault = require "neap.engine.fault"
+local hostlock = require "neap.engine.hostlock"
 local log = require "neap.engine.log"
 local moment = require "neap.engine.moment"
 local project = require "neap.engine.project"
@@ -50,13 +51,25 @@ function destination.note(session)
   session.seen = st and rev and rev ~= destination.GENESIS and st:resolve(rev) or nil
 end
 
---- Nobody is taken back to what he has not seen: once others' records have come in, HEAD~1 is another commit. Raises a
--- fault then; a plan says it, and is shown.
+-- Why a name is another commit now.
+local function why_moved(session)
+  local reasons = {}
+  for _, run in ipairs(session.recovered or {}) do
+    reasons[#reasons + 1] = ("the %s of %s, begun %s, that died was recorded first"):format(run.verb or "run",
+      run.by or "somebody", hostlock.when(run.time))
+  end
+  if session.came_in or not reasons[1] then table.insert(reasons, 1, "others' records have come in") end
+  return table.concat(reasons, " and ")
+end
+
+--- Nobody is taken back to what he has not seen: once others' records have come in, or what a run has left that died
+-- was recorded, HEAD~1 is another commit. Raises a fault then; a plan says it, and is shown.
 function destination.hold(session, st, id)
   local seen = session.seen
   if not seen or seen == id then return end
-  local text = ("'%s' was %s\nand is, since others' records have come in, %s\nsee `neap history`, and name the commit")
-    :format(session.opts.args[1], told_of(st, seen), (told_of(st, id)))
+  local text = ("'%s' was %s\nand is, since %s, %s\nsee `neap history`, and name the commit: `neap rollback %s` goes "
+    .. "to the one that it was"):format(session.opts.args[1], (told_of(st, seen)), why_moved(session),
+    (told_of(st, id)), seen:sub(1, 12))
   if session.verb ~= "plan" then fault.raise("stale", nil, "nothing was changed: %s", text) end
   session.ui:err(session.ui:clean(text))
 end

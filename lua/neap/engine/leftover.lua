@@ -269,10 +269,12 @@ local function record(st, key, one)
   fault.raise("locked", nil, "cannot record: other runs keep writing to the state repository; run again")
 end
 
---- Records what runs that died have left, and tells it. Before anything else
--- of a run that changes hosts.
+--- Records what runs that died have left, and tells it; which runs these were
+-- is noted on the session (`recovered`). Before anything else of a run that
+-- changes hosts.
 function leftover.recover(self)
   local dir = journal.folder(self.opts)
+  self.recovered = {}
   for _, name in ipairs(names_in(dir)) do
     local handle = file.adopt(dir, name)
     local text = handle and sys.read_file(dir .. "/" .. name)
@@ -281,6 +283,7 @@ function leftover.recover(self)
       local st <close>, key = project.create(self.opts)
       local names, id = record(st, key, one)
       handle:remove(name)
+      if id then table.insert(self.recovered, one.run) end
       for _, host in ipairs(names) do
         self.ui:err(string.format("%s: incomplete since %s: %s; recorded: %s", host,
           hostlock.when(one.hosts[host].time), leftover.problem(one.run, one.hosts[host]), id:sub(1, 12)))

@@ -163,6 +163,7 @@ end
 
 --- Takes over what others have recorded. Raises a fault where the remote does not answer, or where an earlier run here
 -- and others have recorded the same hosts, unless `optional`: then it is only said.
+-- That something of others is new here is noted on the session (`came_in`).
 -- @return the latter as a fault that was said, or nil
 function share.fetch(self, optional)
   local st = not self.opts.offline and project.open_shared(self.opts)
@@ -173,7 +174,9 @@ function share.fetch(self, optional)
     local ok, message = fetch(st)
     self.ui:done()
     if ok then
+      local before = st:head()
       integrate(self.opts, st, met)
+      self.came_in = st:head() ~= before
     elseif optional then
       self.ui:err(("the remote of the state repository cannot be reached, what others have recorded is not known: %s")
         :format(message))
