@@ -145,6 +145,9 @@ local WHILE_IT_RAN = "%s: recorded by somebody else while this run went on; what
 local BEFORE_IT = "%s: recorded by somebody else, and here before that was known; what both have changed stands as "
   .. "they recorded it (the records from here are kept under refs/neap/kept)"
 
+-- Who has said HEAD~1 to himself by then is to know that it is another commit now.
+local CAME_IN = "others have recorded since: HEAD was %s and is %s (`neap history` shows what)"
+
 local function both(met, text)
   if next(met) == nil then return nil end
   return fault.new("locked", nil, text, names_of(met))
@@ -177,6 +180,7 @@ function share.fetch(self, optional)
       local before = st:head()
       integrate(self.opts, st, met)
       self.came_in = st:head() ~= before
+      if before and self.came_in then self.ui:err(CAME_IN:format(before:sub(1, 12), st:head():sub(1, 12))) end
     elseif optional then
       self.ui:err(("the remote of the state repository cannot be reached, what others have recorded is not known: %s")
         :format(message))
