@@ -110,6 +110,22 @@ t.case("of what a step says the end is told, and no part of a secret that it cut
   t.equal(problem, "test.lua:1: thing:a: exit status 1: <secret:key>line" .. ("\nline"):rep(10))
 end)
 
+local STATUS = "restart nginx.service: exit status 1:        Docs: man:nginx(8)\n    Process: 7 ExecStartPre=/usr/sbin/nginx -t " ..
+  "(code=exited, status=1/FAILURE)\n        CPU: 9ms\nStarting nginx.service - A web server...\n"
+-- { what, text, in one line }
+for _, case in ipairs {
+  { "what a service says of itself", STATUS .. "nginx: [emerg] no port\nnginx: test failed\nnginx.service: Failed with result\n" ..
+    "Failed to start nginx.service - A web server.", "restart nginx.service: exit status 1: nginx: [emerg] no port" },
+  { "one that says nothing", STATUS .. "nginx.service: Failed with result", STATUS:match("[^\n]*") },
+  { "all of the status", 'exit status 1: Job for a.service failed.\nSee "systemctl status a.service"\n× a.service - A\n     Loaded: x\nno',
+    "exit status 1: no" },
+  { "of a unit without a description", "exit status 1: x a.service\n     Loaded: x\nStarting a.service...\nno", "exit status 1: no" },
+  { "another step", "exit status 2: E: no such package\nE: more", "exit status 2: E: no such package" },
+  { "no step", "is not here\n  more", "is not here" },
+} do
+  t.case("a problem in one line: " .. case[1], function() t.equal(require("neap.engine.fault").short(case[2]), case[3]) end)
+end
+
 t.case("a run that fails before the restart leaves the debt, and the next run pays it", function()
   local host = fake.new { d = { size = 0 } }
   host.broken["set b 1"] = true

@@ -146,7 +146,7 @@ local function message_of(self)
       names[#names + 1] = host.name
       total = total + (host.changes or 0)
       lines[#lines + 1] = string.format("\n%s: %s, %s%s", host.name, host.status, count_of(host.changes or 0, "change"),
-        host.problem and " (" .. tostring(host.problem):gsub("\n.*", "") .. ")" or "")
+        host.problem and " (" .. fault.short(tostring(host.problem)) .. ")" or "")
       for _, change in ipairs(host.plan and host.plan.changes or {}) do
         local now = done[change.id]
         if now then

@@ -55,6 +55,32 @@ function fault.plain(err)
   return (tostring(err):gsub("^[^\n:]*%.lua:%d+: ", ""))
 end
 
+-- What systemd and systemctl say around the reason why a unit did not come up: `systemctl status`, whose lines are
+-- indented but for the first, and what is logged of the unit itself.
+local AROUND = {
+  "^%s%s", "^[x*\xC3\xE2]%S?%S? %S+%.%l+$", "^[x*\xC3\xE2]%S?%S? %S+%.%l+ %- ",
+  "^%S+%.service: ", "^%S+%.socket: ", "^%S+%.timer: ", "^Job for ", "^See \"systemctl",
+  "^Start[ie]", "^Stopp[ie]", "^Reload[ie]", "^Failed to %l+ %S+%.%l+", "^Dependency failed ",
+}
+
+local function is_around(line)
+  for _, pattern in ipairs(AROUND) do
+    if line:find(pattern) then return true end
+  end
+  return line == ""
+end
+
+--- A problem in one line: the first that tells something, behind what stands before all that a host has said.
+function fault.short(text)
+  local first = text:match("[^\n]*")
+  local head, said = text:match("^([^\n]-exit status %d+: )(.*)$")
+  if not head then return first end
+  for line in said:gmatch("[^\n]+") do
+    if not is_around(line) then return head .. line end
+  end
+  return first
+end
+
 --- Whether a raised value is a sentence, error("…", 0), as types and questions say what they cannot do: it has no place
 -- in a Lua file, and is no mistake that a traceback would help with. (What a function of C runs into has no place.)
 function fault.is_sentence(err)

@@ -122,7 +122,7 @@ local function why_lines(lines, host)
   if status.problem then
     local at = status.at and status.at .. ": " or ""
     if status.step and status.at and not status.problem:find("at step", 1, true) then at = step_of(status) end
-    lines[#lines + 1] = at .. (status.problem:match("[^\n]+") or "")
+    lines[#lines + 1] = at .. fault.short(status.problem)
   end
   if status.status == "pending-rollback" then
     lines[#lines + 1] = "to do: " .. pending.command(status, host.name)

@@ -5,6 +5,7 @@ local at_work = require "neap.engine.at_work"
 local command = require "neap.engine.command"
 local converge = require "neap.engine.converge"
 local drift = require "neap.engine.drift"
+local fault = require "neap.engine.fault"
 local json = require "neap.core.json"
 local leftover = require "neap.engine.leftover"
 local log = require "neap.engine.log"
@@ -103,7 +104,7 @@ local function show_hosts(self)
       if not host.kept then lines:add(host.name, "nothing is recorded of it") end
       if host.kept and host.kept.status ~= "complete" then
         lines:add(host.name, "the last run is " .. host.kept.status ..
-          (host.kept.problem and ": " .. host.kept.problem:match("[^\n]*") or ""))
+          (host.kept.problem and ": " .. fault.short(host.kept.problem) or ""))
       end
       if host.work then lines:add(host.name, at_work.say(host.work)) end
       if seen and seen.machine then lines:add(host.name, seen.machine) end
