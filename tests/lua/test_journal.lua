@@ -462,6 +462,35 @@ for _, case in ipairs {
   end)
 end
 
+-- { what, what df says, with -i, the complaint }
+for _, case in ipairs {
+  { "a full disk", "9 9 0", "9 1 8", ": no space is left on its file system" },
+  { "one that has a little left, and not enough", "999 963 36", "9 1 8", ": no space is left on its file system" },
+  { "one without inodes", "999 0 999", "9 9 0", ": no inode is left on its file system" },
+  { "one that does not count them", "999 0 999", "- - -", "" },
+  { "another reason", "999 0 999", "9 1 8", "" },
+} do
+  t.case("a host's journal that cannot be written: " .. case[1], function()
+    local dir, script = folder(), nil
+    local df = ("df() { case $* in *-i*) n='%s';; *) n='%s';; esac; printf 'head\\n/dev/x %%s 9%%%% /var\\n' \"$n\"; }\n")
+      :format(case[3], case[2])
+    run_that_dies(dir, two, function(run, host)
+      host.step = nil
+      script = journal.step(run, host, { two[1] })
+    end)
+    assert(not dir:find("%", 1, true) and sys.mkdir(dir .. "/host"))
+    assert(sys.mkdir(dir .. "/host/journal")) -- nobody writes to that
+    local there = dir .. "/host"
+    for _, shell in ipairs(require("local_host").shells()) do
+      assert(sys.write_file(dir .. "/script", df .. script:gsub("/var/lib/neap", there), 384))
+      local pipe = io.popen(("%s %s/script 2>&1; echo $?"):format(shell, dir))
+      local said = pipe:read("a"):match("cannot write .*$")
+      pipe:close()
+      t.equal(said, ("cannot write '%s/host/journal'%s\n1\n"):format(dir, case[4]), shell)
+    end
+  end)
+end
+
 t.case("what a script that was killed has left goes with the host's part that failed, or stays noted", function()
   for _, case in ipairs { { "stopped", "rm -rf", "", nil }, { false, "rm -rf", ".neap.Abc123\n", nil },
       { "stopped", "false", ".neap.Abc123\n", "%s/app\n" } } do

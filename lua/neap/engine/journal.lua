@@ -170,9 +170,16 @@ local FIRST = [[
 [ ! -f /var/lib/neap/journal ] || [ $(($(wc -c </var/lib/neap/journal))) -lt 262144 ] ||
   mv -f /var/lib/neap/journal /var/lib/neap/journal.1
 ]]
+-- Shells call a full disk an I/O error.
 local APPEND = [[
 [ -d /var/lib/neap ] || mkdir -p /var/lib/neap
-(umask 077; printf '%%s\n' %s >>/var/lib/neap/journal) || { echo "cannot write '/var/lib/neap/journal'" >&2; exit 1; }
+(umask 077; printf '%%s\n' %s >>/var/lib/neap/journal) || {
+is_less() { df -kP $2 /var/lib/neap 2>/dev/null | { read -r n; read -r n n n n _; [ "$n" -lt $1 ]; } 2>/dev/null; }
+if is_less 64; then n=": no space is left on its file system"
+elif is_less 1 -i; then n=": no inode is left on its file system"
+else n=; fi
+echo "cannot write '/var/lib/neap/journal'$n" >&2; exit 1
+}
 ]]
 -- Marks and journal outlive a power cut.
 local SYNC = "sync /var/lib/neap/journal /var/lib/neap/pending/* 2>/dev/null || :\n"
