@@ -331,11 +331,21 @@ for _, case in ipairs {
   { "ours: another thing goes", OTHER, { size = 1 }, BAGGED, { ours = true }, "", "update" },
   { "theirs: another thing stays, whole", OTHER, { size = 1 }, BAGGED, { theirs = true }, "hue occupied" },
   { "theirs: a thing of a third kind stays, whole", { occupied = "link" }, { size = 1 }, BAGGED, { theirs = true }, "hue occupied" },
+  { "a changed thing where another kind is to stand", { size = 2 }, { size = 1 }, BAGGED, {}, "size", "update" },
+  { "another kind that was changed where a thing is to stand", OTHER, BAGGED, { size = 1 }, {}, "hue", "update" },
+  { "what is only found of a thing where another kind is to stand", { size = 1, seen = 2 }, { size = 1, seen = 1 }, BAGGED,
+    {}, "", "update" },
+  { "a thing as recorded where another kind is to stand", { size = 1 }, { size = 1 }, BAGGED, {}, "", "update" },
+  { "ours: a changed thing gives way to another kind", { size = 2 }, { size = 1 }, BAGGED, { ours = true }, "", "update" },
+  { "theirs: a changed thing stays", { size = 2 }, { size = 1 }, BAGGED, { theirs = true }, "size" },
 } do
   t.case("conflicts: " .. case[1], function()
     rtypes.crate = setmetatable({
       name = "crate", probe = function() return case[2] end,
-      attributes = { size = { type = "integer" }, hue = { type = "integer" }, occupied = BOX.occupied, force = BOX.force },
+      attributes = {
+        size = { type = "integer" }, hue = { type = "integer" }, seen = { type = "integer", readonly = true },
+        occupied = BOX.occupied, force = BOX.force,
+      },
     }, { __index = rtypes.box })
     local now = recorded { { "crate:/x", case[3], case[4], options = { force = true } } }
     local desired = rollback.compose(self, {}, now, recorded {})

@@ -82,8 +82,16 @@ function conflicts.is_untouched(rtype, one)
   return next(moved(rtype, one.was, one.found)) == nil
 end
 
+-- Adds to the names in conflict what has moved of a thing that gives way to one of another kind: nothing of it stays,
+-- whether the other has such an attribute or not. What is only found of it (names in a directory) is no part of it.
+local function add_lost(names, rtype, found, gone)
+  for name in pairs(gone or {}) do
+    if found.occupied or difference.is_compared(rtype, name) then names[name] = true end
+  end
+end
+
 -- The conflict of one resource, or nil: { id, resource, kind, names, was, found, wanted, problem, refused, whole =
--- whether it is another thing than what is recorded }.
+-- whether it is another thing than what is recorded, or than what is wanted }.
 local function conflict_of(resource, one)
   if conflicts.is_untouched(resource.rtype, one) then return nil end
   local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
@@ -98,11 +106,13 @@ local function conflict_of(resource, one)
     made.names = names or {}
     return made
   end
-  made.whole = is_other(one.was, one.found)
+  local was_other, gives_way = is_other(one.was, one.found), is_other(one.found, made.wanted)
+  made.whole = was_other or gives_way
   for name in pairs(change.differs) do
-    if made.whole or not names or names[name] then made.names[name] = true end
+    if was_other or not names or names[name] then made.names[name] = true end
   end
-  if made.whole then made.names.occupied = true end
+  if gives_way and not was_other then add_lost(made.names, resource.rtype, one.found, names) end
+  if was_other then made.names.occupied = true end
   return next(made.names) and made or nil
 end
 
