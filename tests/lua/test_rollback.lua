@@ -250,6 +250,108 @@ for _, case in ipairs {
   end)
 end
 
+-- { what, found on the host, before Neap, state then, options, conflicts, kept as it is }
+for _, case in ipairs {
+  { "it was made since", 5, false, 2, {}, 1, "update" },
+  { "it was changed since", 5, 3, 2, {}, 1, "update" },
+  { "it is as it was before Neap", 3, 3, 2, {}, 0, "update" },
+  { "it is as it is wanted", 2, 3, 2, {}, 0, "nothing" },
+  { "nothing is there", nil, 3, 2, {}, 0, "create" },
+  { "nothing was there before Neap either", nil, false, 2, {}, 0, "create" },
+  { "it is to be absent, and was made since", 5, false, false, {}, 1, "delete" },
+  { "it is to be absent, and is as it was before Neap", 3, 3, false, {}, 0, "delete" },
+  { "nobody knows what was before Neap", 5, nil, 2, {}, 0, "update" },
+  { "ours", 5, false, 2, { ours = true }, 0, "update" },
+  { "theirs: it stays", 5, false, 2, { theirs = true }, 1, "nothing" },
+  { "theirs: it stays as it was changed", 5, 3, 2, { theirs = true }, 1, "nothing" },
+  { "theirs: it stays there", 5, false, false, { theirs = true }, 1, "nothing" },
+} do
+  t.case("what is not recorded now: " .. case[1], function()
+    local host, now = fake.new { a = case[2] and size(case[2]) }, recorded {}
+    local before = case[3]
+    if before then before = size(before) end
+    local desired = rollback.compose(self, {}, now, recorded { { "thing:a", case[4] and size(case[4]), before } })
+    local round = host.round()
+    local found = conflicts.find(round, desired, now, self.types, case[5])
+    t.equal(#found, case[6])
+    if found[1] then
+      t.matches(conflicts.lines(found[1])[1].text, case[5].theirs and "stays as it is" or "while it was not recorded$")
+      t.equal(#conflicts.lines(found[1]), case[3] and 2 or 1)
+    end
+    local planned = plan.host(round, desired)
+    t.equal(planned.changes[1] and planned.changes[1].kind or "nothing", case[7])
+  end)
+end
+
+-- A thing at a path, and a part of it.
+local PLACED = {
+  size = { type = "integer" }, path = { type = "string" }, force = { type = "boolean", option = true },
+  occupied = { type = "string", readonly = true },
+}
+local function probe_at(host, key, _, attrs)
+  local found = host:thing(attrs.path or key)
+  return found and { size = found.size, path = attrs.path }
+end
+rtypes.case = setmetatable({ name = "case", key = "path", attributes = PLACED, probe = probe_at }, { __index = fake.thing })
+rtypes.crib = setmetatable({ name = "crib" }, { __index = rtypes.case })
+rtypes.piece = setmetatable({
+  name = "piece", attributes = PLACED, probe = probe_at, inside = function(_, attrs) return attrs.path end,
+  last_line = function(_, attrs) return tostring(attrs.size) end,
+}, { __index = fake.thing })
+rtypes.account = setmetatable({ name = "account" }, { __index = fake.thing })
+rtypes.package = setmetatable({ name = "package" }, { __index = fake.thing })
+rtypes.user, rtypes.group = setmetatable({ name = "user" }, { __index = fake.thing }),
+  setmetatable({ name = "group" }, { __index = fake.thing })
+rtypes.sole = setmetatable({ name = "sole", only = function(state) return tostring(state.size) end }, {
+  __index = setmetatable({ probe = function(host) return { size = host:thing("sole").size } end }, { __index = fake.thing }),
+})
+local PART, OTHER_PART = { path = "/f", size = 5 }, { path = "/f", size = 4 }
+
+-- { what, what is recorded now, what is gone back to (more of it by name), things on the host, ids in conflict, more of
+-- what is recorded now }
+for _, case in ipairs {
+  { "something else beside it", { { "case:/y", size(1), false } }, { { "case:/x", size(2), false } }, { ["/x"] = 5 }, "case:/x" },
+  { "another kind at its path", { { "crib:/x", size(5), false } }, { { "case:/x", size(2), false } }, { ["/x"] = 5 }, "" },
+  { "another kind at its path that somebody changed", { { "crib:/x", size(4), false } }, { { "case:/x", size(2), false } },
+    { ["/x"] = 5 }, "case:/x" },
+  { "a part of it", { { "piece:p", PART, false } }, { { "case:/f", size(2), false } }, { ["/f"] = 5 }, "" },
+  { "the file of a part", { { "case:/f", size(5), false } }, { { "piece:p", { path = "/f", size = 2 }, false } }, { ["/f"] = 5 }, "" },
+  { "a part that is the same line", { { "piece:q", PART, false } }, { { "piece:p", { path = "/f", size = 2 }, false } },
+    { ["/f"] = 5 }, "" },
+  { "a part that is another line", { { "piece:q", OTHER_PART, false } }, { { "piece:p", { path = "/f", size = 2 }, false } },
+    { ["/f"] = 5 }, "piece:p" },
+  { "what leads elsewhere above it", { { "crib:/d", size(1), false } }, { { "case:/d/x", size(2), false } }, { ["/d/x"] = 5 }, "" },
+  { "what a host has one of", { { "sole:5", size(5), size(1) } }, { { "sole:2", size(2), size(1) } }, { sole = 5 }, "" },
+  { "what a host has one of, changed", { { "sole:4", size(4), size(1) } }, { { "sole:2", size(2), size(1) } }, { sole = 5 },
+    "sole:2" },
+  { "a package that may have brought it", { { "package:p", size(1), false } }, { { "account:a", size(2), false } }, { a = 5, p = 1 }, "" },
+  { "a package of others", { { "package:p", size(1), size(1) } }, { { "account:a", size(2), false } }, { a = 5, p = 1 }, "account:a" },
+  { "a package that it came with", { { "package:p", size(1), size(1) } }, { { "account:a", size(2), size(3), came = { "package:p" } } },
+    { a = 5, p = 1 }, "" },
+  { "a package that came along", {}, { { "package:p", size(2), false } }, { p = 5 }, "", { brought = { package = { "p" } } } },
+  { "a user whose group it is", { { "user:u", size(1), false } }, { { "group:u", size(2), false } }, { u = 1 }, "" },
+  { "no user whose group it is", {}, { { "group:u", size(2), false } }, { u = 1 }, "group:u" },
+  { "another under it then", {}, { { "case:/x", size(2), size(3), under = true } }, { ["/x"] = 5 }, "" },
+  { "another over which it lay", {}, { { "case:/x", size(2), size(3), over = "sole:1" } }, { ["/x"] = 5, sole = 1 }, "" },
+  { "a run that died and made it", {}, { { "case:/x", size(2), false } }, { ["/x"] = 5 }, "",
+    { status = { step = 2, journal = { { n = 1, id = "case:/x", before = false, after = size(5) } } } } },
+  { "another machine", {}, { { "case:/x", size(2), false } }, { ["/x"] = 5 }, "", { is_another = true } },
+} do
+  t.case("what is not recorded now, and " .. case[1], function()
+    local things, now, target, names = {}, recorded(case[2]), recorded(case[3]), {}
+    for key, n in pairs(case[4]) do things[key] = size(n) end
+    for name, value in pairs(case[6] or {}) do now[name] = value end
+    for _, said in ipairs(case[3]) do
+      for _, name in ipairs { "came", "under", "over" } do target.resources[said[1]][name] = said[name] end
+    end
+    local desired = rollback.compose(self, {}, now, target)
+    for _, one in ipairs(conflicts.find(fake.new(things).round(), desired, now, self.types, {})) do
+      if one.is_new then names[#names + 1] = one.id end
+    end
+    t.equal(table.concat(names, " "), case[5])
+  end)
+end
+
 -- A thing that lies in a box, and in whose place a bag may stand: neither lets it be looked at as it is to be.
 local spot = setmetatable({ name = "spot", attributes = { size = { type = "integer" }, occupied = { type = "string" } } },
   { __index = fake.thing })

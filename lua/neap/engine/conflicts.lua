@@ -4,6 +4,9 @@
 --     recorded ≠ observed    in an attribute, and
 --     observed ≠ wanted      in the same one: whose is it to be?
 --
+-- Of what is not recorded now, what was there before Neap counts instead (see
+-- unrecorded.lua).
+--
 -- Theirs: the attribute stays as it is found. Ours: it is overwritten. Without
 -- either nothing is changed on any host.
 
@@ -15,6 +18,7 @@ local recorded = require "neap.engine.recorded"
 local show = require "neap.engine.show"
 local tags = require "neap.engine.tags"
 local taint = require "neap.core.taint"
+local unrecorded = require "neap.engine.unrecorded"
 local way_back = require "neap.engine.way_back"
 
 local conflicts = {}
@@ -38,7 +42,7 @@ local function look_for_gone(round, resources, seen)
 end
 
 -- Each recorded resource as it is now, looked at the way it was recorded:
--- { [id] = { was = attrs|nil, found = attrs|nil, problem = text|nil, refused = see ask.run } }.
+-- { [id] = { resource, was = attrs|nil, found = attrs|nil, problem = text|nil, refused = see ask.run } }.
 local function look(round, now, types, wanted)
   local all, resources = {}, {}
   for i, id in ipairs(now.order) do all[i] = recorded.wanted(now.resources[id], types) end
@@ -52,7 +56,7 @@ local function look(round, now, types, wanted)
     local job = jobs[i]
     seen[resource.id] = {
       was = recorded.known(resource), found = plan.hide(job.found, plan.wanted(resource)),
-      problem = job.error or job.unknown, refused = job.refused,
+      problem = job.error or job.unknown, refused = job.refused, resource = resource,
     }
   end
   look_for_gone(round, resources, seen)
@@ -90,12 +94,13 @@ local function add_lost(names, rtype, found, gone)
   end
 end
 
--- The conflict of one resource, or nil: { id, resource, kind, names, was, found, wanted, problem, refused, whole =
--- whether it is another thing than what is recorded, or than what is wanted }.
+-- The conflict of one resource, or nil: { id, resource, kind, names, was, found, wanted, problem, refused, is_new =
+-- whether nothing is recorded of it now, whole = whether it is another thing than what is recorded, or than what is
+-- wanted }.
 local function conflict_of(resource, one)
   if conflicts.is_untouched(resource.rtype, one) then return nil end
   local made = { id = resource.id, resource = resource, was = one.was, found = one.found, problem = one.problem }
-  made.refused = one.refused
+  made.refused, made.is_new = one.refused, one.is_new
   made.wanted = plan.wanted(resource)
   if one.problem then return made end
   local change = difference.change(resource.rtype, one.found, made.wanted)
@@ -138,6 +143,22 @@ local function yield(conflict)
   if found then resource.attrs = difference.overlay(said, found) end
 end
 
+-- Each resource of a way back as it is now, against what is recorded of it; or, where nothing is, against what was
+-- there before Neap at the time that is gone back to.
+local function look_at(round, asked, now, types)
+  local ids, strays = parts.by_id(asked), unrecorded.of(asked, now, types, conflicts.is_free)
+  for _, one in ipairs(strays) do
+    for _, other in ipairs(one.instead) do ids[other.id] = ids[other.id] or other end
+  end
+  local seen = look(round, now, types, ids)
+  local function is_untouched(id)
+    local one = seen[id]
+    if not one or conflicts.is_untouched(one.resource.rtype, one) then return true end
+    return brief.has_made(now.status, one.resource, one.found)
+  end
+  return setmetatable(unrecorded.look(round, strays, now, types, is_untouched), { __index = seen })
+end
+
 --- The conflicts of one host, noted on what is wanted (`contested`). With --theirs that yields to them, and to what is
 -- in its way else (`gives_in`); with --ours there are none.
 -- @param round questions to the host
@@ -148,7 +169,7 @@ function conflicts.find(round, desired, now, types, opts)
   local list = {}
   if opts.ours then return list end
   local asked = tags.only(desired.list, opts.tags)
-  local seen = look(round, now, types, parts.by_id(asked))
+  local seen = look_at(round, asked, now, types)
   for _, resource in ipairs(asked) do
     local one = seen[resource.id]
     local conflict = one and conflict_of(resource, one)
@@ -183,10 +204,15 @@ local function add_attribute(lines, conflict, name)
   end
 end
 
-local WHAT = { settled = "stays as it is on the host", open = "was changed on the host since it was recorded" }
+local WHAT = {
+  settled = "stays as it is on the host",
+  open = "was changed on the host since it was recorded",
+  new = "was made or changed on the host while it was not recorded",
+}
 
 local function headline(conflict)
   local what, instead = conflict.settled and WHAT.settled or WHAT.open, stands_instead(conflict)
+  if conflict.is_new and not conflict.settled then what = WHAT.new end
   if conflict.problem and conflict.settled then
     what = what .. ": " .. way_back.words(conflict.problem):gsub(": take it away$", "")
   elseif conflict.problem then
@@ -196,7 +222,7 @@ local function headline(conflict)
   elseif not conflict.found then
     what = conflict.settled and "stays absent" or "was taken away on the host since it was recorded"
   elseif not conflict.was then
-    what = conflict.settled and what or "was made on the host since its absence was recorded"
+    what = (conflict.settled or conflict.is_new) and what or "was made on the host since its absence was recorded"
   end
   if conflict.blocks and not conflict.problem then what = what .. ": " .. conflict.blocks end
   return string.format("%s %s: %s", conflict.resource.type, conflict.resource.key, what)
@@ -209,7 +235,7 @@ function conflicts.remedy(conflict)
 end
 
 --- A conflict as lines { text }: the first says what, the others show what was
--- changed, from the record to what is there now.
+-- changed, from the record, or what was before Neap, to what is there now.
 function conflicts.lines(conflict)
   local lines = { { text = headline(conflict) } }
   local names = {}
@@ -233,7 +259,8 @@ function conflicts.event(host, conflict)
   table.sort(names)
   return {
     event = "conflict", host = host, id = conflict.id, attributes = #names > 0 and names or nil,
-    settled = conflict.settled and "theirs" or nil, recorded = shown(conflict.was), found = shown(conflict.found),
+    settled = conflict.settled and "theirs" or nil, recorded = not conflict.is_new and shown(conflict.was) or nil,
+    genesis = conflict.is_new and shown(conflict.was) or nil, found = shown(conflict.found),
     wanted = shown(conflict.wanted), problem = conflict.problem,
   }
 end

@@ -270,7 +270,9 @@ function rollback.source(session)
   session.types = self.types -- of those who stand by
   return function(host, round)
     -- Of a machine that is another than the recorded one nothing is known: what is there now was before Neap.
-    local now = recorded_at(self, not standing.is_another(session, host) and head or nil, host.name)
+    local is_another = standing.is_another(session, host)
+    local now = recorded_at(self, not is_another and head or nil, host.name)
+    now.is_another = is_another
     local target_state = recorded_at(self, target, host.name)
     local whole = not session.opts.tags
     now = labels.apart(now, labels.of_state(target_state, self.types), self.types, whole)
