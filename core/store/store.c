@@ -153,6 +153,18 @@ static int create(git_repository **out, const char *path, struct err *e)
 	return rc;
 }
 
+/* Refuses a clone whose history is cut short: there is nothing to roll back
+ * to, and a push or an older state fails after hosts were changed. */
+static int check_whole(git_repository *repo, const char *path, struct err *e)
+{
+	if (git_repository_is_shallow(repo) != 1)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	    "'%s' is a shallow clone, which lacks the history: "
+	    "'git --git-dir=%s fetch --unshallow' brings it",
+	    path, path);
+}
+
 int store_open(
     struct store **out, const char *path, bool create_it, struct err *e)
 {
@@ -172,7 +184,8 @@ int store_open(
 	} else if (rc < 0) {
 		return store_fail(e, rc, "cannot open repository '%s'", path);
 	}
-	if ((rc = store_read_loose(repo, e)) < 0) {
+	if ((rc = check_whole(repo, path, e)) < 0 ||
+	    (rc = store_read_loose(repo, e)) < 0) {
 		git_repository_free(repo);
 		return rc;
 	}

@@ -51,6 +51,21 @@ t.case("there is no repository, and then there is one, for its owner only", func
   t.raises(function() st:head() end, "a store that was closed")
 end)
 
+t.case("a clone that lacks history is refused, and taken once it has it", function()
+  local from, path = scratch(), scratch()
+  local st = assert(store.open(from, { create = true }))
+  for i = 1, 2 do commit(st, { ["hosts/a"] = tostring(i) }) end
+  st:close()
+  assert(sh("git clone -q --bare --depth 1 file://" .. from .. " " .. path))
+  local made, message, code = store.open(path, { create = true })
+  t.equal({ made, code }, { nil, "usage" })
+  t.matches(message, "is a shallow clone, which lacks the history: 'git ")
+  assert(sh(message:match("'(git .*)'")))
+  st = assert(store.open(path))
+  t.equal(#git(path, "rev-list main"), 2 * 41)
+  st:close()
+end)
+
 t.case("a directory with other things in it is left alone", function()
   local path = scratch()
   sh("mkdir -p " .. path .. " && echo x > " .. path .. "/mine")
