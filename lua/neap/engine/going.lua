@@ -63,13 +63,26 @@ local function is_purged(resource, wanted)
   return false
 end
 
+-- The ids of what it needs to be as it was: of a service its unit.
+local function supports_of(resource)
+  local rtype = resource.rtype
+  return not resource.absent and rtype.hangs_on and rtype.hangs_on(resource.key, resource.attrs) or {}
+end
+
 -- The id of what it would need to be as it was, and is wanted away: of a service its unit, of a file its owner.
 local function stuck_on(resource, wanted_ids)
-  local rtype = resource.rtype
-  for _, id in ipairs(not resource.absent and rtype.hangs_on and rtype.hangs_on(resource.key, resource.attrs) or {}) do
+  for _, id in ipairs(supports_of(resource)) do
     if wanted_ids[id] and wanted_ids[id].absent then return id end
   end
   return belonging.missing(resource, wanted_ids)
+end
+
+-- Whether what it needs is Neap's own and goes: it was found so only once that was there.
+local function goes_along(resource, going_ids)
+  for _, id in ipairs(supports_of(resource)) do
+    if going_ids[id] and going_ids[id].genesis == false then return true end
+  end
+  return false
 end
 
 -- The ids of what comes back with others, that are wanted or go back to what they were.
@@ -159,6 +172,7 @@ function going.of(self, now, target, wanted)
       local goes = class ~= "dropped"
       if layer and goes then layers.cover(resource, layer, now) end
       resource.stuck = goes and stuck_on(resource, wanted_ids) or nil
+      resource.goes_along = goes and goes_along(resource, going_ids) or nil
       resource.kept_for = goes and belonging.renumbered(resource, wanted_ids, now) or nil
       table.insert(lists[class], class == "readers" and 1 or #lists[class] + 1, resource)
     end

@@ -104,12 +104,14 @@ function way_back.leave(resource)
 end
 
 --- What a type cannot look at as it is to be, since it is not there any more, or another thing is, cannot be brought
--- back; with --theirs it stays so.
+-- back, but where it goes with what it needs (`goes_along`); with --theirs it stays so.
 -- @param job see ask.run
 -- @return whether it is such; else it is an error of the plan
 function way_back.takes(self, resource, job)
   if not resource.back or not job.refused then return false end
-  if resource.gives_in then
+  if resource.goes_along then
+    resource.left = true
+  elseif resource.gives_in then
     way_back.leave(resource)
     way_back.remark(self, resource, "stays", way_back.words(job.error))
   elseif resource.contested then

@@ -47,7 +47,13 @@ end
 
 --- Without its unit none runs or starts at boot.
 function service.hangs_on(key, attrs)
-  return (attrs.running or attrs.enabled) and { "systemd_unit:" .. service.unit(key) } or {}
+  if not (attrs.running or attrs.enabled) then return {} end
+  local unit, ids = service.unit(key), {}
+  local template, of_timer = units.template(unit), unit:match("^(.*)%.timer$") or unit:match("^(.*)%.service$")
+  ids[1] = "systemd_unit:" .. unit
+  ids[#ids + 1] = template and "systemd_unit:" .. template
+  ids[#ids + 1] = of_timer and "timer:" .. of_timer
+  return ids
 end
 
 -- A static unit has nothing that could be enabled: other units start it, and it is as wanted either way.

@@ -74,6 +74,9 @@ function timer.depends(_, attrs) return attrs.user and { "user:" .. attrs.user }
 
 function timer.paths(key) return { DIR .. key .. ".service", DIR .. key .. ".timer" } end
 
+--- The service that comes and goes with it.
+function timer.brings(key) return { "service:" .. key .. ".timer" } end
+
 local function text_of(host, path, wanted)
   if not host:stat(path) then return false end
   if wanted and host:sha256(path) == crypto.sha256(wanted) then return wanted end
