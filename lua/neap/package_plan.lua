@@ -14,14 +14,15 @@ end
 
 --- The transactions that changes need: one, or two when only some packages want what they recommend.
 function package_plan.groups(changes)
-  local plain = { install = {}, remove = {}, recommends = false }
-  local rich = { install = {}, remove = {}, recommends = true }
+  local plain = { install = {}, remove = {}, leaving = {}, recommends = false }
+  local rich = { install = {}, remove = {}, leaving = {}, recommends = true }
   for _, change in ipairs(changes) do
     local name = change.resource.key
     if moves(change) then
       if change.kind == "delete" then
-        table.insert(plain.remove, name)
-        for _, other in ipairs(package_back.taken_by(change)) do table.insert(plain.remove, other) end
+        local names = { name, table.unpack(package_back.taken_by(change)) }
+        table.move(names, 1, #names, #plain.remove + 1, plain.remove)
+        if change.resource.leaves then table.move(names, 1, #names, #plain.leaving + 1, plain.leaving) end
       else
         local want = change.resource.attrs or {}
         table.insert((want.recommends and rich or plain).install, { name = name, version = change.to.version })

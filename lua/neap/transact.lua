@@ -57,6 +57,18 @@ transact() {
 }
 ]]
 
+-- A service that Neap has taken down before its package goes was disabled by nobody else: the package manager would
+-- remember that, and the package would come again without it.
+local FORGET = [[
+forget() {
+  command -v deb-systemd-helper >/dev/null || return 0
+  dpkg -L "$@" 2>/dev/null | sed -n 's#.*/systemd/system/\([^/]*\.[a-z]*\)$#\1#p' | while read -r unit; do
+    systemctl is-enabled -q "$unit" 2>/dev/null ||
+      DPKG_MAINTSCRIPT_PACKAGE=$1 deb-systemd-helper purge "$unit" >/dev/null 2>&1
+  done
+}
+]]
+
 -- Not every package has systemd read its units anew when it brings another version of one.
 local READ_UNITS = [[
 if [ -d /run/systemd/system ] && systemctl show -P NeedDaemonReload '*' | grep -q yes; then
@@ -64,12 +76,16 @@ if [ -d /run/systemd/system ] && systemctl show -P NeedDaemonReload '*' | grep -
 fi
 ]]
 
---- Shell text, to follow apt.PRELUDE, that carries out the groups (see apt.words) one after the other.
+--- Shell text, to follow apt.PRELUDE, that carries out the groups one after the other.
+-- @param groups of package_plan.groups()
 -- @param units units that Neap starts itself when their configuration is in place
 function transact.script(groups, units)
   local text = { "UNITS=" .. sh.quote(table.concat(units, " ")) .. "\n", POLICY, REPAIR, TRANSACT }
   text[#text + 1] = '[ -z "$broken" ] || (transact -f --no-install-recommends install) 2>/dev/null\n'
-  for _, group in ipairs(groups) do text[#text + 1] = "transact " .. apt.words(group) .. "\n" end
+  for _, group in ipairs(groups) do
+    if group.leaving[1] then text[#text + 1] = FORGET .. "forget " .. sh.words(group.leaving) .. "\n" end
+    text[#text + 1] = "transact " .. apt.words(group) .. "\n"
+  end
   text[#text + 1] = READ_UNITS
   text[#text + 1] = 'rm -f "$D"/archives/*.deb\ndate +%s.%N >"$D/changed"\n'
   return table.concat(text)
