@@ -120,11 +120,11 @@ local function with_names(host, key, change, back)
   return { instead = instead, barrier = barrier }
 end
 
--- One that was taken whole comes back whole; but what was in it before Neap, and went at once, does so by its names.
+-- One that was taken whole comes back whole; but not with what was in it before Neap, where that had gone by then.
 local function with_all(host, key, change)
-  local before = change.resource.before
-  if not before or before.state or not before.options.force then return nil end
-  if before.genesis and before.genesis.surplus then return nil end
+  local before, known = change.resource.before, change.resource.as_recorded
+  local was_taken = before and before.options.force and not (before.state and not before.state.occupied)
+  if not was_taken or known and known.genesis and known.genesis.surplus then return nil end
   for _, away in ipairs(kept.places(place.split(key))) do host:expect("stat", away) end
   for _, away in ipairs(kept.places(place.split(key))) do
     if host:stat(away) then return { instead = with(change.resource.attrs, { restore = true }) } end

@@ -20,6 +20,7 @@ local fault = require "neap.engine.fault"
 local going = require "neap.engine.going"
 local labels = require "neap.engine.labels"
 local layers = require "neap.engine.layers"
+local lineage = require "neap.engine.lineage"
 local log = require "neap.engine.log"
 local needs = require "neap.engine.needs"
 local objections = require "neap.engine.objections"
@@ -56,7 +57,8 @@ end
 
 -- A record of REV with what no run had looked at by then: it was as the first one that did has found it.
 local function with_first(entry, first)
-  if not entry.state or not first or next(first) == nil then return entry end
+  local was_there = entry.state and not entry.state.occupied
+  if not was_there or not first or next(first) == nil then return entry end
   return setmetatable({ state = difference.overlay(first, entry.state) }, { __index = entry })
 end
 
@@ -64,6 +66,32 @@ end
 local function add_missing(attrs, state)
   for name, value in pairs(state or {}) do
     if attrs[name] == nil then attrs[name] = value end
+  end
+end
+
+-- Whether a resource of REV is there now, by what is recorded.
+local function is_there(resource, before)
+  local state = resource.as_recorded.genesis
+  if before then state = before.state end
+  return state and not state.occupied
+end
+
+-- What was to be absent, and then another kind of thing was made in its place: where it is there now it goes first, as
+-- it went then. What is there in the end is the other.
+local function make_way(list)
+  local at = {}
+  for _, resource in ipairs(list) do
+    if not resource.absent and not resource.attrs.occupied then at[resource.key] = resource end
+  end
+  for _, resource in ipairs(list) do
+    local other, entry = resource.attrs.occupied and at[resource.key], resource.as_recorded
+    local gave_way = other and not (other.attrs.force and next(entry.managed))
+    if gave_way and lineage.may_replace(other, resource) and is_there(resource, resource.before) then
+      resource.absent, resource.beneath, resource.attrs = true, true, {}
+      add_missing(resource.attrs, entry.options)
+      add_missing(resource.attrs, resource.before and resource.before.state)
+      other.needs = { resource.id, table.unpack(other.needs or {}) }
+    end
   end
 end
 
@@ -87,6 +115,7 @@ local function wanted_of(self, now, target)
     list[#list + 1] = resource
   end
   layers.stack(list, target)
+  make_way(list)
   return list
 end
 
