@@ -102,7 +102,7 @@ local function change_of(change)
   if to then lines[1] = authorized_key.last_line(nil, to) end
   return {
     how = "word", there = from ~= nil, marks = { blob_of(attrs.key) }, groups = edit.groups(change, lines),
-    create = true, owner = attrs.user, group = "", mode = "0600",
+    create = true, unmake = edit.unmakes(change), owner = attrs.user, group = "", mode = "0600",
   }, attrs.user
 end
 
