@@ -145,18 +145,35 @@ local function is_ours(one, found, is_untouched)
   return is_line_of(one.resource, found, one.beside)
 end
 
--- Of these, those that no package of Neap's ships.
-local function without_shipped(round, list, now)
+-- Whether what is at a path may be of these packages: one of them ships it, or its set-up may have made it, where
+-- the nearest folder above that any package ships is theirs alone.
+local function is_of(host, path, packages)
+  for _, name in ipairs(host:owners(path)) do
+    if packages[name] then return true end
+  end
+  for _, dir in ipairs(place.above(path)) do
+    local owners = host:owners(dir)
+    for _, name in ipairs(owners) do
+      if not packages[name] then return false end
+    end
+    if owners[1] then return true end
+  end
+  return false
+end
+
+-- Of these, those that no package of Neap's has brought.
+local function without_brought(round, list, now)
   local packages, jobs = packages_of(now), {}
   if not next(packages) then return list end
   for i, one in ipairs(list) do
     jobs[i] = { run = function(host)
       local paths = one.resource.as_recorded.genesis and {} or one.paths
-      for _, path in ipairs(paths) do host:expect("owners", path) end
       for _, path in ipairs(paths) do
-        for _, name in ipairs(host:owners(path)) do
-          if packages[name] then return true end
-        end
+        host:expect("owners", path)
+        for _, dir in ipairs(place.above(path)) do host:expect("owners", dir) end
+      end
+      for _, path in ipairs(paths) do
+        if is_of(host, path, packages) then return true end
       end
       return false
     end }
@@ -195,7 +212,7 @@ function unrecorded.look(round, list, now, types, is_untouched)
     local is_foreign = one.found and not is_back and not is_ours(one, one.found, is_untouched)
     foreign[#foreign + 1] = is_foreign and one or nil
   end
-  for _, one in ipairs(without_shipped(round, foreign, now)) do
+  for _, one in ipairs(without_brought(round, foreign, now)) do
     seen[one.resource.id] = { was = known_of(one), found = one.found, is_new = true }
   end
   return seen
