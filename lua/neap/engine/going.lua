@@ -28,6 +28,18 @@ local function owner_of(resource, owners)
   end
 end
 
+-- Whether the one that stands at a place was found over this one, be it by way of others.
+local function is_below(entry, now)
+  local seen, at = {}, now.resources[entry.state.occupied .. ":" .. entry.key]
+  while at and not seen[at] do
+    seen[at] = true
+    local before = at.genesis and at.genesis.occupied
+    at = before and now.resources[before .. ":" .. entry.key]
+    if at == entry then return true end
+  end
+  return false
+end
+
 -- Whether what was there before the owner is what this resource knows: then its record stays. An owner who is new takes
 -- its place in this run; what Neap had taken away before, the owner did not find.
 local function leads_back(owner, resource, entry, now)
@@ -36,7 +48,7 @@ local function leads_back(owner, resource, entry, now)
   if not owner or not lineage.may_replace(owner, resource) then return false end
   if known then return known.under and not entry.under end
   if not entry.state then return entry.genesis end
-  return not entry.state.occupied
+  return not entry.state.occupied or is_below(entry, now)
 end
 
 local function name_below(path, directory)
