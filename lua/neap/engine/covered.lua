@@ -9,6 +9,9 @@
 --     file /f        goes to what it found
 --     line in /f     is wanted, or goes too, and is written into that
 --
+--     file /f        goes, and was not there before
+--     line in /f     is wanted, and makes it again
+--
 -- It is looked at no more after that, and its record goes.
 
 local recorded = require "neap.engine.recorded"
@@ -45,19 +48,25 @@ local function is_below(path, roots)
 end
 
 -- Set of the files, by id, that others write a part of.
-local function written_into(list)
+-- @param is_asked function(resource) -> whether it counts
+local function written_into(list, is_asked)
   local ids = {}
   for _, resource in ipairs(list) do
     local entry = resource.absent and resource.before
     local attrs = entry and (entry.state or entry.genesis) or resource.attrs
     local path = resource.rtype.inside and resource.rtype.inside(resource.key, attrs or {})
-    if path then ids["file:" .. path] = true end
+    if path and is_asked(resource) then ids["file:" .. path] = true end
   end
   return ids
 end
 
-local function is_covered(resource, roots, files, links)
+local function is_any() return true end
+
+local function makes_file(resource) return not resource.absent and resource.attrs.create end
+
+local function is_covered(resource, roots, files, links, made)
   if not resource.absent then return files[resource.id] end
+  if made[resource.id] then return true end
   for _, path in ipairs(recorded.paths_of(resource)) do
     if is_below(path, roots) or is_below(path:match("^(.*)/"), links) then return true end
   end
@@ -67,9 +76,10 @@ end
 -- @param list all resources of the run
 -- @param now of recorded.host()
 function covered.mark(list, now)
-  local roots, files, links = returning(list), written_into(list), new_links(list, now)
+  local roots, files, links = returning(list), written_into(list, is_any), new_links(list, now)
+  local made = written_into(list, makes_file)
   for _, resource in ipairs(list) do
-    if resource.leaves and is_covered(resource, roots, files, links) then resource.covered = true end
+    if resource.leaves and is_covered(resource, roots, files, links, made) then resource.covered = true end
   end
 end
 

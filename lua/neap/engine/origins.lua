@@ -138,11 +138,21 @@ local function made_file(recorded, path)
   end
 end
 
+-- Whether a file that was not there before Neap goes to that in this run, and a part of it makes it again.
+local function goes(path, resources)
+  for _, one in ipairs(path and resources or {}) do
+    if one.id == "file:" .. path and one.leaves and one.absent then return true end
+  end
+  return false
+end
+
 --- What is around a thing that was not there, as its probe said; a file that was made for another part of it was not
 -- there before Neap, either.
 -- @param found what the probe said, or nil
-function origins.around(resource, found, recorded)
+-- @param resources of the run
+function origins.around(resource, found, recorded, resources)
   local path = not found and resource.rtype.inside and resource.rtype.inside(resource.key, resource.attrs)
+  if goes(path, resources) then return { file = false } end
   for other, bytes in pairs(path and recorded or {}) do
     local may_say = other:find("^genesis/resources/") and bytes:find('"around"', 1, true)
     if may_say and made_file(recorded, other) == path then return { file = false } end

@@ -142,7 +142,8 @@ function record.origin(name, resource, recorded, seen, key)
   under = under or not origin and layers.takes_place(resource, recorded, about) -- which Neap took away
   origin = origins.placed(resource, origin, recorded, seen.before, about)
   local files = entry_of.files(name, resource, origin, "genesis/", key, recorded)
-  local around = not origin and origins.around(resource, seen.around and seen.around[resource.id], recorded) or nil
+  local around = seen.around and seen.around[resource.id]
+  around = not origin and origins.around(resource, around, recorded, seen.resources) or nil
   local over = layers.below(resource, origin, recorded, about)
   local at = not resource.rtype.inside and resource.at or nil
   if under or around or over or came or at then
