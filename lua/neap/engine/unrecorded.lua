@@ -59,6 +59,20 @@ local function is_known(resource, now)
   return not has_brought(now, resource.type, resource.key)
 end
 
+-- Whether it lies in a directory that was there before Neap, and from which something was taken away: that comes back
+-- with it.
+local function may_have_returned(paths, asked)
+  for _, directory in ipairs(asked) do
+    local entry = directory.type == "directory" and directory.as_recorded
+    local genesis, first = entry and entry.genesis, entry and entry.first or {}
+    local has_taken = genesis and (genesis.surplus or first.surplus or entry.options.force)
+    for _, path in ipairs(has_taken and paths or {}) do
+      if place.lies_in(path, directory.key) then return true end
+    end
+  end
+  return false
+end
+
 -- Whether it may have come with something of Neap's that has no path to tell it by: an account with its package, a
 -- group with its user.
 local function may_have_come(resource, paths, now, packages)
@@ -117,7 +131,8 @@ function unrecorded.of(asked, now, types, is_free)
     if entry and not is_free(resource.rtype) and is_known(resource, now) then
       all = all or all_of(now, types)
       local paths = paths_of(resource, entry)
-      local others = not may_have_come(resource, paths, now, packages) and others_of(resource, paths, all)
+      local may_be_ours = may_have_come(resource, paths, now, packages) or may_have_returned(paths, asked)
+      local others = not may_be_ours and others_of(resource, paths, all)
       if others then
         list[#list + 1] = { resource = resource, paths = paths, instead = others.instead, beside = others.beside }
       end
