@@ -127,8 +127,11 @@ local function with_all(host, key, change)
   if not was_taken or known and known.genesis and known.genesis.surplus then return nil end
   for _, away in ipairs(kept.places(place.split(key))) do host:expect("stat", away) end
   for _, away in ipairs(kept.places(place.split(key))) do
-    if host:stat(away) then return { instead = with(change.resource.attrs, { restore = true }) } end
+    local found = host:stat(away)
+    if found and found.kind == "directory" then return { instead = with(change.resource.attrs, { restore = true }) } end
   end
+  local was_in_it = before.genesis and before.genesis.surplus
+  if was_in_it and not was_in_it[1] then return nil end
   return { barrier = "what was in it was not kept: it comes back empty" }
 end
 

@@ -85,12 +85,28 @@ local function make_way(list)
   end
   for _, resource in ipairs(list) do
     local other, entry = resource.attrs.occupied and at[resource.key], resource.as_recorded
-    local gave_way = other and not (other.attrs.force and next(entry.managed))
-    if gave_way and lineage.may_replace(other, resource) and is_there(resource, resource.before) then
+    local first = other and other.as_recorded.genesis
+    local was_replaced = other and (other.attrs.force and next(entry.managed) or first and first.occupied == entry.type)
+    if other and not was_replaced and lineage.may_replace(other, resource) and is_there(resource, resource.before) then
       resource.absent, resource.beneath, resource.attrs = true, true, {}
       add_missing(resource.attrs, entry.options)
       add_missing(resource.attrs, resource.before and resource.before.state)
       other.needs = { resource.id, table.unpack(other.needs or {}) }
+    end
+  end
+end
+
+-- Two that are both to be away: what is not there now, since the other stands in its place, is looked at when that has
+-- gone.
+local function wait_for_holder(list)
+  local holders = {}
+  for _, resource in ipairs(list) do
+    if resource.absent and is_there(resource, resource.before) then holders[resource.key] = resource end
+  end
+  for _, resource in ipairs(list) do
+    local other = resource.absent and holders[resource.key]
+    if other and other ~= resource and lineage.may_replace(other, resource) then
+      resource.needs = { other.id, table.unpack(resource.needs or {}) }
     end
   end
 end
@@ -116,6 +132,7 @@ local function wanted_of(self, now, target)
   end
   layers.stack(list, target)
   make_way(list)
+  wait_for_holder(list)
   return list
 end
 
