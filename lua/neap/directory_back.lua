@@ -120,11 +120,16 @@ local function with_names(host, key, change, back)
   return { instead = instead, barrier = barrier }
 end
 
+-- Whether it was told to be absent with all that was in it, be it that another stands in its place since.
+local function was_taken(before)
+  if not before or not before.options.force then return false end
+  return not before.state or before.state.occupied and not next(before.managed)
+end
+
 -- One that was taken whole comes back whole; but not with what was in it before Neap, where that had gone by then.
 local function with_all(host, key, change)
   local before, known = change.resource.before, change.resource.as_recorded
-  local was_taken = before and before.options.force and not (before.state and not before.state.occupied)
-  if not was_taken or known and known.genesis and known.genesis.surplus then return nil end
+  if not was_taken(before) or known and known.genesis and known.genesis.surplus then return nil end
   for _, away in ipairs(kept.places(place.split(key))) do host:expect("stat", away) end
   for _, away in ipairs(kept.places(place.split(key))) do
     local found = host:stat(away)
