@@ -7,9 +7,23 @@ local user_back = {}
 
 local function back_of(change) return change.kind == "delete" and change.resource and change.resource.back end
 
+--- What is to be known of one who is not there, for the time when he goes again: that no group of his name comes with
+-- him, since it is there without him or he is made with another one; nil where his own comes.
+function user_back.around(host, key, want)
+  local is_made = want and want.group and want.group ~= key and not want.own_gid
+  return (is_made or host:getent("group", key)) and { own_group = false } or nil
+end
+
+-- Whether the group of his name has not come with him.
+local function is_without(change)
+  local before = change.resource and change.resource.before
+  return before and before.around and before.around.own_group == false or false
+end
+
 --- Whether the group of his name is to be there without him.
 function user_back.group_stays(key, change)
   local back = back_of(change)
+  if back and is_without(change) then return true end
   for _, name in ipairs(back and back.staying and back.staying.group or {}) do
     if name == key then return true end
   end

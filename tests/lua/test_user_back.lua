@@ -99,6 +99,33 @@ for _, case in ipairs {
   end)
 end
 
+-- { what, the group of his name that is there, what is wanted, what is said }
+local WITHOUT = { own_group = false }
+for _, case in ipairs {
+  { "his own", nil, {} }, { "his own by its name", nil, { group = "ada" } }, { "one is there", "ada:x:7:", {}, WITHOUT },
+  { "he has another", nil, { group = "ops" }, WITHOUT }, { "his own comes back", nil, { group = "ops", own_gid = 7 } },
+  { "he is to be absent, and one is there", "ada:x:7:", nil, WITHOUT }, { "he is to be absent", nil, nil },
+} do
+  t.case("what is around a user who is not there: " .. case[1], function()
+    local host = { getent = function(_, database) return database == "group" and case[2] or nil end }
+    host.expect = function() end
+    t.equal({ user.probe(host, "ada", case[3]) }, { nil, case[4] })
+  end)
+end
+
+t.case("a group that has not come with a user stays when he goes, and the model knows it", function()
+  local line = "ada:x:7:"
+  for _, primary in ipairs { "ada", "ops" } do
+    local model = Model.new { getent = { ["group\0ada"] = { answer = line } } }
+    local change = { kind = "delete", from = { own_gid = 7, group = primary },
+      resource = { leaves = true, back = {}, before = { around = WITHOUT } } }
+    user.effects("ada", change, model)
+    t.equal((model:get("getent", { "group", "ada" })), line)
+    local run = user.steps("ada", change)[1]
+    t.equal({ run:find("groupdel", 1, true), (run:match("groupadd %-g 7 ada")) }, { nil, "groupadd -g 7 ada" })
+  end
+end)
+
 t.case("a user who was to be absent then leaves the group of his name, as by an apply", function()
   local change = { kind = "delete", from = { group = "ops", own_gid = 7 }, resource = { back = {} } }
   t.equal(require("neap.types.user").steps("ada", change), { "userdel ada" })

@@ -136,7 +136,7 @@ function user.probe(host, key, want, attrs)
   host:expect("getent", "group", key)
   if want and want.group then host:expect("getent", "group", want.group) end
   local line = host:getent("passwd", key)
-  if not line then return nil end
+  if not line then return nil, user_back.around(host, key, want) end
   local uid, gid, comment, home, shell = line:match("^[^:]*:[^:]*:(%d*):(%d*):([^:]*):([^:]*):([^:]*)$")
   local found = {
     uid = math.tointeger(tonumber(uid)), comment = comment, home = home, shell = shell,
