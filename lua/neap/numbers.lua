@@ -51,11 +51,19 @@ local function move(host, database, name, number, model)
   return free
 end
 
+-- Whether another account is one of those that had the number with this one before.
+local function had_it_too(change, attribute, other)
+  for _, name in ipairs(attribute == "uid" and change.to.sharing or {}) do
+    if name == other then return true end
+  end
+  return false
+end
+
 -- What is to be said of one number, and whether it can be had.
 local function make_room(host, database, change, attribute, back, model)
   local resource, number, what = change.resource, given(change, attribute), KIND[database].what
   local other = number and holder(host, database, resource.key, number)
-  if not other then return nil, true end
+  if not other or had_it_too(change, attribute, other) then return nil, true end
   local waits = (back.given_up or {})[what .. " " .. number] and not model:edit("getent", database .. "\0" .. other)
   if not waits then return ("%s %d is that of '%s'"):format(what, number, other), false end
   local free = move(host, database, other, number, model)

@@ -14,6 +14,16 @@ function user_back.around(host, key, want)
   return (is_made or host:getent("group", key)) and { own_group = false } or nil
 end
 
+--- Who else has his number, in the order of their names; an empty list where nobody has.
+function user_back.sharing(host, key, uid)
+  local others = {}
+  for name, number in host:run("getent passwd").out:gmatch("([^:\n]+):[^:\n]*:(%d+):[^\n]*") do
+    if name ~= key and math.tointeger(tonumber(number)) == uid then others[#others + 1] = name end
+  end
+  table.sort(others)
+  return others
+end
+
 -- Whether the group of his name has not come with him.
 local function is_without(change)
   local before = change.resource and change.resource.before

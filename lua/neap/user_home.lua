@@ -93,10 +93,12 @@ esac
 --- The script by which the home of a user becomes his group's, where its group is nobody's by now.
 function user_home.regroup(key, path) return sh(REGROUP, path, key, path, key, path) end
 
---- The script that makes a user; one who comes back gets his home again, if it was his then.
+--- The script that makes a user; one who comes back gets his home again, if it was his then, and no other
+-- had his number with him.
 function user_home.give_back(key, change, script)
-  local path = change.to.home or "/home/" .. key
-  local is_his = change.resource and change.resource.back and change.to.homed == "own"
+  local to = change.to
+  local path = to.home or "/home/" .. key
+  local is_his = change.resource and change.resource.back and to.homed == "own" and not to.sharing
   if not is_his then return script end
   return sh(LOOK, path) .. "{ " .. script .. "\n} || exit 1\n" .. sh(GIVE, key, key, path, path)
 end

@@ -47,7 +47,8 @@ local function planned(type_name, key, attrs, answers, absent)
   return shown(rtype.steps(key, change, {})), change
 end
 
-local ADA = { ["getent passwd"] = { ada = "ada:x:7:8:Ada:/home/ada:/bin/sh" }, groups = { ada = { "adm", "www" } },
+local ADA = { run = { ["getent passwd"] = { out = "" } },
+  ["getent passwd"] = { ada = "ada:x:7:8:Ada:/home/ada:/bin/sh" }, groups = { ada = { "adm", "www" } },
   shadow = { ada = { locked = false } }, ["getent group"] = { ["8"] = "ada:x:8:" } }
 local function with(answers, more)
   local all = {}

@@ -36,12 +36,14 @@ local user = {
     disabled = { type = "boolean", readonly = true,
       doc = "Whether the account has been closed by a rollback that could not remove it." },
     own_gid = { type = "integer", readonly = true, doc = "The number of the group of its name, where there is one." },
+    sharing = { type = "list", readonly = true, doc = "Who else had its number when it was to go." },
     homed = { type = "string", or_false = true, readonly = true,
       doc = "Whose its home directory was found to be, \"own\" or \"another's\"; false: there was none." },
     remove_home = { type = "boolean", option = true,
       doc = "When it is to be absent: take its home and mail away too, unless the home is another's." },
   },
-  equal = { homed = function() return true end }, -- of one who is there, the home stays as it is
+  -- of one who is there, the home stays as it is, and so do others
+  equal = { homed = function() return true end, sharing = function() return true end },
 }
 
 local function one_line(value, what)
@@ -128,6 +130,13 @@ local function primary(host, gid, want)
   return line and line:match("^[^:]+") or gid
 end
 
+-- Who else has his number: asked where he may give that up, and wherever it was known.
+local function sharing(host, key, uid, want)
+  if want and not want.sharing and (want.uid or uid) == uid then return nil end
+  local others = user_back.sharing(host, key, uid)
+  return (others[1] or want and want.sharing) and others or nil
+end
+
 function user.probe(host, key, want, attrs)
   local look_at_password = not want or want.password or want.locked ~= nil
   host:expect("groups", key)
@@ -146,6 +155,7 @@ function user.probe(host, key, want, attrs)
   found.group = gid ~= "" and primary(host, gid, want) or want and want.group
   local own = host:getent("group", key)
   found.own_gid = own and math.tointeger(tonumber(own:match("^[^:]*:[^:]*:(%d+)"))) or nil
+  found.sharing = sharing(host, key, found.uid, want)
   if not want or want.groups then found.groups = host:groups(key) end
   local shadow = host:shadow(key)
   found.disabled = shadow ~= nil and shadow.disabled or false
@@ -178,8 +188,8 @@ local function option(flag, value) return value and sh(" %s %s", flag, tostring(
 
 local function account(to, differs)
   local function given(name) return (not differs or differs[name]) and to[name] or nil end
-  local groups = given("groups")
-  return option("-u", given "uid") .. option("-g", given "group") ..
+  local groups, uid = given("groups"), given("uid")
+  return option("-u", uid) .. (uid and to.sharing and " -o" or "") .. option("-g", given "group") ..
     option("-G", groups and table.concat(groups, ",")) ..
     option("-c", given "comment") .. option("-d", given "home") .. option("-s", given "shell")
 end
@@ -302,7 +312,8 @@ function user.effects(key, change, model)
   local taken = not to and change.from.group == key and not user_back.group_stays(key, change)
   if taken or user_back.takes_group(key, change) then model:set("getent", { "group", key }, nil) end
   local from = change.from or {}
-  owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home)
+  -- what has the number of several is the first one's
+  if not (to and to.sharing) then owners.renumber(model, "owner", key, from.uid, to and to.uid, from.home) end
 end
 
 user.rollback = { look = user_back.look, wanted = user_back.wanted, settle = user_back.settle, owns = true }
