@@ -54,6 +54,20 @@ t.case("what was changed comes back, what was new goes, what was gone returns", 
   t.equal(count, 3)
 end)
 
+t.case("what the run said of what it wanted is not said of what was there before", function()
+  local told, described = {}, setmetatable({}, { __index = fake.thing })
+  described.attributes = {
+    size = { type = "integer" }, made_of = { type = "string", option = true, describes = "size" },
+    note = { type = "string", option = true },
+  }
+  function described.steps(key, change)
+    told[#told + 1] = { size = change.to.size, made_of = change.to.made_of, note = change.to.note }
+    return fake.thing.steps(key, change)
+  end
+  there_and_back({ a = { size = 5 } }, { resource("a", { size = 1, made_of = "one", note = "n" }, nil, described) })
+  t.equal(told, { { size = 1, made_of = "one", note = "n" }, { size = 5, note = "n" } })
+end)
+
 t.case("what reads it is restarted again", function()
   local host, ran = there_and_back({ a = { size = 5 }, d = { size = 0 } }, {
     resource("a", { size = 1 }), resource("d", { size = 0 }, { restart_on = { "thing:a" } }, fake.daemon),

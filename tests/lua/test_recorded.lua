@@ -21,6 +21,7 @@ local rtype = {
     text = { type = "string", blob = true }, size = { type = "integer" }, names = { type = "list" },
     grants = { type = "map" }, match = { type = "string", option = true }, env = { type = "map", option = true },
     made = { type = "string", option = true, recorded = false },
+    pages = { type = "list", option = true, describes = "size" },
   },
 }
 local types = { get = function(_, name) return name == "note" and rtype or nil end }
@@ -106,6 +107,22 @@ t.case("a recorded resource is wanted whole and recorded again byte by byte", fu
   local rev = keep(list, { ["/b"] = old.resources["note:/b"].state, ["/a"] = { text = secret }, ["/gone"] = false })
   local after = st:tree(rev, "hosts/web1/resources")
   for path, bytes in pairs(before) do t.equal(after[path], bytes, path) end
+end)
+
+t.case("what was said of another thing than the one that is there is not recorded with it", function()
+  local said = resource("/said", { size = 2, pages = { "two" }, match = "^x" })
+  local function options() return read(st:head()).resources["note:/said"].options end
+  keep({ said }, { ["/said"] = { size = 1 } }) -- a run that failed
+  t.equal(options(), { match = "^x" })
+  keep({ said }, { ["/said"] = { size = 2 } })
+  t.equal(options(), { match = "^x", pages = { "two" } })
+  local again = recorded.wanted(read(st:head()).resources["note:/said"], types)
+  keep({ again }, { ["/said"] = { size = 2 } })
+  t.equal(options(), { match = "^x", pages = { "two" } })
+  keep({ again }, { ["/said"] = false })
+  t.equal(options(), { match = "^x", pages = { "two" } })
+  keep({ again }, { ["/said"] = { size = 1 } }) -- by another resource
+  t.equal(options(), { match = "^x" })
 end)
 
 t.case("to genesis: absent where there was nothing, what was there otherwise", function()

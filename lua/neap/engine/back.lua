@@ -6,6 +6,7 @@ local apply = require "neap.engine.apply"
 local ask = require "neap.engine.ask"
 local fault = require "neap.engine.fault"
 local plan = require "neap.engine.plan"
+local record_of = require "neap.engine.entry"
 local rollback = require "neap.engine.rollback"
 
 local back = {}
@@ -32,11 +33,13 @@ local function is_concerned(host, resource)
   return false
 end
 
-local function options_of(resource)
+-- Its options, as far as they hold of a state: what the run wanted is not what was before it.
+local function options_of(resource, state)
   local options = {}
   for name, value in pairs(resource.attrs) do
     local schema = resource.rtype.attributes[name]
-    if type(schema) == "table" and schema.option then options[name] = value end
+    local is_option = type(schema) == "table" and schema.option
+    if is_option and record_of.describes(resource.rtype, name, resource.attrs, state) then options[name] = value end
   end
   return options
 end
@@ -46,7 +49,7 @@ local function entry_of(resource, state, before, around)
   return {
     around = around,
     id = resource.id, type = resource.type, key = resource.key, state = state, genesis = before, managed = {},
-    managed_names = {}, options = options_of(resource), where = resource.where, meta = resource.meta,
+    managed_names = {}, options = options_of(resource, state), where = resource.where, meta = resource.meta,
   }
 end
 

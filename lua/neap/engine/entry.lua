@@ -11,6 +11,7 @@
 local crypto = require "neap.core.crypto"
 local json = require "neap.core.json"
 local taint = require "neap.core.taint"
+local difference = require "neap.engine.difference"
 local frozen = require "neap.engine.frozen"
 local shape = require "neap.engine.shape"
 
@@ -155,6 +156,16 @@ function entry.state(resource, state, files, context, key, at)
   return out
 end
 
+--- Whether what was said holds of what is there: an option that describes one thing (the files of a release) does not
+-- describe the next that is found in its place.
+-- @param said attributes and options as they were said together
+-- @param state what is there, or false
+function entry.describes(rtype, name, said, state)
+  local schema = rtype.attributes[name]
+  local of = state and type(schema) == "table" and schema.describes
+  return not of or said[of] == state[of]
+end
+
 -- A secret may stand in a table too: the environment of a command.
 local function option_value(value, context, key)
   if taint.is(value) then return { sealed = crypto.seal(key, value, context) } end
@@ -198,7 +209,8 @@ function entry.options(resource, state)
   local whole, options = resource.absent or not state and is_label(resource), nil
   for _, name in ipairs(whole and frozen.keys(resource.attrs) or option_names(resource.rtype)) do
     local value = resource.attrs[name]
-    if value ~= nil and is_recorded_option(resource, name, value, whole) then
+    local is_of_it = value ~= nil and entry.describes(resource.rtype, name, resource.attrs, state)
+    if is_of_it and is_recorded_option(resource, name, value, whole) then
       options = options or {}
       options[name] = value
     end
@@ -235,11 +247,21 @@ local function options_value(options, context, key)
   return options and next(options) ~= nil and option_value(options, context .. "#", key) or nil
 end
 
+-- Those of a record that hold of what is there now, or nil where it has none.
+local function options_of(rtype, old, state)
+  if not old.options then return nil end
+  local said, options = difference.overlay(old.options, old.state or {}), {}
+  for name, value in pairs(old.options) do
+    if entry.describes(rtype, name, said, state) then options[name] = value end
+  end
+  return options
+end
+
 -- The options of what goes back to a recorded state: those of then, but of a label of which nothing is there, though
 -- there was then, all that is known.
 local function options_again(resource, state)
   local old = resource.as_recorded
-  if state or not old.state or not is_label(resource) then return old.options end
+  if state or not old.state or not is_label(resource) then return options_of(resource.rtype, old, state) end
   return entry.options(resource, state)
 end
 

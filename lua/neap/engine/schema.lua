@@ -1,6 +1,6 @@
 --- What a type says of its attributes, and values held against it.
 -- An attribute's schema: { type=, doc=, default=, required=, choices=, blob=, bytes=, option=, of=, readonly=,
---   or_false=, kept=, always=, reads= }
+--   describes=, or_false=, kept=, always=, reads= }
 --   type      string integer number boolean mode list map any
 --   default   a value, or a function(key, attrs)
 --   of        what the members of a list are: "string" (default) or "any"
@@ -8,6 +8,8 @@
 --   option    says how a change is made; it is not compared with the host
 --   recorded  false for an option that others are made of, and that a way back does not need; or a function(value)
 --             that tells whether this one is
+--   describes names the attribute that says what an option is about: it holds of what is there as long as that has the
+--             value with which it was said
 --   readonly  is found on hosts and cannot be declared
 --   or_false  false is found, and recorded, where there is none of it
 --   kept      function(value): whether it can have been found or recorded, where not all that may be declared can
