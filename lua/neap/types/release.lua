@@ -14,6 +14,7 @@
 local crypto = require "neap.core.crypto"
 local kept = require "neap.kept"
 local look = require "neap.look"
+local made_above = require "neap.made_above"
 local mounts = require "neap.mounts"
 local place = require "neap.place"
 local sh = require "neap.sh"
@@ -43,7 +44,8 @@ local release = {
     executable = { type = "list", option = true, describes = "id", doc = "Which of the files are programs." },
     archive = { type = "string", option = true, reads = "data",
       doc = "A tar archive of the project, plain or compressed." },
-    data = { type = "string", bytes = true, option = true, describes = "id", recorded = false, doc = "The bytes of the archive." },
+    data = { type = "string", bytes = true, option = true, describes = "id", recorded = false,
+      doc = "The bytes of the archive." },
     strip = { type = "integer", option = true, default = 0,
       doc = "How many leading directories of the archive to drop." },
     repository = { type = "string", option = true, describes = "id",
@@ -106,7 +108,7 @@ function release.paths(key) return { key .. "/current", key .. "/releases" } end
 
 function release.probe(host, key)
   local st = host:stat(key .. "/current")
-  if not st then return nil end
+  if not st then return nil, made_above.around(host, key) end
   if st.kind ~= "symlink" then look.fail("'%s/current' is no symbolic link", key) end
   return { id = st.target:match("([^/]+)/?$") or st.target }
 end
@@ -231,11 +233,12 @@ local function unpack_step(key, to)
   return { run = text, stdin = not to.repository and data or nil, title = ("unpack release %s"):format(id) }
 end
 
--- What was not there before Neap is not kept.
+-- What was not there before Neap is not kept, and goes with the directories that were made for it.
 local function delete(key, change)
   local goes = change.resource and change.resource.leaves
   local remove = goes and "rm -rf ./current ./releases\n" or sh(AWAY, kept_in(key)) .. REMOVE
   local check = mounts.FUNCTIONS .. 'unmounted "$top" releases\n'
+  if goes then remove = remove .. made_above.remove(change.resource.made_above or {}) end
   return { run = place.at(key .. "/.") .. check .. remove, title = "remove the releases of " .. key }
 end
 
@@ -261,7 +264,9 @@ end
 function release.effects(key, change, model)
   local to = change.to
   if not to then
-    return model:clear_paths { key .. "/current", key .. "/releases" }
+    local paths = release.paths(key)
+    local above = change.resource and change.resource.made_above or {}
+    return model:clear_paths(table.move(above, 1, #above, #paths + 1, paths))
   end
   local directory = look.predicted("directory", {}, "0755")
   model:set("stat", { key .. "/current" }, look.predicted("symlink", { to = "releases/" .. to.id }, "0777"))
@@ -295,11 +300,12 @@ local function obstacle(host, key, change)
 end
 
 --- A release is switched to where it is still there, or was kept, or can be had again.
-local function way_back(host, key, change)
+local function way_back(host, key, change, back, model)
   local resource, to = change.resource, change.to
   resource.going = to and resource.leaves and made(host, key, to) or nil
   local at = obstacle(host, key, change)
   if at then return { impossible = mounts.refusal(at) } end
+  if not to then resource.made_above = made_above.going(host, key, resource, release.paths(key), back, model) end
   if not to or to.repository or to.files then return nil end
   if host:stat(("%s/releases/%s"):format(key, to.id)) then return nil end
   if host:stat(kept_in(key) .. "/" .. to.id) then
