@@ -114,10 +114,13 @@ function place.at(path)
 end
 
 --- Refuses to go on unless what stands at the path is what the plan saw: nil (nothing), or its kind; "any" is anything
--- but a directory.
+-- but a directory, "mask" a link to /dev/null, or nothing by now.
 function place.expect(path, kind)
   local moved = "|| fail " .. sh.quote(("'%s' is not what the plan saw: plan again"):format(path)) .. " 75\n"
   if kind == "any" then return '[ -h "./$n" ] || [ ! -d "./$n" ] ' .. moved end
+  if kind == "mask" then
+    return '[ ! -e "./$n" ] && [ ! -h "./$n" ] || [ "$(readlink "./$n")" = /dev/null ] ' .. moved
+  end
   if kind == "symlink" then return '[ -h "./$n" ] ' .. moved end
   if kind == "directory" then return '[ -d "./$n" ] && [ ! -h "./$n" ] ' .. moved end
   if kind == "file" then return '[ -f "./$n" ] && [ ! -h "./$n" ] ' .. moved end

@@ -29,4 +29,10 @@ function units.is_template(name) return name:find("^[^@]+@%.%l+$") ~= nil end
 --- All instances of a template, as a pattern of systemctl's: those that systemd has loaded.
 function units.instances(template) return (template:gsub("@", "@*", 1)) end
 
+--- Where a unit of one's own making lies, and the mask of any: in the same place.
+function units.path(name) return "/etc/systemd/system/" .. name end
+
+--- Whether what a stat has found there is a mask.
+function units.is_mask(st) return st ~= nil and st.kind == "symlink" and st.target == "/dev/null" end
+
 return units

@@ -59,6 +59,27 @@ t.case("systemd_unit: of a masked unit nothing is read, and nothing is stale", f
   t.equal({ content_of "masked", content_of "loaded" }, { "x", "(not read by systemd yet)\n" })
 end)
 
+t.case("systemd_unit: a mask in its place goes where its service is to be without it, and is none of it else", function()
+  local unit = require "neap.types.systemd_unit"
+  local function look(target, want, service)
+    local host = {
+      expect = function() end, stat = function() return { kind = "symlink", target = target } end,
+      unit = function() return { load = "masked" } end,
+    }
+    local resource = { key = "a.service", attrs = want }
+    if want then unit.agree(resource, { ["service:a"] = service }) end
+    local ok, found = pcall(unit.probe, host, "a.service", want)
+    return ok and "absent " .. tostring(found == nil) or tostring(found)
+  end
+  local on, off = { attrs = { masked = true } }, { attrs = { masked = false } }
+  t.equal({ look("/dev/null"), look("/dev/null", { content = "x" }, off),
+    look("/dev/null", { content = "x" }, { absent = true, attrs = {} }) }, { "absent true", "absent true", "absent true" })
+  t.matches(look("/dev/null", { content = "x" }, on), "no file but the mask of the unit: declare service \"a\" with masked = false")
+  t.matches(look("/dev/null", { content = "x" }, { attrs = {} }), "no file but the mask of the unit")
+  t.matches(look("/usr/lib/x"), "no file but symlink")
+  t.matches(look("/usr/lib/x", { content = "x" }, off), "no file but symlink")
+end)
+
 t.case("service: when a mask is taken off, systemd has read the unit anew", function()
   local model = Model.new { unit = { ["a.service"] = { answer = { load = "masked", active = "active", enabled = "masked", stale = true } } } }
   require("neap.types.service").effects("a", { kind = "delete", from = { masked = true, running = true } }, model)

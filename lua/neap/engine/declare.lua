@@ -126,6 +126,13 @@ local function adopt(resources)
   for _, made in ipairs(purging) do made.rtype.adopt(made.key, made.attrs, paths) end
 end
 
+-- Lets those that know the same of a host agree.
+local function agree(resources, by_id)
+  for _, made in ipairs(resources) do
+    if made.rtype.agree and not made.absent then made.rtype.agree(made, by_id) end
+  end
+end
+
 --- Ends the declaring: returns the resources in declared order and by id. Each has `needs`: the ids of those that must
 -- come before it. What is wrong goes into `faults`.
 function Declarations:finish(faults)
@@ -135,6 +142,7 @@ function Declarations:finish(faults)
     if made then add(self, made, faults) end
   end
   adopt(self.resources)
+  agree(self.resources, self.by_id)
   check_only(self.resources, faults)
   if #faults == 0 then link.all(self.resources, self.by_id, self.context, faults) end
   return self.resources, self.by_id

@@ -189,6 +189,7 @@ local function settle(list)
   for _, resource in ipairs(list) do
     local back = resource.back and resource.rtype.rollback
     if back and back.settle and not resource.absent then back.settle(resource, by_id) end
+    if resource.rtype.agree and not resource.absent then resource.rtype.agree(resource, by_id) end
   end
 end
 

@@ -1,6 +1,7 @@
 --- A unit of systemd's own making: its file in /etc/systemd/system, read anew by systemd whenever it changes.
 -- Say "name.service.d/10-memory.conf" for a drop-in of a unit that a package brought, and "name@.service" for a
--- template, whose instances are services: `service "name@one"`.
+-- template, whose instances are services: `service "name@one"`. It takes the place of a mask where its service is told
+-- `masked = false`.
 -- @usage systemd_unit "app.service" { content = render("app/app.service", { user = "app" }) }
 -- @usage systemd_unit "mariadb.service.d/limits.conf" { content = "[Service]\nLimitNOFILE=32768\n" }
 -- @usage absent.systemd_unit "old.service"
@@ -11,8 +12,6 @@ local sh = require "neap.sh"
 local taint = require "neap.core.taint"
 local units = require "neap.units"
 
-local DIR = "/etc/systemd/system/"
-
 local systemd_unit = {
   name = "systemd_unit", key = "name",
   attributes = {
@@ -21,6 +20,8 @@ local systemd_unit = {
       doc = "A file of the project to take the content from." },
     running = { type = "boolean", readonly = true, doc = "Whether it ran when it was taken away." },
     enabled = { type = "boolean", readonly = true, doc = "Whether it started at boot then." },
+    unmasks = { type = "boolean", readonly = true, option = true, recorded = false,
+      doc = "Whether its service is to be without the mask that may be in its place." },
   },
 }
 
@@ -46,12 +47,21 @@ function systemd_unit.check(_, attrs)
   return attrs
 end
 
-function systemd_unit.paths(key) return { DIR .. key } end
+function systemd_unit.paths(key) return { units.path(key) } end
+
+local function services_of(key) return { "service:" .. key, "service:" .. key:gsub("%.service$", "") } end
 
 --- The services that come back with it.
 function systemd_unit.brings(key, attrs)
-  if attrs.running == nil and attrs.enabled == nil then return {} end
-  return { "service:" .. key, "service:" .. key:gsub("%.service$", "") }
+  return attrs.running == nil and attrs.enabled == nil and {} or services_of(key)
+end
+
+--- A mask gives way to it where its service is to be without one: the file is written in the place of that.
+function systemd_unit.agree(resource, by_id)
+  for _, id in ipairs(services_of(resource.key)) do
+    local service = by_id[id]
+    if service and (service.absent or service.attrs.masked == false) then resource.attrs.unmasks = true end
+  end
 end
 
 -- What goes with a unit that is taken away: nobody may have declared its service.
@@ -76,17 +86,24 @@ local function is_beneath(model, unit)
   return false
 end
 
+-- Whether there is no unit in its place, and at most a mask that goes with this one, or is its service's business.
+local function is_absent(st, key, want, whole)
+  if not st then return true end
+  if not whole or not units.is_mask(st) then return false end
+  if not want or want.unmasks then return true end
+  fault.raise("failed", nil, "'%s' is no file but the mask of the unit: declare service \"%s\" with masked = false, "
+    .. "and it is taken off", units.path(key), units.short(key))
+end
+
 function systemd_unit.probe(host, key, want)
-  local path, unit, whole = DIR .. key, unit_of(key)
+  local path, unit, whole = units.path(key), unit_of(key)
   host:expect("unit", unit)
   if want then host:expect("sha256", path) end
   local st = host:stat(path)
   local known = host:unit(unit)
-  if not st then return nil end
+  if is_absent(st, key, want, whole) then return nil end
   if whole and not want then beneath(host, unit) end
-  if st.kind ~= "file" then
-    fault.raise("failed", nil, "'%s' is no file but %s: a masked unit is the business of service", path, st.kind)
-  end
+  if st.kind ~= "file" then fault.raise("failed", nil, "'%s' is no file but %s", path, st.kind) end
   local content
   -- of a masked unit systemd reads nothing
   local stale = known and known.stale and known.load ~= "masked"
@@ -132,7 +149,7 @@ local function bring_back(unit, change)
 end
 
 function systemd_unit.steps(key, change)
-  local path = DIR .. key
+  local path, replaces = units.path(key), change.from and "file" or change.to and change.to.unmasks and "mask" or nil
   local unit, whole = unit_of(key)
   if change.kind == "delete" then return delete(path, unit, whole) end
   local steps = {}
@@ -140,7 +157,7 @@ function systemd_unit.steps(key, change)
     steps[1] = { run = sh("umask 022; mkdir -p %s", path:match("^(.*)/")), title = "make the directory of " .. key }
   end
   steps[#steps + 1] = {
-    run = place.write(path, { owner = "root", group = "root", mode = "0644", replaces = change.from and "file" }),
+    run = place.write(path, { owner = "root", group = "root", mode = "0644", replaces = replaces }),
     stdin = change.to.content, title = "write " .. path,
   }
   steps[#steps + 1] = RELOAD
@@ -149,7 +166,7 @@ function systemd_unit.steps(key, change)
 end
 
 function systemd_unit.effects(key, change, model)
-  local path, to = DIR .. key, change.to
+  local path, to = units.path(key), change.to
   local unit, whole = unit_of(key)
   if not to then
     for _, kind in ipairs { "stat", "sha256", "content" } do model:set(kind, { path }, nil) end
