@@ -276,10 +276,12 @@ end
 
 t.case("service: what somebody has masked is not started, and the plan says so", function()
   local service = require "neap.types.service"
+  local place
   local function foresee(found, want, trigger)
+    local host = { stat = function() return place end }
     local change = difference.change(service, found, want) or { kind = "update", from = found, to = found, differs = {} }
     change.trigger = trigger
-    local ok, problem = pcall(service.foresee, nil, "x", change)
+    local ok, problem = pcall(service.foresee, host, "x", change)
     return ok or tostring(problem)
   end
   local down, up = { masked = true, running = false }, { masked = true, running = true }
@@ -287,6 +289,9 @@ t.case("service: what somebody has masked is not started, and the plan says so",
   t.matches(foresee(up, { running = true }, "restart"), "there is no restart")
   t.equal({ foresee(down, { running = true, masked = false }), foresee(up, { running = false }) }, { true, true })
   t.equal(foresee({ masked = false, running = true }, { masked = true }, "restart"), true)
+  place = { kind = "file" }
+  t.matches(foresee({ masked = false }, { masked = true }), "cannot mask 'x.service', whose file is in /etc/systemd/system")
+  t.equal({ foresee(down, { masked = true, enabled = false }), foresee(down, { masked = false }) }, { true, true })
 end)
 t.case("package: asked before all else, so that a transaction that goes on is over", function()
   local sent

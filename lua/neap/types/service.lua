@@ -113,13 +113,23 @@ local function verb_under_mask(change)
   return change.from and change.from.masked and change.to.masked and verb ~= "stop" and verb or nil
 end
 
---- Nothing starts what somebody has masked, unless the playbook takes the mask off.
-function service.foresee(_, key, change)
-  local verb = verb_under_mask(change)
+-- The mask of a unit is a link in the place where its file would be.
+local function check_place(host, unit)
+  local st = host:stat(units.path(unit))
+  if st and st.kind == "file" then
+    fault.raise("failed", nil, "systemd cannot mask '%s', whose file is in /etc/systemd/system: take that away before, "
+      .. "by absent.systemd_unit \"%s\"", unit, unit)
+  end
+end
+
+--- Nothing starts what somebody has masked, unless the playbook takes the mask off; and not all can be masked.
+function service.foresee(host, key, change)
+  local verb, unit = verb_under_mask(change), service.unit(key)
   if verb then
     fault.raise("failed", nil, "'%s' is masked, and so there is no %s: say masked = false to have the mask taken off",
-      service.unit(key), verb)
+      unit, verb)
   end
+  if change.to.masked and change.differs.masked then check_place(host, unit) end
 end
 
 -- Why a unit did not come up stands in its log: the last lines of it go with the error.
