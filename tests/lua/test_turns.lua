@@ -75,6 +75,8 @@ for _, case in ipairs {
   { "what goes comes after the directory with which it may come back, where a purge has taken it",
     { { "directory:/d", { surplus = {} }, { spared = { "x" } } }, { "file:/d/x/y", false, false },
       { "file:/d/z/y", false, false } }, {}, "-file:/d/z/y directory:/d -file:/d/x/y" },
+  { "and after one that was taken whole", { { "directory:/d", false, {}, options = { force = true } },
+      { "file:/d/f", false, false } }, {}, "directory:/d -file:/d/f" },
   { "a user in a group that stays does not wait for the number that it gets",
     { { "group:gold", { gid = 8 }, { gid = 7 } }, { "group:away", { gid = 9 }, false },
       { "user:old", { groups = { "gold", "away" } }, { groups = { "gold" } } }, { "user:ada", { group = "gold" }, false } },
