@@ -328,6 +328,8 @@ for _, case in ipairs {
   { "a package of others", { { "package:p", size(1), size(1) } }, { { "account:a", size(2), false } }, { a = 5, p = 1 }, "account:a" },
   { "a package that it came with", { { "package:p", size(1), size(1) } }, { { "account:a", size(2), size(3), came = { "package:p" } } },
     { a = 5, p = 1 }, "" },
+  { "a package that has gone and that it came with", {}, { { "case:/x", size(2), size(3), came = { "package:p" } } }, { ["/x"] = 5 },
+    "" },
   { "a package that came along", {}, { { "package:p", size(2), false } }, { p = 5 }, "", { brought = { package = { "p" } } } },
   { "a user whose group it is", { { "user:u", size(1), false } }, { { "group:u", size(2), false } }, { u = 1 }, "" },
   { "no user whose group it is", {}, { { "group:u", size(2), false } }, { u = 1 }, "group:u" },

@@ -49,13 +49,11 @@ local function paths_of(resource, entry)
   return paths
 end
 
--- Whether what was there before Neap is known, and was not Neap's itself or a package's that is there.
+-- Whether what was there before Neap is known, and was not Neap's itself or a package's, which leaves its configuration
+-- behind when it goes.
 local function is_known(resource, now)
   local entry = resource.as_recorded
-  if entry.genesis == nil or entry.under or entry.over then return false end
-  for _, id in ipairs(entry.came or {}) do
-    if is_there(now, id) then return false end
-  end
+  if entry.genesis == nil or entry.under or entry.over or entry.came then return false end
   return not has_brought(now, resource.type, resource.key)
 end
 
