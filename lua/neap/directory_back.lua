@@ -126,6 +126,12 @@ local function was_taken(before)
   return not before.state or before.state.occupied and not next(before.managed)
 end
 
+-- Whether nothing was in one that a playbook has told to be absent, so that its run has listed it, if it was there.
+local function was_empty(before)
+  local names = before.genesis and before.genesis.surplus or before.first and before.first.surplus or {}
+  return not names[1] and not next(before.managed)
+end
+
 -- One that was taken whole comes back whole; but not with what was in it before Neap, where that had gone by then.
 local function with_all(host, key, change)
   local before, known = change.resource.before, change.resource.as_recorded
@@ -135,9 +141,7 @@ local function with_all(host, key, change)
     local found = host:stat(away)
     if found and found.kind == "directory" then return { instead = with(change.resource.attrs, { restore = true }) } end
   end
-  local was_in_it = before.genesis and before.genesis.surplus
-  if was_in_it and not was_in_it[1] then return nil end
-  return { barrier = "what was in it was not kept: it comes back empty" }
+  return not was_empty(before) and { barrier = "what was in it was not kept: it comes back empty" } or nil
 end
 
 local function has_names(to) return to.spared ~= nil or to.surplus ~= nil and not to.purge end

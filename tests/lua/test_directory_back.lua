@@ -136,7 +136,7 @@ end)
 
 t.case("one that went with a directory above it comes back from there", function()
   local whole = "/var/lib/neap/kept/%2Fsrv/b/in/d"
-  local before = { state = false, options = { force = true } }
+  local before = { state = false, options = { force = true }, managed = { mode = true } }
   local function verdict(stats)
     local want = { mode = "0755" }
     return directory.rollback.look(host_of(stats, {}), "/srv/b/in/d", change_of(nil, want, before), {}, Model.new())
@@ -146,6 +146,32 @@ t.case("one that went with a directory above it comes back from there", function
   local step = directory.steps("/srv/b/in/d", change_of(nil, { mode = "0755", restore = true }))[1]
   t.matches(step.run, "back %S+ %S+ '" .. whole:gsub("%%", "%%%%") .. "' /var/lib/neap/kept//srv/b/in/d\n")
 end)
+
+-- { what, its names before Neap, its names when a run first looked, whether its record is of a playbook that wants it
+-- away, what stands in its place, the barrier }
+for _, case in ipairs {
+  { "was never there", nil, nil, true, false },
+  { "was empty", {}, nil, true, false },
+  { "was empty when it was first looked at", nil, {}, true, false },
+  { "has given way since", nil, nil, true, { occupied = "symlink" } },
+  { "had something in it", { "x" }, nil, true, false, "what was in it was not kept: it comes back empty" },
+  { "had something in it at first", nil, { "x" }, true, false, "what was in it was not kept: it comes back empty" },
+  { "has gone with another", nil, nil, false, false, "what was in it was not kept: it comes back empty" },
+  { "has given way to a file by force", nil, nil, false, { occupied = "file" } },
+} do
+  t.case("a directory that is not kept and " .. case[1], function()
+    local before = {
+      options = { force = true }, managed = not case[4] and { mode = true } or {}, state = case[5],
+      genesis = case[2] and { surplus = case[2] } or false, first = case[3] and { surplus = case[3] },
+    }
+    local a_file = { ["/var/lib/neap/kept/%2Fsrv/d"] = { kind = "file" } }
+    for _, stats in ipairs { {}, a_file } do
+      local change = change_of(nil, { mode = "0755" }, before)
+      local verdict = directory.rollback.look(host_of(stats, {}), "/srv/d", change, {}, Model.new())
+      t.equal(verdict and verdict.barrier, case[6])
+    end
+  end)
+end
 
 t.case("a directory right below the root that was taken whole is found where it is kept", function()
   local before = { state = false, options = { force = true } }
