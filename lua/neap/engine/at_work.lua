@@ -23,8 +23,9 @@ local function of_journal(one)
 end
 
 --- What journals here say: { [host] = { by, verb, since, step, steps, made } }.
-function at_work.all(opts)
-  local list, _, alive = {}, leftover.by_host(opts)
+-- @param alive the second that leftover.by_host gives
+function at_work.all(alive)
+  local list = {}
   for name, one in pairs(alive) do list[name] = of_journal(one) end
   return list
 end

@@ -60,8 +60,9 @@ end
 
 local function look_at(self, st, head, key)
   local desired_of = self.opts.playbook and converge.playbook(self)
-  local known, seen = { st = st, key = key, types = types_of(self, st, head), alive = at_work.all(self.opts) }, {}
-  known.dead = leftover.by_host(self.opts)
+  local dead, alive = leftover.by_host(self.opts)
+  local known = { st = st, key = key, types = types_of(self, st, head), dead = dead, alive = at_work.all(alive) }
+  local seen = {}
   session.connect(self)
   session.each(self, "looking", function(host)
     local desired
