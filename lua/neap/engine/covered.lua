@@ -47,22 +47,20 @@ local function is_below(path, roots)
   return false
 end
 
--- Set of the files, by id, that others write a part of.
--- @param is_asked function(resource) -> whether it counts
-local function written_into(list, is_asked)
-  local ids = {}
+-- Sets of the files, by id, that others write a part of; and of those that one of these makes.
+local function written_into(list)
+  local ids, made = {}, {}
   for _, resource in ipairs(list) do
     local entry = resource.absent and resource.before
     local attrs = entry and (entry.state or entry.genesis) or resource.attrs
     local path = resource.rtype.inside and resource.rtype.inside(resource.key, attrs or {})
-    if path and is_asked(resource) then ids["file:" .. path] = true end
+    if path then
+      ids["file:" .. path] = true
+      if not resource.absent and resource.attrs.create then made["file:" .. path] = true end
+    end
   end
-  return ids
+  return ids, made
 end
-
-local function is_any() return true end
-
-local function makes_file(resource) return not resource.absent and resource.attrs.create end
 
 local function is_covered(resource, roots, files, links, made)
   if not resource.absent then return files[resource.id] end
@@ -76,8 +74,8 @@ end
 -- @param list all resources of the run
 -- @param now of recorded.host()
 function covered.mark(list, now)
-  local roots, files, links = returning(list), written_into(list, is_any), new_links(list, now)
-  local made = written_into(list, makes_file)
+  local roots, links = returning(list), new_links(list, now)
+  local files, made = written_into(list)
   for _, resource in ipairs(list) do
     if resource.leaves and is_covered(resource, roots, files, links, made) then resource.covered = true end
   end
