@@ -120,8 +120,9 @@ local function with_names(host, key, change, back)
   return { instead = instead, barrier = barrier }
 end
 
--- Whether it was told to be absent with all that was in it, be it that another stands in its place since.
-local function was_taken(before)
+--- Whether it was told to be absent with all that was in it, be it that another stands in its place since.
+-- @param before its entry of recorded.host(), or nil
+function directory_back.was_taken(before)
   if not before or not before.options.force then return false end
   return not before.state or before.state.occupied and not next(before.managed)
 end
@@ -135,7 +136,7 @@ end
 -- One that was taken whole comes back whole; but not with what was in it before Neap, where that had gone by then.
 local function with_all(host, key, change)
   local before, known = change.resource.before, change.resource.as_recorded
-  if not was_taken(before) or known and known.genesis and known.genesis.surplus then return nil end
+  if not directory_back.was_taken(before) or known and known.genesis and known.genesis.surplus then return nil end
   for _, away in ipairs(kept.places(place.split(key))) do host:expect("stat", away) end
   for _, away in ipairs(kept.places(place.split(key))) do
     local found = host:stat(away)

@@ -126,18 +126,11 @@ local function add_needed(before, list, facts, of_id)
   end
 end
 
--- What may come back with a resource: of a directory what was spared in it, or all of it where it was taken whole.
-local function returning_of(resource)
-  local rtype, was = resource.rtype, resource.before
-  if not rtype.returning or resource.absent then return {} end
-  if was and not was.state and was.options.force then return { resource.key } end
-  return rtype.returning(resource.key, resource.attrs)
-end
-
 -- What is to be away, after what it may come back with.
 local function add_returning(before, list)
   for j, directory in ipairs(list) do
-    local paths = returning_of(directory)
+    local returning = not directory.absent and directory.rtype.returning
+    local paths = returning and returning(directory.key, directory.attrs, directory.before) or {}
     for i, resource in ipairs(paths[1] and list or {}) do
       for _, path in ipairs(resource.absent and paths or {}) do
         if place.lies_in(resource.key, path) then before[i][j] = true end

@@ -83,8 +83,10 @@ local function paths_in(key, names)
   return paths
 end
 
---- What may come back with it as it was kept, and is then another's business.
-function directory.returning(key, attrs) return paths_in(key, attrs.spared or {}) end
+--- What may come back with it as it was kept, and is then another's business: all of it where it was taken whole.
+function directory.returning(key, attrs, before)
+  return directory_back.was_taken(before) and { key } or paths_in(key, attrs.spared or {})
+end
 
 -- Of what was found once, and is wanted again, what is there.
 local function there_of(host, key, names)
