@@ -23,8 +23,8 @@ struct store;
 /* Opens the repository at `path`; where there is none and `create` says so,
  * makes it, and the directories above, with mode 0700. A directory that holds
  * anything else is left alone, and a shallow clone is refused (both
- * ERR_USAGE). *out is the caller's, to
- * store_free(). Returns 0, ERR_NOTFOUND, ERR_IO, ERR_USAGE or ERR_NOMEM. */
+ * ERR_USAGE). *out is the caller's, to store_free(). Returns 0, ERR_NOTFOUND,
+ * ERR_IO, ERR_USAGE or ERR_NOMEM. */
 int store_open(
     struct store **out, const char *path, bool create, struct err *e);
 void store_free(struct store *st);

@@ -142,8 +142,7 @@ local function heed_file(resource, entry, now, wanted, leaving_ids)
   local fate, file = parts.fate(resource.rtype, entry, now, wanted, leaving_ids)
   if fate == "covered" then
     resource.covered = true
-    local needed = wanted[file].needs or {}
-    wanted[file].needs = table.move(needed, 1, #needed, 2, { resource.id })
+    layers.wait(wanted[file], resource.id)
   end
   if fate == "after" then resource.needs = { file } end
   return fate == "dropped" and fate, file

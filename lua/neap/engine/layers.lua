@@ -173,7 +173,8 @@ function layers.other(resource, entry, owner, wanted, above)
   return other or owner and layers.overlap(owner, resource) and owner or nil
 end
 
-local function wait(resource, id)
+--- A resource comes after another, by its id, beside what it comes after anyway.
+function layers.wait(resource, id)
   local needed = resource.needs or {}
   resource.needs = table.move(needed, 1, #needed, 2, { id })
 end
@@ -183,7 +184,7 @@ end
 -- @param after the one that is wanted
 function layers.cover(before, after, now)
   before.covered = true
-  wait(after, before.id)
+  layers.wait(after, before.id)
   local is = now.resources[after.id]
   if is and is.over == before.id then after.found_by = before end
 end
@@ -207,7 +208,7 @@ end
 function layers.stack(list, state)
   for _, pair in ipairs(pairs_of(list, state)) do
     pair.below.beneath = true
-    wait(pair.above, pair.below.id)
+    layers.wait(pair.above, pair.below.id)
   end
 end
 
@@ -217,7 +218,7 @@ end
 function layers.settle(list, now)
   for _, pair in ipairs(pairs_of(list, now)) do
     pair.above.covered = true
-    wait(pair.below, pair.above.id)
+    layers.wait(pair.below, pair.above.id)
   end
 end
 

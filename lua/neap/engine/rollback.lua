@@ -91,7 +91,7 @@ local function make_way(list)
       resource.absent, resource.beneath, resource.attrs = true, true, {}
       add_missing(resource.attrs, entry.options)
       add_missing(resource.attrs, resource.before and resource.before.state)
-      other.needs = { resource.id, table.unpack(other.needs or {}) }
+      layers.wait(other, resource.id)
     end
   end
 end
@@ -106,7 +106,7 @@ local function wait_for_holder(list)
   for _, resource in ipairs(list) do
     local other = resource.absent and holders[resource.key]
     if other and other ~= resource and lineage.may_replace(other, resource) then
-      resource.needs = { other.id, table.unpack(resource.needs or {}) }
+      layers.wait(resource, other.id)
     end
   end
 end
