@@ -471,6 +471,7 @@ for _, case in ipairs {
   { 'command "x" { run = "x", creates = "/y", cwd = "tmp" }', "command:x: 'tmp' is no plain absolute path" },
   { 'command "x" { run = "x", creates = "/y", env = { A = {} } }', "command:x: env.A wants a string" },
   { 'user "x" { comment = "a\\0b" }', "user:x: attribute 'comment' wants text, and got a NUL byte in it" },
+  { 'user "x" { password = false }', "user:x: attribute 'password' wants a string, got false" },
   { 'user "x" { groups = { "a\\0b" } }', "user:x: attribute 'groups' wants text, and member 1 has a NUL byte in it" },
   { 'rolling { drain = { on = "web", run = "x", timeout_s = "soon" } }', "drain: timeout_s wants a whole number" },
   { 'table.move({}, 1, 1 << 40, 2)', "more than a playbook may move" },
@@ -485,6 +486,11 @@ end
 t.case("a command may run in /", function()
   local desired = project.evaluate 'command "x" { run = "x", creates = "/y", cwd = "/" }'
   t.equal(desired.list[1].attrs.cwd, "/")
+end)
+
+t.case("an account that never expires is declared as false", function()
+  local desired = project.evaluate 'user "x" { expires = false }'
+  t.equal(desired.list[1].attrs.expires, false)
 end)
 
 project.clean()

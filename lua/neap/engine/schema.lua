@@ -11,7 +11,7 @@
 --   describes names the attribute that says what an option is about: it holds of what is there as long as that has the
 --             value with which it was said
 --   readonly  is found on hosts and cannot be declared
---   or_false  false is found, and recorded, where there is none of it
+--   or_false  false is found, and recorded, where there is none of it; "declared": a playbook may say so too
 --   kept      function(value): whether it can have been found or recorded, where not all that may be declared can
 --   always    true where all that are there have one: a record without it is none
 --   reads     names the attribute that receives the content of the project's file given here
@@ -142,6 +142,7 @@ end
 --- One value against its attribute's schema: the normalised value, or nil and what is wrong.
 -- @param plain function(v) -> value|nil that turns references into what they stand for
 function schema.value(spec, v, plain)
+  if v == false and spec.or_false == "declared" then return false end
   local value, problem = convert[spec.type](frozen.copy(v, plain), spec)
   if problem then return nil, problem end
   if spec.choices then

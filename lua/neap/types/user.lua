@@ -28,7 +28,7 @@ local user = {
     shell = { type = "string", doc = "The login shell; a new system user's is /usr/sbin/nologin." },
     password = { type = "string", or_false = true, doc = "The hash of its password, as crypt(3) makes it; a secret." },
     locked = { type = "boolean", doc = "Whether its password is locked; keys still let in." },
-    expires = { type = "string", or_false = true,
+    expires = { type = "string", or_false = "declared",
       doc = "The day from which the account is closed, such as \"2030-01-31\"; false: none." },
     system = { type = "boolean", option = true, doc = "Make a new user a system user: low number, no home." },
     create_home = { type = "boolean", option = true,
