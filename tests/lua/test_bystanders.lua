@@ -61,7 +61,7 @@ t.case("what this run has changed beside its own is recorded as it is now", func
   local now = read(second).resources
   t.equal({ now["thing:a"].state, now["thing:gone"].state }, { false, { size = 8 } })
   t.equal(now["note:n"].state, { size = 2, hue = 6 })
-  t.equal(read(second).order, read(first).order)
+  t.equal(read(second).order, { "thing:a", "thing:b", "note:n", "thing:gone" }, "what came with the run comes last")
 end)
 
 t.case("what is gone with what it needs is gone", function()

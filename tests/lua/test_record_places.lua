@@ -2,6 +2,8 @@
 local t = require "harness"
 local crypto = require "neap.core.crypto"
 local fake = require "fake_host"
+local json = require "neap.core.json"
+local ledger = require "neap.engine.ledger"
 local record = require "neap.engine.record"
 local recorded = require "neap.engine.recorded"
 local store = require "neap.core.store"
@@ -88,6 +90,19 @@ t.case("a content has the name that people look for, where it can have it", func
   _, tree = run("plain", { [Y] = { "ny", "n2" } })
   t.equal({ tree["files/b/x/y"], tree["blobs/file/b/x/y.content"] }, { nil, "n2" })
 end)
+
+-- { what, order so far, ids of the run, what came with them, order then }
+for _, case in ipairs {
+  { "the first run's", {}, { "b", "a" }, {}, { "b", "a" } },
+  { "the rest stays behind what it stood behind", { "a", "b", "c" }, { "c", "a" }, {}, { "c", "a", "b" } },
+  { "what came with the run is last", { "a", "b", "c" }, { "c", "d" }, { a = true, b = true }, { "c", "d", "a", "b" } },
+} do
+  t.case("order: " .. case[1], function()
+    local resources, observed = {}, {}
+    for i, id in ipairs(case[3]) do resources[i], observed[id] = { id = id }, {} end
+    t.equal(json.decode(ledger.order(json.encode(json.array(case[2])), resources, observed, case[4])), case[5])
+  end)
+end
 
 st:close()
 os.execute("rm -rf " .. dir)

@@ -34,21 +34,25 @@ local function place_after(order, previous)
 end
 
 --- The text of order.json: ids in the order of this run; those that it was not
--- about stay behind what they stood behind.
+-- about stay behind what they stood behind, but for those that came with something of it: they come last.
 -- @param old its text so far, or nil
 -- @param resources of the run, in order
 -- @param observed what was seen of them, by id
-function ledger.order(old, resources, observed)
+-- @param came set of the ids of what was absent, and is there by this run though it was not about it
+function ledger.order(old, resources, observed, came)
   local order, left = recorded_ids(resources, observed)
-  local known, previous = {}, nil
+  local known, last, previous = {}, {}, nil
   for _, id in ipairs(order) do known[id] = true end
   for _, id in ipairs(list_of(old, { "list", "string" })) do
-    if not known[id] and not left[id] then
+    if came[id] then
+      last[#last + 1] = id
+    elseif not known[id] and not left[id] then
       table.insert(order, place_after(order, previous), id)
       known[id] = true
     end
     if known[id] then previous = id end
   end
+  table.move(last, 1, #last, #order + 1, order)
   return json.encode(json.array(order), { indent = 2 }) .. "\n"
 end
 

@@ -194,6 +194,15 @@ function record.known(plan, types)
   }
 end
 
+-- Of what the run was not about, what was recorded as absent and is there now.
+local function came_of(seen)
+  local came = {}
+  for _, resource in ipairs(seen.others or {}) do
+    came[resource.id] = seen.states[resource.id] and not resource.as_recorded.state or nil
+  end
+  return came
+end
+
 -- Puts into `changes` what stands elsewhere in one tree of records than in another; returns whether something does.
 local function move(name, from, to, changes)
   local moves = labels.moves(from, to)
@@ -230,7 +239,7 @@ function record.host(name, head, seen, changes, key)
   end
   local files = {
     ["brought.json"] = ledger.brought(recorded["brought.json"], seen.brought),
-    ["order.json"] = ledger.order(recorded["order.json"], seen.resources, seen.observed),
+    ["order.json"] = ledger.order(recorded["order.json"], seen.resources, seen.observed, came_of(seen)),
     ["rolling.json"] = seen.rolling and json.encode(seen.rolling, { indent = 2 }) .. "\n",
     ["status.json"] = json.encode(seen.status, { indent = 2 }) .. "\n",
   }
